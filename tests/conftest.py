@@ -1,0 +1,35 @@
+"""Strictness for every test: CPU, no silent rank promotion, in env and ops no silent dtype promotion."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent
+
+# Set before jax is first imported, and in the environment, so that subprocesses are held to the same.
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ.setdefault("JAX_NUMPY_RANK_PROMOTION", "raise")
+# Tests and their subprocesses share compiled programs; most are small, hence the low threshold.
+os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(TESTS.parent / ".pytest_cache" / "jax"))
+os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+import hypothesis
+import jax
+
+# Compilation makes the first example slow; that says nothing about the code under test.
+hypothesis.settings.register_profile("tetrax", deadline=None, max_examples=40, derandomize=True)
+hypothesis.settings.load_profile("tetrax")
+
+
+@pytest.fixture(autouse=True)
+def strict_dtypes(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Forbid implicit dtype promotion where the maths is ours alone: tests/env and tests/ops."""
+    folder = request.path.relative_to(TESTS).parts[0]
+    if folder not in ("env", "ops"):
+        yield
+        return
+    with jax.numpy_dtype_promotion("strict"):
+        yield

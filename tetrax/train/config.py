@@ -10,12 +10,11 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
-import types
-import typing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tetrax.env import serialise
 from tetrax.train.errors import UserError, wrong, wrong_name
 
 FORMAT_VERSION = 1
@@ -102,49 +101,48 @@ def _at_least(path: str, value: float, minimum: int) -> None:
         raise wrong(flag(path), value, f"{minimum} or more")
 
 
-# --- JSON ---------------------------------------------------------------------------------------------------
-
-
 def to_json(config: TrainConfig) -> dict[str, Any]:
     """Return the configuration as JSON values, the format's version first."""
-    return {"format": FORMAT_VERSION, **encode(config)}
+    return {"format": FORMAT_VERSION, **serialise.to_json(config)}
 
 
 def from_json(document: Any, source: str = "config") -> TrainConfig:
     """Read what `to_json` wrote; `source` names the file in errors."""
     if not isinstance(document, dict) or "format" not in document:
-        raise UserError(f"{source}: not a configuration: no field 'format'; allowed a config.json of a run")
-    if document["format"] != FORMAT_VERSION:
-        raise wrong(f"{source}: format", document["format"], str(FORMAT_VERSION))
-    content = {name: value for name, value in document.items() if name != "format"}
-    _check_fields(TrainConfig, content, source, "")
-    agent_type = agent_config_type(content["algorithm"], f"{source}: algorithm")
-    types_by_field = {
-        **typing.get_type_hints(TrainConfig),
+        raise UserError(f"{source}: given no configuration; allowed a config.json written by a run")
+    content = dict(document)
+    version = content.pop("format")
+    if version != FORMAT_VERSION:
+        raise wrong(f"{source}: format", version, str(FORMAT_VERSION))
+    algorithm = content.get("algorithm")
+    choices = {
         "env": environment_config_type(),
-        "agent": agent_type,
+        "agent": agent_config_type(algorithm, f"{source}: algorithm"),
     }
-    return TrainConfig(
-        **{name: decode(types_by_field[name], value, source, name) for name, value in content.items()}
-    )
+    try:
+        return serialise.from_json(TrainConfig, content, path=source, choices=choices)
+    except ValueError as error:
+        raise UserError(str(error)) from None
 
 
 def load_config(path: str | Path) -> TrainConfig:
     """Read a `config.json`; raise UserError naming what is wrong with it."""
     path = Path(path)
     if not path.exists():
-        raise UserError(f"{path}: no such file; allowed a config.json written by a run")
+        raise UserError(f"{path}: given a file that does not exist; allowed a config.json written by a run")
     if path.is_dir():
         raise wrong(str(path), "a folder", "a file, such as a run's config.json")
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, OSError) as error:
-        raise UserError(f"{path}: not a configuration: {error}; allowed a config.json of a run") from None
+        raise UserError(
+            f"{path}: given a file that is not JSON ({error}); allowed a config.json written by a run"
+        ) from None
     return from_json(document, str(path))
 
 
-def agent_config_type(algorithm: Any, thing: str) -> type:
-    """Return the configuration dataclass of an algorithm named by the user at `thing`."""
+def agent_config_type(algorithm: Any, thing: str = "algorithm") -> type:
+    """Return the configuration dataclass of an algorithm; `thing` says where the user named it."""
     from tetrax.agents import AGENTS
 
     if not isinstance(algorithm, str) or algorithm not in AGENTS:
@@ -157,114 +155,3 @@ def environment_config_type() -> type:
     from tetrax.env.tetris import EnvConfig
 
     return EnvConfig
-
-
-def encode(value: Any) -> Any:
-    """Turn nested frozen dataclasses, tuples and plain values into JSON values."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: encode(getattr(value, field.name)) for field in dataclasses.fields(value)}
-    if isinstance(value, tuple):
-        return [encode(item) for item in value]
-    if value is None or isinstance(value, (bool, int, str)):
-        return value
-    if isinstance(value, float) and math.isfinite(value):
-        return value
-    raise TypeError(f"a configuration holds finite numbers, text, tuples and dataclasses, not {value!r}")
-
-
-def decode(expected: Any, value: Any, source: str, path: str) -> Any:
-    """Turn JSON values back into a value of type `expected`; `path` names the field in errors."""
-    origin = typing.get_origin(expected)
-    if dataclasses.is_dataclass(expected) and isinstance(expected, type):
-        return _decode_dataclass(expected, value, source, path)
-    if origin is tuple:
-        return _decode_tuple(typing.get_args(expected), value, source, path)
-    if origin in (typing.Union, types.UnionType):
-        return _decode_union(typing.get_args(expected), value, source, path)
-    if origin is typing.Literal:
-        allowed = typing.get_args(expected)
-        if not any(value == item and type(value) is type(item) for item in allowed):
-            raise wrong_name(f"{source}: {path}", value, map(str, allowed))
-        return value
-    if expected is float and type(value) in (int, float) and math.isfinite(value):
-        return float(value)
-    if expected is type(None) and value is None:
-        return None
-    if expected in (bool, int, str) and type(value) is expected:
-        return value
-    raise wrong(f"{source}: {path}", json.dumps(value), describe(expected))
-
-
-def describe(expected: Any) -> str:
-    """Say in words which values a type allows."""
-    names = {int: "a whole number", float: "a finite number", bool: "true or false", str: "text"}
-    if expected is type(None):
-        return "null"
-    origin, arguments = typing.get_origin(expected), typing.get_args(expected)
-    if origin is typing.Literal:
-        return ", ".join(map(str, arguments))
-    if origin in (typing.Union, types.UnionType):
-        return " or ".join(describe(item) for item in arguments)
-    if origin is tuple:
-        return f"a list of {describe(arguments[0])}"
-    if dataclasses.is_dataclass(expected):
-        return "an object with " + ", ".join(field.name for field in dataclasses.fields(expected))
-    return names.get(expected, str(expected))
-
-
-def _decode_dataclass(expected: type, value: Any, source: str, path: str) -> Any:
-    _check_fields(expected, value, source, path)
-    hints = typing.get_type_hints(expected)
-    fields = {
-        name: decode(hints[name], item, source, f"{path}.{name}" if path else name)
-        for name, item in value.items()
-    }
-    try:
-        return expected(**fields)
-    except ValueError as error:  # the dataclass's own check
-        raise UserError(f"{source}: {path}: {error}") from None
-
-
-def _check_fields(expected: type, value: Any, source: str, path: str) -> None:
-    where = f"{source}: {path}" if path else source
-    if not isinstance(value, dict):
-        raise wrong(where, json.dumps(value), describe(expected))
-    names = [field.name for field in dataclasses.fields(expected)]
-    prefix = f"{path}." if path else ""
-    for name in value:
-        if name not in names:
-            raise wrong(f"{where}: unknown field", f"{prefix}{name}", ", ".join(names), names)
-    for name in names:
-        if name not in value:
-            raise UserError(
-                f"{where}: missing field: given nothing for {prefix}{name}; allowed {describe_field(expected, name)}"
-            )
-
-
-def describe_field(owner: type, name: str) -> str:
-    """Say in words which values a field allows."""
-    return describe(typing.get_type_hints(owner)[name])
-
-
-def _decode_tuple(arguments: tuple[Any, ...], value: Any, source: str, path: str) -> tuple[Any, ...]:
-    variable_length = len(arguments) == 2 and arguments[1] is Ellipsis
-    if not isinstance(value, list) or (not variable_length and len(value) != len(arguments)):
-        length = "a list" if variable_length else f"a list of {len(arguments)}"
-        raise wrong(f"{source}: {path}", json.dumps(value), length)
-    items = [arguments[0]] * len(value) if variable_length else arguments
-    return tuple(
-        decode(item_type, item, source, f"{path}[{index}]")
-        for index, (item_type, item) in enumerate(zip(items, value, strict=True))
-    )
-
-
-def _decode_union(arguments: tuple[Any, ...], value: Any, source: str, path: str) -> Any:
-    if value is None and type(None) in arguments:
-        return None
-    candidates = [item for item in arguments if item is not type(None)]
-    for candidate in candidates[:-1]:
-        try:
-            return decode(candidate, value, source, path)
-        except UserError:
-            continue
-    return decode(candidates[-1], value, source, path)

@@ -13,7 +13,7 @@ import difflib
 import math
 import types
 import typing
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, TypeVar, Union
 
 T = TypeVar("T")
@@ -28,7 +28,7 @@ def to_json(value: Any, path: str = "") -> Json:
         return value
     if isinstance(value, float):
         if not math.isfinite(value):
-            raise ValueError(f"{path or 'value'}: got {value}, allowed a finite number")
+            raise ValueError(f"{path or 'value'}: given {value}; allowed: a finite number")
         return value
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = [f.name for f in dataclasses.fields(value) if f.init]
@@ -92,15 +92,15 @@ class _Reader:
             if name not in fields:
                 allowed = ", ".join(fields) or "none"
                 hint = _nearest(name, list(fields))
-                raise ValueError(f"{_join(path, name)}: unknown field, allowed {allowed}{hint}")
+                raise ValueError(f"{_join(path, name)}: unknown field; allowed: {allowed}{hint}")
         for name, field in fields.items():
             if name not in data and not (self.partial and _has_default(field)):
-                raise ValueError(f"{_join(path, name)}: missing, allowed {_describe(hints[name])}")
+                raise ValueError(f"{_join(path, name)}: missing; allowed: {_describe(hints[name])}")
         values = {name: self.read(hints[name], item, _join(path, name)) for name, item in data.items()}
         try:
             return cls(**values)
         except ValueError as error:
-            raise ValueError(f"{path}: {error}" if path else str(error)) from error
+            raise ValueError(_place(str(error), path, fields)) from error
 
     def _read_union(self, members: tuple[Any, ...], data: Json, path: str) -> Any:
         """Read the one member of the union that fits; a lone member beside None reports its own errors."""
@@ -125,7 +125,7 @@ class _Reader:
         if len(arguments) == 2 and arguments[1] is Ellipsis:
             arguments = (arguments[0],) * len(items)
         if len(arguments) != len(items):
-            raise ValueError(f"{path}: got {len(items)} items, allowed {len(arguments)}")
+            raise ValueError(f"{path}: given {len(items)} items; allowed: {len(arguments)}")
         pairs = enumerate(zip(arguments, items, strict=True))
         return tuple(self.read(argument, item, f"{path}[{index}]") for index, (argument, item) in pairs)
 
@@ -154,7 +154,7 @@ def _expect(kind: type, data: Json, path: str, allowed: str) -> Any:
 
 def _refusal(path: str, given: Json, allowed: str, choices: tuple[Any, ...]) -> ValueError:
     hint = _nearest(given, [choice for choice in choices if isinstance(choice, str)])
-    return ValueError(f"{path or 'value'}: got {_show(given)}, allowed {allowed}{hint}")
+    return ValueError(f"{path or 'value'}: given {_show(given)}; allowed: {allowed}{hint}")
 
 
 def _nearest(given: Json, names: list[str]) -> str:
@@ -187,12 +187,21 @@ def _describe(annotation: Any) -> str:
     return f"an object ({getattr(annotation, '__name__', 'any')})"
 
 
-def _describe_all(annotations: typing.Iterable[Any]) -> str:
+def _describe_all(annotations: Iterable[Any]) -> str:
     return " or ".join(_describe(annotation) for annotation in annotations)
 
 
 def _listed(choices: tuple[Any, ...]) -> str:
     return ", ".join(repr(choice) for choice in choices)
+
+
+def _place(message: str, path: str, fields: Iterable[str]) -> str:
+    """Give a dataclass's own complaint ("width: ..." or "rules.width: ...") the path of that dataclass."""
+    prefix, _, last = path.rpartition(".")
+    if last and message.startswith(f"{last}."):
+        return _join(prefix, message)
+    named = any(message.startswith(f"{name}:") for name in fields)
+    return _join(path, message) if named else f"{path}: {message}" if path else message
 
 
 def _has_default(field: dataclasses.Field[Any]) -> bool:

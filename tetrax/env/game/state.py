@@ -1,0 +1,115 @@
+"""The records of a game: where it stands, what is pressed, what happened. No logic."""
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+from jax import Array
+
+from tetrax.env.game.rules import Params, Rules
+
+
+class State(struct.PyTreeNode):
+    """A game between two ticks; it holds only what decides the future (and the running totals)."""
+
+    key: Array  # key<fry>[], the key the game was reset with; draw n is a function of (key, n)
+    rows: Array  # uint32[H], locked cells; row 0 at the bottom, bit x = column x
+    piece: Array  # int32[], kind of the active piece
+    orientation: Array  # int32[], 0 spawn, 1 clockwise, 2 half turn, 3 counter-clockwise
+    x: Array  # int32[], column of the left side of the active piece's box (may be negative)
+    y: Array  # int32[], row of the lower side of the active piece's box (may be negative)
+    hold: Array  # int32[], kind of the held piece, -1 = none
+    hold_used: Array  # bool[], whether hold was used since the last lock
+    queue: Array  # int32[P], kinds of the visible coming pieces, next first
+    draws: Array  # int32[], pieces drawn so far
+    bag: Array  # uint32[], bit k = kind k is still in the bag (0 with the uniform randomizer)
+    gravity_accumulator: Array  # int32[], 1/65536 cells fallen but not yet shown
+    lock_timer: Array  # int32[], ticks rested since the last restart; -1 = not landed since then
+    lock_resets: Array  # int32[], restarts of the lock timer since the newest lowest row
+    lowest_y: Array  # int32[], the lowest y the active piece has reached
+    kick: Array  # int32[], kick test of the last successful action; -1 if it was no rotation
+    score: Array  # int32[], points; stops at 2**31 - 1
+    lines: Array  # int32[], lines cleared
+    pieces: Array  # int32[], pieces locked
+    combo: Array  # int32[], clearing locks in a row minus one; -1 = the last lock cleared nothing
+    back_to_back: Array  # int32[], difficult clears in a row minus one; -1 = none
+    ticks: Array  # int32[], ticks (inputs) played
+    game_over: Array  # bool[], nothing changes any more
+
+
+class Inputs(struct.PyTreeNode):
+    """The keys pressed in one tick, each bool[]. Opposite keys cancel."""
+
+    left: Array
+    right: Array
+    rotate_cw: Array
+    rotate_ccw: Array
+    soft_drop: Array
+    hard_drop: Array
+    hold: Array
+
+
+LOCK_REASONS = ("none", "hard_drop", "soft_drop", "lock_delay", "placed")
+SPINS = ("none", "mini", "full")
+GAME_OVER_REASONS = ("none", "block_out", "lock_out")
+
+
+class Event(struct.PyTreeNode):
+    """What happened in one step."""
+
+    locked: Array  # bool[], a piece locked
+    lock_reason: Array  # int32[], index into LOCK_REASONS
+    lines: Array  # int32[], lines cleared
+    spin: Array  # int32[], index into SPINS
+    combo: Array  # int32[], clearing locks immediately before this clearing lock; -1 = no clear
+    back_to_back: Array  # bool[], this clear was paid as back-to-back
+    perfect_clear: Array  # bool[], the clear left the matrix empty
+    soft_cells: Array  # int32[], cells fallen by soft drop
+    hard_cells: Array  # int32[], cells fallen by hard drop
+    score: Array  # int32[], points gained
+    hold_refused: Array  # bool[], hold was asked for and not allowed
+    game_over: Array  # int32[], index into GAME_OVER_REASONS, at the step that ends the game
+    action_clipped: Array  # bool[], the action was outside 0..A-1 (set by the environment)
+    reward_terms: struct.PyTreeNode | None = None  # set by the environment: float32[] per term
+
+
+def no_event() -> Event:
+    """Return the event of a step in which nothing happened."""
+    false, zero = jnp.bool_(False), jnp.int32(0)
+    return Event(
+        locked=false,
+        lock_reason=zero,
+        lines=zero,
+        spin=zero,
+        combo=jnp.int32(-1),
+        back_to_back=false,
+        perfect_clear=false,
+        soft_cells=zero,
+        hard_cells=zero,
+        score=zero,
+        hold_refused=false,
+        game_over=zero,
+        action_clipped=false,
+    )
+
+
+def no_inputs() -> Inputs:
+    """Return the inputs of a tick in which no key is pressed."""
+    up = jnp.bool_(False)
+    return Inputs(
+        left=up, right=up, rotate_cw=up, rotate_ccw=up, soft_drop=up, hard_drop=up, hold=up
+    )
+
+
+def level(params: Params, state: State) -> Array:
+    """Return the level, int32[]: the starting level and one more for every ten lines."""
+    return params.start_level + state.lines // 10
+
+
+def where(condition: Array, if_true, if_false):
+    """Select between two records of the same structure by one bool[]."""
+    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), if_true, if_false)
+
+
+def active_rows(rules: Rules, state: State) -> Array:
+    """Return the active piece's cells by row of its box, uint32[4], bit dx of entry dy."""
+    return jnp.asarray(rules.tables.rows)[state.piece, state.orientation]

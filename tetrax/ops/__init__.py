@@ -1,0 +1,1 @@
+"""Pure maths with a name in a paper."""

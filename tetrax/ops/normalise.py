@@ -1,0 +1,76 @@
+"""Running moments of a stream of batches, and the normalisation of one batch."""
+
+import jax.numpy as jnp
+from flax import struct
+from jax import Array
+from jaxtyping import Bool, Float
+
+
+class RunningMoments(struct.PyTreeNode, kw_only=True):
+    """Count, mean and spread of everything seen so far, element by element of shape S."""
+
+    count: Array  # float32[], samples seen
+    mean: Array  # float32[S]
+    squares: Array  # float32[S], sum of squared distances from the mean
+
+    @classmethod
+    def empty(cls, shape: tuple[int, ...] = ()) -> "RunningMoments":
+        """Moments of nothing."""
+        zeros = jnp.zeros(shape, jnp.float32)
+        return cls(count=jnp.zeros((), jnp.float32), mean=zeros, squares=zeros)
+
+    @property
+    def variance(self) -> Float[Array, "*S"]:
+        """Population variance; 1 before the first sample, so that normalising then changes nothing."""
+        return jnp.where(self.count > 0, self.squares / jnp.maximum(self.count, 1.0), 1.0)
+
+
+def merge(one: RunningMoments, other: RunningMoments) -> RunningMoments:
+    """Combine the moments of two sets of samples (Chan, Golub & LeVeque 1979, equations 2.1)."""
+    count = one.count + other.count
+    share = other.count / jnp.maximum(count, 1.0)
+    distance = other.mean - one.mean
+    return RunningMoments(
+        count=count,
+        mean=one.mean + distance * share,
+        squares=one.squares + other.squares + distance**2 * (one.count * share),
+    )
+
+
+def update(
+    moments: RunningMoments, batch: Float[Array, "*B_and_S"], mask: Bool[Array, "*B"] | None = None
+) -> RunningMoments:
+    """Add a batch of shape [B..., S...]; `mask` [B...] is True for the rows that count."""
+    num_axes = batch.ndim - moments.mean.ndim
+    batch_shape = batch.shape[:num_axes]
+    weights = jnp.ones(batch_shape, jnp.float32) if mask is None else mask.astype(jnp.float32)  # [B...]
+    weights = weights.reshape(batch_shape + (1,) * moments.mean.ndim)  # [B..., 1...]
+    axes = tuple(range(num_axes))
+    count = jnp.sum(weights)
+    mean = jnp.sum(batch * weights, axis=axes) / jnp.maximum(count, 1.0)
+    distances = batch - mean.reshape((1,) * num_axes + mean.shape)
+    squares = jnp.sum(distances**2 * weights, axis=axes)
+    return merge(moments, RunningMoments(count=count, mean=mean, squares=squares))
+
+
+def normalise(
+    moments: RunningMoments, values: Float[Array, "*B_and_S"], epsilon: float = 1e-8
+) -> Float[Array, "*B_and_S"]:
+    """Shift and scale values of shape [B..., S...] to mean 0 and variance 1 under the moments."""
+    leading = (1,) * (values.ndim - moments.mean.ndim)
+    mean = moments.mean.reshape(leading + moments.mean.shape)
+    scale = jnp.sqrt(moments.variance + epsilon).reshape(leading + moments.mean.shape)
+    return (values - mean) / scale
+
+
+def normalise_batch(
+    values: Float[Array, "*B"], mask: Bool[Array, "*B"] | None = None, epsilon: float = 1e-8
+) -> Float[Array, "*B"]:
+    """Shift and scale the values where `mask` is True to mean 0 and variance 1, and give 0 elsewhere.
+
+    For the advantages of a minibatch; values that are all alike become 0.
+    """
+    valid = jnp.ones_like(values) if mask is None else mask.astype(values.dtype)
+    count = jnp.maximum(jnp.sum(valid), 1.0)
+    centred = (values - jnp.sum(values * valid) / count) * valid
+    return centred / (jnp.sqrt(jnp.sum(centred**2) / count) + epsilon)

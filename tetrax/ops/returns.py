@@ -1,0 +1,53 @@
+"""Advantages and returns of a rollout, from rewards and value estimates."""
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import Bool, Float
+
+Scalar = float | Float[Array, ""]
+
+
+def gae(
+    rewards: Float[Array, "T *B"],
+    values: Float[Array, "T *B"],
+    next_values: Float[Array, "T *B"],
+    terminated: Bool[Array, "T *B"],
+    truncated: Bool[Array, "T *B"],
+    discount: Scalar,
+    lambda_: Scalar,
+) -> Float[Array, "T *B"]:
+    """Estimate generalised advantages (Schulman et al. 2016, arXiv 1506.02438, equation 16).
+
+    Step t goes from an observation worth `values[t]` through `rewards[t]` to one worth `next_values[t]`. Where
+    a game ended or was cut off at t, that is the true last observation and not the first of the next game.
+    A terminated step is worth its reward alone; a truncated one keeps the bootstrap from `next_values`. Either
+    stops the trace, so that no advantage leaks from one game into the one before.
+    """
+    bootstrap = jnp.where(terminated, 0.0, next_values)  # [T, B]
+    errors = rewards + discount * bootstrap - values  # [T, B]
+    decays = jnp.where(terminated | truncated, 0.0, jnp.full_like(rewards, discount * lambda_))  # [T, B]
+
+    def step(later: Array, now: tuple[Array, Array]) -> tuple[Array, Array]:
+        error, decay = now
+        advantage = error + decay * later
+        return advantage, advantage
+
+    _, advantages = jax.lax.scan(step, jnp.zeros_like(rewards[0]), (errors, decays), reverse=True)
+    return advantages
+
+
+def lambda_returns(
+    rewards: Float[Array, "T *B"],
+    values: Float[Array, "T *B"],
+    next_values: Float[Array, "T *B"],
+    terminated: Bool[Array, "T *B"],
+    truncated: Bool[Array, "T *B"],
+    discount: Scalar,
+    lambda_: Scalar,
+) -> Float[Array, "T *B"]:
+    """Estimate lambda-returns (Sutton & Barto 2018, equation 12.18): what the values should have been.
+
+    They are the advantages of `gae`, which says what the arguments mean, on top of the values.
+    """
+    return values + gae(rewards, values, next_values, terminated, truncated, discount, lambda_)

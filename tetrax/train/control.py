@@ -1,0 +1,88 @@
+"""Ctrl-C and SIGTERM: the first asks the run to stop at the next boundary, the second ends it at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interrupted(BaseException):
+    """The user asked to stop where nothing would be lost by stopping at once."""
+
+
+class StopRequest:
+    """Whether the user asked to stop, and with which signal."""
+
+    def __init__(self) -> None:
+        self.signal: int | None = None
+        self._immediate = False
+
+    @property
+    def exit_code(self) -> int:
+        """Return the exit code that shells expect of a program ended by the signal: 130 for Ctrl-C."""
+        return 128 + (self.signal or signal.SIGINT)
+
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Raise `Interrupted` inside this block instead of waiting for a boundary."""
+        self._immediate = True
+        try:
+            if self.signal is not None:
+                raise Interrupted
+            yield
+        finally:
+            self._immediate = False
+
+    def handle(self, signum: int, frame: FrameType | None) -> None:
+        """Run in the main thread, once it is back from compiled code."""
+        self.signal = self.signal or signum
+        if self._immediate:
+            raise Interrupted
+
+
+@contextmanager
+def catching_signals(on_first: Callable[[], None], on_second: Callable[[], None]) -> Iterator[StopRequest]:
+    """Watch for signals inside this block.
+
+    Python runs signal handlers only between its own instructions, so a program that waits for a compiled
+    chunk would not react to the user for seconds. The system's handler, however, writes each signal to the
+    wake-up descriptor at once; a thread reads there, says so (`on_first`), and at the second tidies up
+    (`on_second`) and ends the process.
+    """
+    request = StopRequest()
+    if threading.current_thread() is not threading.main_thread():
+        yield request  # only the main thread may have signals; elsewhere the caller has to stop us
+        return
+    reader, writer = socket.socketpair()
+    writer.setblocking(False)
+
+    def watch() -> None:
+        while received := reader.recv(1):
+            if received[0] not in SIGNALS:
+                continue
+            if request.signal is not None:
+                on_second()
+                os._exit(128 + received[0])
+            request.signal = received[0]
+            on_first()
+
+    watcher = threading.Thread(target=watch, name="signals", daemon=True)
+    previous_handlers = {number: signal.signal(number, request.handle) for number in SIGNALS}
+    previous_descriptor = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
+    watcher.start()
+    try:
+        yield request
+    finally:
+        signal.set_wakeup_fd(previous_descriptor)
+        for number, handler in previous_handlers.items():
+            signal.signal(number, handler)
+        writer.close()
+        watcher.join()
+        reader.close()

@@ -16,8 +16,8 @@ os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(TESTS.parent / ".pytest_c
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
-import hypothesis
-import jax
+import hypothesis  # noqa: E402
+import jax  # noqa: E402
 
 # Compilation makes the first example slow; that says nothing about the code under test.
 hypothesis.settings.register_profile("tetrax", deadline=None, max_examples=40, derandomize=True)

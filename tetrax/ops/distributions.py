@@ -22,7 +22,7 @@ class MaskedCategorical(struct.PyTreeNode, kw_only=True):
 
     @classmethod
     def from_logits(cls, logits: Float[Array, "*B A"], legal: Bool[Array, "*B A"]) -> "MaskedCategorical":
-        """Normalise logits over the legal actions; they must be finite there and may be anything elsewhere."""
+        """Normalise logits over the legal actions; finite there, elsewhere of no matter."""
         any_legal = jnp.any(legal, axis=-1, keepdims=True)  # [..., 1]
         highest = jnp.max(jnp.where(legal, logits, ILLEGAL), axis=-1, keepdims=True)
         # The shift keeps exp in range and cancels out of the result, hence out of the gradient as well.

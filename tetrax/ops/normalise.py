@@ -43,13 +43,13 @@ def update(
     """Add a batch of shape [B..., S...]; `mask` [B...] is True for the rows that count."""
     num_axes = batch.ndim - moments.mean.ndim
     batch_shape = batch.shape[:num_axes]
-    weights = jnp.ones(batch_shape, jnp.float32) if mask is None else mask.astype(jnp.float32)  # [B...]
-    weights = weights.reshape(batch_shape + (1,) * moments.mean.ndim)  # [B..., 1...]
+    valid = jnp.ones(batch_shape, bool) if mask is None else mask  # [B...]
+    valid = valid.reshape(batch_shape + (1,) * moments.mean.ndim)  # [B..., 1...]
     axes = tuple(range(num_axes))
-    count = jnp.sum(weights)
-    mean = jnp.sum(batch * weights, axis=axes) / jnp.maximum(count, 1.0)
-    distances = batch - mean.reshape((1,) * num_axes + mean.shape)
-    squares = jnp.sum(distances**2 * weights, axis=axes)
+    count = jnp.sum(valid, dtype=jnp.float32)
+    mean = jnp.sum(jnp.where(valid, batch, 0.0), axis=axes) / jnp.maximum(count, 1.0)
+    distances = jnp.where(valid, batch - mean.reshape((1,) * num_axes + mean.shape), 0.0)
+    squares = jnp.sum(distances**2, axis=axes)
     return merge(moments, RunningMoments(count=count, mean=mean, squares=squares))
 
 
@@ -70,7 +70,8 @@ def normalise_batch(
 
     For the advantages of a minibatch; values that are all alike become 0.
     """
-    valid = jnp.ones_like(values) if mask is None else mask.astype(values.dtype)
-    count = jnp.maximum(jnp.sum(valid), 1.0)
-    centred = (values - jnp.sum(values * valid) / count) * valid
+    valid = jnp.ones(values.shape, bool) if mask is None else mask
+    count = jnp.maximum(jnp.sum(valid, dtype=jnp.float32), 1.0)
+    mean = jnp.sum(jnp.where(valid, values, 0.0)) / count
+    centred = jnp.where(valid, values - mean, 0.0)
     return centred / (jnp.sqrt(jnp.sum(centred**2) / count) + epsilon)

@@ -19,10 +19,10 @@ def gae(
 ) -> Float[Array, "T *B"]:
     """Estimate generalised advantages (Schulman et al. 2016, arXiv 1506.02438, equation 16).
 
-    Step t goes from an observation worth `values[t]` through `rewards[t]` to one worth `next_values[t]`. Where
-    a game ended or was cut off at t, that is the true last observation and not the first of the next game.
-    A terminated step is worth its reward alone; a truncated one keeps the bootstrap from `next_values`. Either
-    stops the trace, so that no advantage leaks from one game into the one before.
+    Step t goes from an observation worth `values[t]` through `rewards[t]` to one worth `next_values[t]`.
+    Where a game ended or was cut off at t, that is the true last observation and not the first of the next
+    game. A terminated step is worth its reward alone; a truncated one keeps the bootstrap from
+    `next_values`. Either stops the trace, so that no advantage leaks from one game into the one before.
     """
     bootstrap = jnp.where(terminated, 0.0, next_values)  # [T, B]
     errors = rewards + discount * bootstrap - values  # [T, B]

@@ -1,0 +1,101 @@
+import hypothesis.extra.numpy as hnp
+import jax
+import jax.numpy as jnp
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tetrax.ops.returns import gae, lambda_returns
+
+# Discount 0.5 and lambda 0.5 everywhere by hand, so that the trace decays by 0.25 a step.
+
+
+def column(*numbers):
+    return jnp.asarray(numbers, jnp.float32)[:, None]  # [T, 1]
+
+
+def flags(*numbers):
+    return jnp.asarray(numbers, bool)[:, None]  # [T, 1]
+
+
+def test_without_an_end():
+    rewards, values, next_values = column(1, 2, 3), column(4, 2, 6), column(2, 6, 8)
+    nothing = flags(0, 0, 0)
+    # errors:     2: 3 + 0.5*8 - 6 = 1     1: 2 + 0.5*6 - 2 = 3     0: 1 + 0.5*2 - 4 = -2
+    # advantages: 2: 1     1: 3 + 0.25*1 = 3.25     0: -2 + 0.25*3.25 = -1.1875
+    advantages = gae(rewards, values, next_values, nothing, nothing, 0.5, 0.5)
+    np.testing.assert_array_equal(advantages, column(-1.1875, 3.25, 1))
+    # returns = advantages + values
+    returns = lambda_returns(rewards, values, next_values, nothing, nothing, 0.5, 0.5)
+    np.testing.assert_array_equal(returns, column(2.8125, 5.25, 7))
+
+
+def test_terminated_drops_the_bootstrap_and_stops_the_trace():
+    rewards, values, next_values = column(1, 2, 3), column(4, 2, 6), column(2, 100, 8)
+    # 2: 3 + 4 - 6 = 1     1: 2 + 0 - 2 = 0, the 100 and the 1 behind it are not seen     0: -2 + 0.25*0 = -2
+    advantages = gae(rewards, values, next_values, flags(0, 1, 0), flags(0, 0, 0), 0.5, 0.5)
+    np.testing.assert_array_equal(advantages, column(-2, 0, 1))
+
+
+def test_truncated_keeps_the_bootstrap_and_stops_the_trace():
+    rewards, values, next_values = column(1, 2, 3), column(4, 2, 6), column(2, 100, 8)
+    # 2: 1     1: 2 + 0.5*100 - 2 = 50, the 1 behind it is not seen     0: -2 + 0.25*50 = 10.5
+    advantages = gae(rewards, values, next_values, flags(0, 0, 0), flags(0, 1, 0), 0.5, 0.5)
+    np.testing.assert_array_equal(advantages, column(10.5, 50, 1))
+
+
+def test_terminated_wins_over_truncated():
+    rewards, values, next_values = column(2), column(2), column(100)
+    advantages = gae(rewards, values, next_values, flags(1), flags(1), 0.5, 0.5)
+    np.testing.assert_array_equal(advantages, column(0))
+
+
+def slow_lambda_returns(rewards, values, next_values, terminated, truncated, discount, lambda_):
+    """Equation 12.18 step by step: r + discount * ((1 - lambda) * v' + lambda * G')."""
+    num_steps, num_boards = rewards.shape
+    returns = np.zeros((num_steps, num_boards))
+    for board in range(num_boards):
+        for t in reversed(range(num_steps)):
+            after = float(next_values[t, board])
+            if terminated[t, board]:
+                after = 0.0
+            elif not truncated[t, board] and t + 1 < num_steps:
+                after = (1 - lambda_) * after + lambda_ * returns[t + 1, board]
+            returns[t, board] = rewards[t, board] + discount * after
+    return returns
+
+
+@st.composite
+def rollouts(draw):
+    """Rollouts in which next_values[t] is values[t + 1] unless a game ended between them."""
+    shape = draw(st.sampled_from([(1, 1), (6, 3)]))  # few shapes, few compilations
+    numbers = hnp.arrays(np.float32, shape, elements=st.floats(-10, 10, width=32))
+    ends = hnp.arrays(bool, shape)
+    rewards, values, last_values = draw(numbers), draw(numbers), draw(numbers)
+    terminated, truncated = draw(ends), draw(ends)
+    next_values = last_values.copy()
+    inside = ~(terminated | truncated)[:-1]
+    next_values[:-1][inside] = values[1:][inside]
+    unit = st.floats(0, 1, width=32)
+    return rewards, values, next_values, terminated, truncated, draw(unit), draw(unit)
+
+
+@given(rollouts())
+def test_agrees_with_the_slow_recursion(rollout):
+    *arrays, discount, lambda_ = rollout
+    expected = slow_lambda_returns(*rollout)
+    found = jax.jit(lambda_returns)(*arrays, discount, lambda_)
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+    advantages = jax.jit(gae)(*arrays, discount, lambda_)
+    np.testing.assert_allclose(advantages, expected - arrays[1], rtol=1e-4, atol=1e-4)
+
+
+def test_discount_may_be_a_traced_number():
+    rewards, values, next_values, nothing = column(1, 2), column(4, 2), column(2, 6), flags(0, 0)
+
+    def advantages(discount):
+        return gae(rewards, values, next_values, nothing, nothing, discount, jnp.float32(0.5))
+
+    found = jax.jit(jax.vmap(advantages))(jnp.asarray([0.5, 0.0], jnp.float32))
+    # 0.5: errors 1 + 1 - 4 = -2 and 2 + 3 - 2 = 3, so -2 + 0.25*3 = -1.25; 0: errors -3 and 0
+    np.testing.assert_array_equal(found[:, :, 0], [[-1.25, 3], [-3, 0]])

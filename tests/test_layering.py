@@ -1,0 +1,181 @@
+"""Imports run one way through the house; read from the source, so that lazy imports count as well."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+TETRAX = Path(__file__).parent.parent / "tetrax"
+
+# room -> the other rooms it may import. A module belongs to the longest name that fits;
+# what belongs to "tetrax" alone is the face of the package and its entries.
+ROOMS = {
+    "tetrax.env.game": set[str](),
+    "tetrax.env": {"tetrax.env.game"},
+    "tetrax.ops": set[str](),
+    "tetrax.networks": {"tetrax.env.game", "tetrax.env", "tetrax.ops"},
+    "tetrax.world_model": {"tetrax.env.game", "tetrax.env", "tetrax.ops", "tetrax.networks"},
+    "tetrax.agents": {"tetrax.env.game", "tetrax.env", "tetrax.ops", "tetrax.networks", "tetrax.world_model"},
+}
+ROOMS["tetrax.train"] = {room for room in ROOMS if room != "tetrax.train"}
+ROOMS["tetrax"] = {room for room in ROOMS if room != "tetrax"}
+
+# The game knows nothing of learning.
+GAME_LIBRARIES = {"jax", "numpy", "chex", "jaxtyping", "flax.struct"}
+# The core dependencies; any other library is an extra and is imported where it is used, inside a function.
+CORE_LIBRARIES = {
+    "jax", "flax", "optax", "chex", "orbax", "numpy", "jaxtyping", "tyro", "rich", "matplotlib", "PIL",
+}  # fmt: skip
+# What agents share; every other module in tetrax/agents is one algorithm.
+SHARED_BY_AGENTS = {"tetrax.agents", "tetrax.agents.agent"}
+
+
+def module_name(path: Path, root: Path) -> str:
+    parts = path.relative_to(root.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def room_of(module: str) -> str:
+    fitting = [room for room in ROOMS if module == room or module.startswith(room + ".")]
+    return max(fitting, key=len)
+
+
+def imports(path: Path, root: Path) -> Iterator[tuple[str, int, bool]]:
+    """Yield every imported module by its whole name, its line, and whether it is imported with the file."""
+    tree = ast.parse(path.read_text())
+    name = module_name(path, root)
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    inner = {
+        id(node)
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef)
+        for node in ast.walk(function)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            targets = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            base = node.module or ""
+            if node.level:
+                parents = package.split(".")
+                base = ".".join([*parents[: len(parents) - node.level + 1], *filter(None, [node.module])])
+            # `from a import b` may name a module or something in one: the longer name says more.
+            targets = [f"{base}.{alias.name}" for alias in node.names]
+        else:
+            continue
+        for target in targets:
+            yield target, node.lineno, id(node) not in inner
+
+
+def real_module(target: str, root: Path) -> str:
+    """Drop the last word of `tetrax.a.b` when b is a thing inside a and not a module."""
+    path = root.parent.joinpath(*target.split("."))
+    is_module = path.is_dir() or path.with_suffix(".py").is_file()
+    return target if is_module else target.rpartition(".")[0]
+
+
+def wrong(module: str, target: str, at_load: bool, root: Path) -> str | None:
+    """Say what is wrong with an import, if anything."""
+    library = target.split(".")[0]
+    if library != "tetrax":
+        if library in sys.stdlib_module_names:
+            return None
+        if room_of(module) == "tetrax.env.game":
+            known = any(target == name or target.startswith(name + ".") for name in GAME_LIBRARIES)
+            return None if known else f"the game does not use {target}"
+        return f"{library} is no core dependency" if at_load and library not in CORE_LIBRARIES else None
+    target = real_module(target, root)
+    here, there = room_of(module), room_of(target)
+    if here != there and there not in ROOMS[here]:
+        return f"{here} does not look at {target}"
+    is_agent = module.startswith("tetrax.agents.") and target.startswith("tetrax.agents.")
+    if is_agent and module != target and target not in SHARED_BY_AGENTS:
+        return f"no agent looks at another, here {target}"
+    return None
+
+
+def violations(root: Path) -> list[str]:
+    found = []
+    for path in sorted(root.rglob("*.py")):
+        module = module_name(path, root)
+        for target, line, at_load in imports(path, root):
+            fault = wrong(module, target, at_load, root)
+            if fault:
+                found.append(f"{path.relative_to(root.parent)}:{line}: {fault}")
+    return found
+
+
+def test_imports_run_one_way():
+    assert violations(TETRAX) == []
+
+
+def test_every_folder_is_a_room():
+    folders = {f"tetrax.{path.parent.name}" for path in TETRAX.glob("*/__init__.py")}
+    assert folders <= ROOMS.keys()
+    assert "tetrax.env" in folders
+
+
+def plant(root: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    return root / "tetrax"
+
+
+HOUSE = {
+    "tetrax/__init__.py": "",
+    "tetrax/env/__init__.py": "",
+    "tetrax/env/tetris.py": "from tetrax.env.game.engine import tick\nfrom .game import engine",
+    "tetrax/env/game/__init__.py": "",
+    "tetrax/env/game/engine.py": "import jax.numpy as jnp\nfrom flax import struct\nimport dataclasses",
+    "tetrax/ops/__init__.py": "",
+    "tetrax/ops/returns.py": "from tetrax.ops import distributions",
+    "tetrax/ops/distributions.py": "",
+    "tetrax/agents/__init__.py": "from tetrax.agents import ppo",
+    "tetrax/agents/agent.py": "",
+    "tetrax/agents/ppo.py": "from tetrax.agents.agent import Agent\nfrom tetrax.ops.returns import gae",
+    "tetrax/agents/dqn.py": "",
+    "tetrax/train/__init__.py": "",
+    "tetrax/train/loop.py": "from tetrax.agents import ppo\ndef f():\n    import tensorboardX",
+    "tetrax/evaluate.py": "from tetrax.train import loop",
+}
+
+
+def test_a_house_in_order_has_no_violations(tmp_path):
+    assert violations(plant(tmp_path, HOUSE)) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "said"),
+    [
+        ("env/game/engine.py", "from tetrax.env.tetris import Tetris", "does not look at tetrax.env.tetris"),
+        ("env/game/engine.py", "from ..tetris import Tetris", "does not look at tetrax.env.tetris"),
+        ("env/game/engine.py", "from .. import tetris", "does not look at tetrax.env.tetris"),
+        ("env/game/engine.py", "import optax", "the game does not use optax"),
+        ("env/game/engine.py", "import flax.linen as nn", "the game does not use flax.linen"),
+        ("env/tetris.py", "import tetrax.ops.returns", "tetrax.env does not look at tetrax.ops.returns"),
+        ("ops/returns.py", "from tetrax.env import tetris", "tetrax.ops does not look at tetrax.env.tetris"),
+        (
+            "ops/returns.py",
+            "def f():\n    from tetrax.train import loop",
+            "does not look at tetrax.train.loop",
+        ),
+        ("agents/ppo.py", "from tetrax.train.loop import train", "does not look at tetrax.train.loop"),
+        ("agents/ppo.py", "from tetrax.agents import dqn", "no agent looks at another"),
+        ("agents/ppo.py", "from tetrax.agents.dqn import DQNConfig", "no agent looks at another"),
+        (
+            "train/loop.py",
+            "from tetrax.evaluate import main",
+            "tetrax.train does not look at tetrax.evaluate",
+        ),
+        ("train/loop.py", "import tensorboardX", "tensorboardX is no core dependency"),
+    ],
+)
+def test_a_planted_violation_is_found(tmp_path, file, text, said):
+    found = violations(plant(tmp_path, {**HOUSE, f"tetrax/{file}": text}))
+    assert len(found) == 1
+    assert found[0].startswith(f"tetrax/{file}:")
+    assert said in found[0]

@@ -18,8 +18,8 @@ class UserError(Exception):
 def wrong(thing: str, given: object, allowed: str, names: Iterable[str] = ()) -> UserError:
     """Build the error for a wrong value; `names` are searched for one near to `given`."""
     suggestion = nearest(str(given), names)
-    ending = f"; did you mean {suggestion}?" if suggestion else ""
-    return UserError(f"{thing}: given {given}; allowed {allowed}{ending}")
+    ending = f"; did you mean {suggestion!r}?" if suggestion else ""
+    return UserError(f"{thing}: given {given!r}; allowed: {allowed}{ending}")
 
 
 def wrong_name(thing: str, given: object, names: Iterable[str]) -> UserError:

@@ -1,0 +1,200 @@
+"""The training command line: words to a configuration and the folder to train in.
+
+A preset, a `config.json` or the run to go on with gives the defaults; tyro puts the flags over them. Nothing
+is written here, and the folder is only looked at.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from tetrax.train import flags, presets
+from tetrax.train.config import TrainConfig, load_config, to_json
+from tetrax.train.errors import UserError, wrong, wrong_name
+from tetrax.train.run_folder import differences, open_existing
+
+PROGRAM = "python -m tetrax.train"
+DEFAULT_ALGORITHM = "ppo"
+CHANGEABLE_ON_RESUME = ("total_steps", "checkpoint_seconds", "keep_checkpoints", "tensorboard", "evaluation")
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """The flags: a training configuration, and what is asked of this start alone."""
+
+    train: Annotated[TrainConfig, tyro.conf.arg(name="")]
+    run_dir: str | None = None
+    """Folder for the run, new or empty; when not given, a new one under runs/."""
+    resume: str | None = None
+    """Folder of a run to go on with, by its own configuration; --total-steps, tunables, saving and evaluation
+    may be changed."""
+    config: str | None = None
+    """A config.json to take the defaults from, instead of a preset."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for."""
+
+    config: TrainConfig
+    run_dir: Path
+    resume: bool
+    notice: str  # one line: where the defaults come from
+
+
+def parse(argv: Sequence[str]) -> Request | None:
+    """Read the command line; return None after printing help. Raise UserError for a word that is wrong."""
+    algorithm, words_given = _split_algorithm(argv)
+    source = _stored_config(words_given)
+    if source is not None and algorithm not in (None, source.algorithm):
+        raise wrong("algorithm", algorithm, f"{source.algorithm}, that of the configuration given")
+    algorithm = source.algorithm if source is not None else algorithm or DEFAULT_ALGORITHM
+    example = source or presets.any_config(algorithm)
+    types = _flag_types(example)
+    words = flags.read_words(words_given, types)
+    if words.positionals:
+        raise wrong_name("algorithm, as the first word", words.positionals[0], presets.algorithms())
+    _check_combination(words)
+    if words.wants_help:
+        _print_help(source or _preset(algorithm, words, words.one("preset") or presets.CPU_PRESET))
+        return None
+    if words.one("resume") is not None and source is not None:
+        return _resumed(source, words, types)
+    config, notice = _defaults(source, algorithm, words)
+    parsed = _over(config, words, types)
+    return Request(parsed, _run_dir(words, parsed), resume=False, notice=notice)
+
+
+def _split_algorithm(argv: Sequence[str]) -> tuple[str | None, list[str]]:
+    if not argv or argv[0].startswith("-"):
+        return None, list(argv)
+    if argv[0] not in presets.algorithms():
+        raise wrong_name("algorithm", argv[0], presets.algorithms())
+    return argv[0], list(argv[1:])
+
+
+def _stored_config(argv: Sequence[str]) -> TrainConfig | None:
+    """Load the configuration that --resume or --config names: it decides which flags there are."""
+    resume, config = _value_of("--resume", argv), _value_of("--config", argv)
+    if resume is not None:
+        return load_config(open_existing(Path(resume)).config)
+    return load_config(config) if config is not None else None
+
+
+def _value_of(flag: str, argv: Sequence[str]) -> str | None:
+    for index, word in enumerate(argv):
+        if word.startswith(f"{flag}="):
+            return word.removeprefix(f"{flag}=")
+        if word == flag and index + 1 < len(argv) and not argv[index + 1].startswith("-"):
+            return argv[index + 1]
+    return None
+
+
+def _flag_types(config: TrainConfig) -> dict[str, Any]:
+    own = dict.fromkeys(("run_dir", "resume", "config"), str | None)
+    return {**flags.field_types(config), **own}
+
+
+def _check_combination(words: flags.Words) -> None:
+    """Refuse two flags that name two sources of the same thing."""
+    for first, second in (("resume", "config"), ("resume", "run_dir"), ("config", "preset")):
+        if first in words.values and second in words.values:
+            given = words.one(second)
+            raise wrong(flags.flag_name(second), given, f"nothing, with {flags.flag_name(first)}")
+
+
+def _defaults(source: TrainConfig | None, algorithm: str, words: flags.Words) -> tuple[TrainConfig, str]:
+    """Choose the configuration that the flags are put over, and say which."""
+    if source is not None:
+        return _with_rules(source, words), f"configuration: {words.one('config')}"
+    name = words.one("preset")
+    if name is not None:
+        return _preset(algorithm, words, name), f"preset: {name}"
+    import jax  # here, since asking for the device starts the backend
+
+    device = jax.default_backend()
+    name = presets.CPU_PRESET if device == "cpu" else presets.ACCELERATOR_PRESET
+    return _preset(algorithm, words, name), f"preset: {name} (the default on {device}; --preset changes it)"
+
+
+def _preset(algorithm: str, words: flags.Words, name: str) -> TrainConfig:
+    config = presets.find(
+        algorithm, name, actions=words.one("env.actions"), observation=words.one("env.observation")
+    )
+    return _with_rules(config, words)
+
+
+def _with_rules(config: TrainConfig, words: flags.Words) -> TrainConfig:
+    """Put the rules that --env.preset names in place of the configuration's own."""
+    name = words.one("env.preset")
+    if name is None or name == config.env.preset:
+        return config
+    return dataclasses.replace(config, env=presets.with_rules(config.env, name, "--env.preset"))
+
+
+def _over(config: TrainConfig, words: flags.Words, types: Mapping[str, Any]) -> TrainConfig:
+    """Put the flags over the defaults, and check the result."""
+    try:
+        parsed = flags.parse(CommandLine, CommandLine(train=config), words, types, PROGRAM).train
+        parsed.validate()
+    except (UserError, ValueError) as error:
+        raise UserError(_naming_flags(str(error), types)) from None
+    return parsed
+
+
+def _naming_flags(message: str, types: Iterable[str]) -> str:
+    """Name the flag where a check named a field: "rules.width: …" is "--env.rules.width: …"."""
+    match = re.match(r"([\w.]+): ", message)
+    if match is None:
+        return message
+    field = match[1]
+    owners = [path for path in types if path == field or path.endswith(f".{field}")]
+    return flags.flag_name(owners[0]) + message[len(field) :] if owners else message
+
+
+def _resumed(stored: TrainConfig, words: flags.Words, types: Mapping[str, Any]) -> Request:
+    """Put the flags over a run's own configuration; refuse those that would make it another run."""
+    config = _over(stored, words, types)
+    changeable = (*CHANGEABLE_ON_RESUME, *(f"agent.{name}" for name in presets.tunables(stored.algorithm)))
+    for path, (before, after) in differences(to_json(stored), to_json(config)).items():
+        if not any(path == name or path.startswith(f"{name}.") for name in changeable):
+            listed = ", ".join(flags.flag_name(name) for name in changeable)
+            raise UserError(
+                f"{flags.flag_name(path)}: given {after!r} with --resume; allowed: {before!r}, as the run "
+                f"began (changeable are {listed})"
+            )
+    folder = Path(words.values["resume"][0])
+    return Request(config, folder, resume=True, notice=f"configuration: {folder / 'config.json'}")
+
+
+def _run_dir(words: flags.Words, config: TrainConfig) -> Path:
+    given = words.one("run_dir")
+    if given is not None:
+        return Path(given)
+    now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+    name = f"{config.algorithm}-{config.env.actions}-{config.preset}-seed{config.seed}-{now}"
+    return Path("runs") / name
+
+
+def _print_help(config: TrainConfig) -> None:
+    algorithms = "|".join(presets.algorithms())
+    flags.print_help(
+        CommandLine,
+        CommandLine(train=config),
+        prog=f"{PROGRAM} [{algorithms}]",
+        description=(
+            "Train an agent on Tetris; with no argument, ppo with the preset for this machine. "
+            f"The defaults below are those of preset {config.preset}. "
+            f"Presets (--preset): {', '.join(presets.names(config.algorithm))}; without one, "
+            f"{presets.CPU_PRESET} on a CPU and {presets.ACCELERATOR_PRESET} on an accelerator. "
+            f"Rules (--env.preset): {', '.join(presets.rule_names())}."
+        ),
+    )

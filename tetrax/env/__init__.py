@@ -1,0 +1,1 @@
+"""The environment: the learner's face of the game."""

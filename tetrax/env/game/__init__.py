@@ -1,0 +1,1 @@
+"""The game itself, knowing nothing of learning."""

@@ -159,9 +159,7 @@ def _hold(
     return where(allowed, swapped, state), event, ~blocked
 
 
-def _rotate_and_shift(
-    rules: Rules, state: State, inputs: Inputs
-) -> tuple[State, Bool[Array, ""]]:
+def _rotate_and_shift(rules: Rules, state: State, inputs: Inputs) -> tuple[State, Bool[Array, ""]]:
     """Rotate, then shift; return whether either succeeded."""
     walled = board.walled(rules, state.rows)
     pose = Pose(state.orientation, state.x, state.y)
@@ -301,9 +299,7 @@ def _advanced(rules: Rules, state: State) -> tuple[State, Int32[Array, ""]]:
     return state.replace(queue=pieces[1:], draws=state.draws + 1, bag=bag), pieces[0]
 
 
-def _spawned(
-    rules: Rules, state: State, kind: Int32[Array, ""]
-) -> tuple[State, Bool[Array, ""]]:
+def _spawned(rules: Rules, state: State, kind: Int32[Array, ""]) -> tuple[State, Bool[Array, ""]]:
     """Bring in a piece of a kind; return whether it fits."""
     pose, fits = moves.spawn(rules, board.walled(rules, state.rows), kind)
     state = state.replace(

@@ -65,9 +65,7 @@ SRS_I = {
     (2, 1): ((0, 0), (1, 0), (-2, 0), (1, -2), (-2, 1)),
     (3, 0): ((0, 0), (1, 0), (-2, 0), (1, -2), (-2, 1)),
 }
-NO_KICKS = {
-    (start, (start + turn) % 4): ((0, 0),) * NUM_KICKS for start in range(4) for turn in (1, 3)
-}
+NO_KICKS = {(start, (start + turn) % 4): ((0, 0),) * NUM_KICKS for start in range(4) for turn in (1, 3)}
 KICK_TABLES = {"jlstz": SRS_JLSTZ, "i": SRS_I, "none": NO_KICKS}
 
 
@@ -97,7 +95,7 @@ def piece_tables(pieces: tuple[Piece, ...], kicks: Literal["srs", "none"]) -> Pi
     any_column, any_row = cells.any(axis=2), cells.any(axis=3)
     left, bottom = any_column.argmax(axis=2), any_row.argmax(axis=2)
     by_column = np.array(
-        [[np.roll(grid, -shift, axis=1) for grid, shift in zip(*k)] for k in zip(cells, left)]
+        [[np.roll(cells[k, o], -left[k, o], axis=1) for o in range(4)] for k in range(len(pieces))]
     )
     columns = (by_column * bits[:, None]).sum(axis=2, dtype=np.uint32)
     shape = columns >> bottom[..., None].astype(np.uint32)

@@ -128,12 +128,6 @@ def _tables(pieces: tuple[Piece, ...], kicks: Literal["srs", "none"]) -> PieceTa
     return piece_tables(pieces, kicks)
 
 
-RULE_PRESETS: dict[str, Rules] = {
-    "guideline": Rules(),
-    "mini": Rules(width=4, height=6, buffer=4, pieces=DOMINOES, preview=1, hold=False),
-}
-
-
 def check_choice(name: str, given: object, allowed: tuple[str, ...]) -> None:
     """Raise a ValueError that names the field, what was given, what is allowed and the nearest."""
     if given in allowed:
@@ -183,6 +177,10 @@ def _check_piece(piece: Piece) -> None:
         )
     check_choice(f"rules.pieces: kicks of {piece.name!r}", piece.kicks, ("jlstz", "i", "none"))
     if piece.spins and side != 3:
-        raise ValueError(
-            f"rules.pieces: piece {piece.name!r} spins in a box of {side}; allowed: a box of 3"
-        )
+        raise ValueError(f"rules.pieces: piece {piece.name!r} spins in a box of {side}; allowed: a box of 3")
+
+
+RULE_PRESETS: dict[str, Rules] = {
+    "guideline": Rules(),
+    "mini": Rules(width=4, height=6, buffer=4, pieces=DOMINOES, preview=1, hold=False),
+}

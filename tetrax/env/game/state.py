@@ -95,9 +95,7 @@ def no_event() -> Event:
 def no_inputs() -> Inputs:
     """Return the inputs of a tick in which no key is pressed."""
     up = jnp.bool_(False)
-    return Inputs(
-        left=up, right=up, rotate_cw=up, rotate_ccw=up, soft_drop=up, hard_drop=up, hold=up
-    )
+    return Inputs(left=up, right=up, rotate_cw=up, rotate_ccw=up, soft_drop=up, hard_drop=up, hold=up)
 
 
 def level(params: Params, state: State) -> Array:

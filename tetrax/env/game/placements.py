@@ -1,0 +1,285 @@
+"""Straight-down placements of the active piece and of the one hold would bring, with afterstates.
+
+Works on columns (bit y of word x is cell (x, y)): heights, surfaces and transitions of a column
+are a few operations on one word, and all A placements go through the same W words side by side.
+Placement a: orientation a // W, leftmost column a % W; the second half (with hold) holds first.
+"""
+
+import functools
+import itertools
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import struct
+from jax import Array
+from jaxtyping import Bool, Float32, Int32, UInt32
+
+from tetrax.env.game import board, moves
+from tetrax.env.game.engine import incoming
+from tetrax.env.game.moves import Pose
+from tetrax.env.game.pieces import MAX_BOX, NUM_ORIENTATIONS
+from tetrax.env.game.rules import Rules
+from tetrax.env.game.state import State
+
+FULL_COLUMN = np.uint32(0xFFFFFFFF)
+NO_SURFACE = np.int32(-64)  # under a column that the piece does not touch
+
+
+class Candidates(NamedTuple):
+    """Every placement of the action set, legal or not."""
+
+    legal: Bool[Array, "A"]
+    pose: Pose  # each int32[A]: where the box comes to rest
+    kind: Int32[Array, "A"]
+    cells: tuple[UInt32[Array, "A"], ...]  # the resting piece's column j from its left, j < 4
+
+
+class Board(NamedTuple):
+    """Boards as columns, after clearing."""
+
+    columns: tuple[UInt32[Array, "*n"], ...]  # W words
+    lines: Int32[Array, "*n"]  # lines cleared to get here
+    full: UInt32[Array, "*n"]  # bit y: row y was full before the clear
+
+
+class BoardFeatures(struct.PyTreeNode):
+    """Features of a board, each int32[*n], in cells unless said."""
+
+    aggregate_height: Array  # sum of the column heights
+    max_height: Array
+    bumpiness: Array  # sum of the steps between neighbouring columns
+    holes: Array  # empty cells with a filled cell above them
+    rows_with_holes: Array  # rows
+    hole_depth: Array  # filled cells above the topmost hole of each column, summed
+    wells: Array  # d (d + 1) / 2 summed over columns d lower than both neighbours (walls are high)
+    row_transitions: Array  # filled/empty changes along the visible rows, walls filled
+    column_transitions: Array  # the same along the columns, floor filled
+
+
+def num_placements(rules: Rules) -> int:
+    """Return A: 4 orientations in W columns, twice that with hold."""
+    return NUM_ORIENTATIONS * rules.width * (2 if rules.hold else 1)
+
+
+def candidates(rules: Rules, state: State) -> Candidates:
+    """Find where each placement comes to rest, and which can be reached.
+
+    A placement is legal when the piece fits, turned, at its spawn column and in every column on
+    the way to its own, all at its spawn height, from where it drops straight down. Of legal
+    placements of one kind that fill the same cells only the lowest index stays. Nothing is legal
+    after the end, and hold is not when it was used, or would reveal a hidden piece.
+    """
+    columns = board.columns(rules, state.rows)
+    pose = Pose(jnp.int32(0), state.x, state.y)
+    active = _drops(rules, columns, state.piece, pose, ~state.game_over)
+    if not rules.hold:
+        return active
+    kind = incoming(rules, state)
+    pose, fits = moves.spawn(rules, board.walled(rules, state.rows), kind)
+    allowed = ~state.game_over & ~state.hold_used & fits & (state.hold != state.piece)
+    if rules.preview == 0:
+        allowed &= state.hold >= 0
+    held = _drops(rules, columns, kind, pose, allowed)
+    return jax.tree.map(lambda a, b: jnp.concatenate([a, b]), active, held)
+
+
+def after(rules: Rules, state: State, placed: Candidates) -> Board:
+    """Return the board after each placement and its line clears, [A]."""
+    columns = board.columns(rules, state.rows)
+    leftmost = np.arange(placed.kind.shape[0]) % rules.width
+    filled = []
+    for x in range(rules.width):
+        column = jnp.broadcast_to(columns[x], placed.kind.shape)
+        for j in range(MAX_BOX):
+            here = np.where(leftmost == x - j, FULL_COLUMN, np.uint32(0))
+            column = column | (placed.cells[j] & here)
+        filled.append(column)
+    return cleared(tuple(filled))
+
+
+def cleared(columns: tuple[UInt32[Array, "*n"], ...]) -> Board:
+    """Remove full rows, lowest first, at most as many as a piece has rows."""
+    full = functools.reduce(jnp.bitwise_and, columns)
+    remaining = full
+    for _ in range(MAX_BOX):
+        lowest = remaining & (~remaining + np.uint32(1))
+        below = lowest - np.uint32(1)  # all ones when no full row remains
+        columns = tuple((c & below) | ((c >> np.uint32(1)) & ~below) for c in columns)
+        remaining = (remaining ^ lowest) >> np.uint32(1)
+    return Board(columns, _popcount(full), full)
+
+
+def board_features(rules: Rules, columns: tuple[UInt32[Array, "*n"], ...]) -> BoardFeatures:
+    """Measure boards given by their W columns (the lowest 32 rows).
+
+    The features are those of the controllers of Dellacherie and of Thiery and Scherrer (2009),
+    but for `wells`, which here are read off the surface.
+    """
+    heights = [_height(column) for column in columns]
+    covered = [
+        ~c & ((np.uint32(1) << h.astype(jnp.uint32)) - 1) for c, h in zip(columns, heights, strict=True)
+    ]
+    hole_tops = [_height(holes) for holes in covered]
+    depth = [jnp.where(top > 0, h - top, 0) for h, top in zip(heights, hole_tops, strict=True)]
+    visible = np.uint32((1 << rules.height) - 1)
+    walled = (np.uint32(visible), *columns, np.uint32(visible))
+    sideways = [(a ^ b) & visible for a, b in itertools.pairwise(walled)]
+    upwards = [c ^ ((c << np.uint32(1)) | np.uint32(1)) for c in columns]
+    return BoardFeatures(
+        aggregate_height=sum(heights),
+        max_height=functools.reduce(jnp.maximum, heights),
+        bumpiness=sum(jnp.abs(a - b) for a, b in itertools.pairwise(heights)),
+        holes=sum(_popcount(holes) for holes in covered),
+        rows_with_holes=_popcount(functools.reduce(jnp.bitwise_or, covered)),
+        hole_depth=sum(depth),
+        wells=_wells(heights),
+        row_transitions=sum(_popcount(changes) for changes in sideways),
+        column_transitions=sum(_popcount(changes) for changes in upwards),
+    )
+
+
+def to_rows(columns: tuple[UInt32[Array, "*n"], ...], num_rows: int) -> UInt32[Array, "*n R"]:
+    """Turn columns into row words, the lowest `num_rows` rows."""
+    y = np.arange(num_rows, dtype=np.uint32)
+    one = np.uint32(1)
+    words = [((c[..., None] >> y) & one) << np.uint32(x) for x, c in enumerate(columns)]
+    return functools.reduce(jnp.bitwise_or, words)
+
+
+def landing_height(rules: Rules, placed: Candidates) -> Float32[Array, "A"]:
+    """Return the height of the middle of each resting piece: lowest row + (rows - 1) / 2."""
+    tables = rules.tables
+    middle = jnp.asarray(tables.bottom + (tables.height - 1) / 2, jnp.float32)
+    return placed.pose.y.astype(jnp.float32) + middle[placed.kind, placed.pose.orientation]
+
+
+def eroded_cells(placed: Candidates, boards: Board) -> Int32[Array, "A"]:
+    """Return lines cleared times the piece's own cells that went with them."""
+    return boards.lines * sum(_popcount(cells & boards.full) for cells in placed.cells)
+
+
+def ends_game(rules: Rules, state: State, placed: Candidates, boards: Board) -> Bool[Array, "A"]:
+    """Tell which placements lose as far as a player may know.
+
+    Lock-out always; block-out when the piece that comes next is in the visible queue.
+    """
+    bottom = jnp.asarray(rules.tables.bottom)[placed.kind, placed.pose.orientation]
+    lock_out = placed.pose.y + bottom >= rules.height
+    first = _blocked(rules, state.queue[0], boards, slice(0, 4 * rules.width)) if rules.preview else None
+    if first is None:
+        return lock_out
+    if not rules.hold:
+        return lock_out | first
+    held = slice(4 * rules.width, None)
+    second = _blocked(rules, state.queue[0], boards, held)
+    if rules.preview > 1:
+        second = jnp.where(state.hold >= 0, second, _blocked(rules, state.queue[1], boards, held))
+    else:
+        second &= state.hold >= 0
+    return lock_out | jnp.concatenate([first, second])
+
+
+def _blocked(rules: Rules, kind: Int32[Array, ""], boards: Board, part: slice) -> Bool[Array, "a"]:
+    """Tell on which of the boards a piece cannot enter."""
+    spawn_cells = jnp.asarray(_spawn_columns(rules))[kind]
+    overlap = [column[part] & spawn_cells[x] for x, column in enumerate(boards.columns)]
+    return functools.reduce(jnp.bitwise_or, overlap) != 0
+
+
+@functools.lru_cache(maxsize=64)
+def _spawn_columns(rules: Rules) -> np.ndarray:
+    """Return the cells of each kind at spawn by board column, uint32[K, W]."""
+    tables = rules.tables
+    spawned = np.zeros((rules.num_pieces, rules.width), np.uint32)
+    for kind in range(rules.num_pieces):
+        left = rules.spawn_x[kind] + tables.left[kind, 0]
+        for j in range(tables.width[kind, 0]):
+            spawned[kind, left + j] = tables.columns[kind, 0, j] << np.uint32(rules.spawn_y[kind])
+    return spawned
+
+
+def _drops(
+    rules: Rules,
+    columns: UInt32[Array, "W"],
+    kind: Int32[Array, ""],
+    pose: Pose,
+    allowed: Bool[Array, ""],
+) -> Candidates:
+    """Drop one kind from its spawn pose in every orientation and column (4 W placements)."""
+    width, tables = rules.width, rules.tables
+    piece = jnp.asarray(tables.columns)[kind]  # [4, 4] words by orientation and column of the piece
+    lowest = jnp.asarray(_lowest_cells(rules))[kind]  # [4, 4] rows
+    beyond = jnp.concatenate([columns, np.full(MAX_BOX - 1, FULL_COLUMN)])
+    rest = jnp.full((NUM_ORIENTATIONS, width), NO_SURFACE)
+    hits = jnp.zeros((NUM_ORIENTATIONS, width), jnp.uint32)
+    for j in range(MAX_BOX):
+        column, cells, low = beyond[None, j : j + width], piece[:, j, None], lowest[:, j, None]
+        hits |= column & (cells << pose.y.astype(jnp.uint32))
+        under = column & ((np.uint32(1) << (pose.y + low).astype(jnp.uint32)) - np.uint32(1))
+        rest = jnp.maximum(rest, jnp.where(cells != 0, _height(under) - low, NO_SURFACE))
+    left = jnp.asarray(tables.left)[kind]
+    legal = allowed & _way_is_free(hits != 0, pose.x + left)
+    legal &= ~_repeats(rules, kind, legal, rest)
+    at_rest = piece[:, :, None] << jnp.maximum(rest, 0).astype(jnp.uint32)[:, None]  # [4, 4, W]
+    orientation = np.repeat(np.arange(NUM_ORIENTATIONS, dtype=np.int32), width)
+    leftmost = np.tile(np.arange(width, dtype=np.int32), NUM_ORIENTATIONS)
+    x = leftmost - jnp.repeat(left, width)
+    return Candidates(
+        legal=legal.reshape(-1),
+        pose=Pose(jnp.asarray(orientation), x, rest.reshape(-1)),
+        kind=jnp.broadcast_to(kind, orientation.shape),
+        cells=tuple(at_rest[:, j].reshape(-1) for j in range(MAX_BOX)),
+    )
+
+
+def _way_is_free(blocked: Bool[Array, "4 W"], spawn: Int32[Array, "4"]) -> Bool[Array, "4 W"]:
+    """Tell which columns are reached from the spawn column without passing a blocked one."""
+    column = np.arange(blocked.shape[1], dtype=np.int32)
+    word = jnp.sum(jnp.where(blocked, np.uint32(1) << column.astype(np.uint32), 0), axis=1, dtype=jnp.uint32)
+    first, last = jnp.minimum(spawn[:, None], column), jnp.maximum(spawn[:, None], column)
+    up_to_last = (np.uint32(2) << last.astype(jnp.uint32)) - np.uint32(1)
+    before_first = (np.uint32(1) << first.astype(jnp.uint32)) - np.uint32(1)
+    return (word[:, None] & up_to_last & ~before_first) == 0
+
+
+def _repeats(
+    rules: Rules, kind: Int32[Array, ""], legal: Bool[Array, "4 W"], rest: Int32[Array, "4 W"]
+) -> Bool[Array, "4 W"]:
+    """Tell which placements fill the same cells as a legal one of a lower orientation."""
+    twin = jnp.asarray(rules.tables.twin)[kind]
+    bottom = rest + jnp.asarray(rules.tables.bottom)[kind][:, None]
+    repeats = [jnp.zeros(legal.shape[1], bool)]
+    for this in range(1, NUM_ORIENTATIONS):
+        same = [
+            (twin[this] == twin[lower]) & legal[lower] & (bottom[this] == bottom[lower])
+            for lower in range(this)
+        ]
+        repeats.append(functools.reduce(jnp.logical_or, same))
+    return jnp.stack(repeats)
+
+
+@functools.lru_cache(maxsize=64)
+def _lowest_cells(rules: Rules) -> np.ndarray:
+    """Return the row in the box of each piece column's lowest cell, int32[K, 4, 4] (0 if none)."""
+    words = rules.tables.columns.astype(np.int64)
+    return np.where(words > 0, np.log2(np.maximum(words & -words, 1)), 0).astype(np.int32)
+
+
+def _wells(heights: list[Int32[Array, "*n"]]) -> Int32[Array, "*n"]:
+    walls = jnp.full_like(heights[0], 64)
+    total = jnp.zeros_like(heights[0])
+    for left, here, right in zip([walls, *heights], heights, [*heights[1:], walls], strict=False):
+        depth = jnp.maximum(jnp.minimum(left, right) - here, 0)
+        total += depth * (depth + 1) // 2
+    return total
+
+
+def _height(column: UInt32[Array, "*n"]) -> Int32[Array, "*n"]:
+    """Return the row above the highest set bit."""
+    return 32 - jax.lax.clz(column).astype(jnp.int32)
+
+
+def _popcount(word: UInt32[Array, "*n"]) -> Int32[Array, "*n"]:
+    return jax.lax.population_count(word).astype(jnp.int32)

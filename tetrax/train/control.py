@@ -82,7 +82,7 @@ def catching_signals(on_first: Callable[[], None], on_second: Callable[[], None]
     finally:
         signal.set_wakeup_fd(previous_descriptor)
         for number, handler in previous_handlers.items():
-            signal.signal(number, handler)
+            signal.signal(number, handler or signal.SIG_DFL)  # None: not set by Python
         writer.close()
         watcher.join()
         reader.close()

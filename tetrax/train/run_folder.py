@@ -1,13 +1,13 @@
 """The run folder: where everything is, who may write to it, and what was asked of the run over time.
 
-    config.json           the configuration as it is now
-    config_history.jsonl  one object per start of the run: when, from which step, what changed
-    metrics.jsonl         one object per chunk of training
-    tensorboard/          the same as events, if wanted
-    checkpoints/STEP/     everything that decides the future
-    policy/               the newest policy alone, ready to act
-    eval.json             the evaluation at the end; written last: where it is, the run has finished
-    plots/  recordings/   the learning curve; the best game of the evaluation
+config.json           the configuration as it is now
+config_history.jsonl  one object per start of the run: when, from which step, what changed
+metrics.jsonl         one object per chunk of training
+tensorboard/          the same as events, if wanted
+checkpoints/STEP/     everything that decides the future
+policy/               the newest policy alone, ready to act
+eval.json             the evaluation at the end; written last: where it is, the run has finished
+plots/  recordings/   the learning curve; the best game of the evaluation
 """
 
 from __future__ import annotations

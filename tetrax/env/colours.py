@@ -1,0 +1,47 @@
+"""The colours of the house: pieces by name, and the ground they stand on. Red, green, blue, 0 to 255."""
+
+from __future__ import annotations
+
+from tetrax.env.game.rules import Rules
+
+Colour = tuple[int, int, int]
+
+PIECE_COLOURS: dict[str, Colour] = {  # the guideline's hues, a little softer, for a dark ground
+    "I": (64, 196, 228),
+    "J": (82, 116, 232),
+    "L": (240, 146, 52),
+    "O": (242, 206, 66),
+    "S": (92, 196, 96),
+    "T": (172, 92, 218),
+    "Z": (232, 82, 92),
+}
+OTHER_COLOURS: tuple[Colour, ...] = (  # kinds with other names, in their order
+    (64, 190, 176),
+    (226, 120, 176),
+    (160, 190, 80),
+    (216, 160, 110),
+)
+UNKNOWN: Colour = (128, 138, 158)  # a locked cell whose piece nobody saw
+PAGE: Colour = (17, 19, 27)
+PANEL: Colour = (25, 28, 39)
+WELL: Colour = (22, 25, 35)
+GRID: Colour = (33, 37, 51)
+EDGE: Colour = (72, 80, 104)
+LABEL: Colour = (122, 132, 156)
+TEXT: Colour = (232, 236, 246)
+ALARM: Colour = (255, 107, 107)
+
+
+def colour_of(rules: Rules, kind: int) -> Colour:
+    """Return the colour of a kind; of `rules.num_pieces`, that of unknown cells."""
+    if kind >= rules.num_pieces:
+        return UNKNOWN
+    others = [piece.name for piece in rules.pieces if piece.name not in PIECE_COLOURS]
+    name = rules.pieces[kind].name
+    return PIECE_COLOURS.get(name) or OTHER_COLOURS[others.index(name) % len(OTHER_COLOURS)]
+
+
+def mixed(colour: Colour, other: Colour, share: float) -> Colour:
+    """Return `colour` with a share (0 to 1) of `other`."""
+    red, green, blue = (round(a + (b - a) * share) for a, b in zip(colour, other, strict=True))
+    return red, green, blue

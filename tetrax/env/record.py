@@ -1,0 +1,276 @@
+"""A game as (config, params, reset key, actions): save, load, replay, verify.
+
+Every draw is a function of the reset key, so that these four give every board again, bit for bit. A
+recording carries what its game came to, and `verify` plays it again and names what differs. The file is
+JSON that a person can read. (Reading and writing that file is the only I/O of the environment.)
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import math
+import os
+import textwrap
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from tetrax.env.game import engine
+from tetrax.env.game.state import Event, State
+from tetrax.env.serialise import from_json, to_json
+from tetrax.env.tetris import EnvConfig, EnvParams, Tetris
+
+FORMAT = "tetrax recording"
+VERSION = 1
+CHUNK = 512  # steps per compiled scan: any length of game runs the same program
+LINE_WIDTH = 110  # characters, of the JSON file
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a game came to."""
+
+    lines: int
+    score: int
+    pieces: int
+    ticks: int
+    game_over: bool
+    actions: str
+    """SHA-256 of the reset key and the actions, 32 hex digits."""
+    boards: str
+    """SHA-256 of every board from the first to the last, 32 hex digits."""
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """A whole game from its reset."""
+
+    config: EnvConfig
+    params: EnvParams  # as used in the game, NumPy scalars
+    key_data: np.ndarray  # uint32[2], of the key the game was reset with
+    actions: np.ndarray  # int32[T]
+    outcome: Outcome
+
+
+class Replay(NamedTuple):
+    """Every state and event of a game; leaves are NumPy arrays, the key excepted."""
+
+    states: State  # [T+1, ...], the first is the reset state
+    events: Event  # [T, ...]
+
+
+def record(config: EnvConfig, params: EnvParams, key: Array | np.ndarray, actions: Any) -> Recording:
+    """Make a recording from the reset key (typed, or its data) and the actions, int[T].
+
+    Actions after the end of the game are left out: they change nothing.
+    """
+    typed = jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
+    key_data = np.asarray(jax.random.key_data(key) if typed else key, np.uint32)
+    num_actions = Tetris(config).num_actions
+    actions = _integers("actions", np.asarray(actions).tolist(), num_actions, np.int32)
+    params = jax.tree.map(np.asarray, params)
+    replayed = _replay(config, params, key_data, actions)
+    over = np.flatnonzero(replayed.states.game_over)
+    length = int(over[0]) if len(over) else len(actions)
+    actions = actions[:length]
+    states = jax.tree.map(lambda leaf: leaf[: length + 1], replayed.states)
+    return Recording(config, params, key_data, actions, _outcome(key_data, actions, states))
+
+
+def replay(recording: Recording) -> Replay:
+    """Play a recording again on the device."""
+    return _replay(recording.config, recording.params, recording.key_data, recording.actions)
+
+
+def verify(recording: Recording) -> Replay:
+    """Play a recording again; raise a ValueError that names whatever differs from what it says."""
+    replayed = replay(recording)
+    found = _outcome(recording.key_data, recording.actions, replayed.states)
+    differences = [
+        f"{field.name} (recorded {getattr(recording.outcome, field.name)}, "
+        f"replayed {getattr(found, field.name)})"
+        for field in fields(Outcome)
+        if getattr(recording.outcome, field.name) != getattr(found, field.name)
+    ]
+    if differences:
+        raise ValueError(f"recording: differs from its replay in {', '.join(differences)}")
+    return replayed
+
+
+def save(recording: Recording, path: str | Path) -> None:
+    """Write a recording as one JSON file, whole or not at all."""
+    path = Path(path)
+    data = {
+        "format": FORMAT,
+        "version": VERSION,
+        "outcome": to_json(recording.outcome),
+        "config": to_json(recording.config),
+        "params": _params_to_json(recording.params),
+        "key_data": recording.key_data.tolist(),
+        "actions": recording.actions.tolist(),
+    }
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
+    unfinished.write_text(_layout(data) + "\n", encoding="utf-8")
+    unfinished.replace(path)
+
+
+def load(path: str | Path) -> Recording:
+    """Read a recording; a file that is none is a ValueError in one line."""
+    allowed = f"a {FORMAT} of version {VERSION} (JSON)"
+    try:
+        data = json.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ValueError(f"{path}: given {_reason(error)}; allowed: {allowed}") from error
+    except ValueError as error:  # UnicodeDecodeError and JSONDecodeError
+        raise ValueError(f"{path}: given a file that is not JSON ({error}); allowed: {allowed}") from error
+    if not isinstance(data, dict) or data.get("format") != FORMAT:
+        raise ValueError(f'{path}: given JSON without "format": "{FORMAT}"; allowed: {allowed}')
+    if data.get("version") != VERSION:
+        raise ValueError(f"{path}: given version {data.get('version')!r}; allowed: {allowed}")
+    try:
+        return _from_json(data)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def _from_json(data: dict[str, Any]) -> Recording:
+    names = ("format", "version", "outcome", "config", "params", "key_data", "actions")
+    for name in names:
+        if name not in data:
+            raise ValueError(f"{name}: missing; allowed: {', '.join(names)}")
+    # A field that a later version added takes its default: the replay says whether that was right.
+    config = from_json(EnvConfig, data["config"], path="config", partial=True)
+    env = Tetris(config)
+    return Recording(
+        config=config,
+        params=_params_from_json(env.default_params, data["params"]),
+        key_data=_integers("key_data", data["key_data"], 2**32, np.uint32, length=2),
+        actions=_integers("actions", data["actions"], env.num_actions, np.int32),
+        outcome=from_json(Outcome, data["outcome"], path="outcome"),
+    )
+
+
+def _replay(config: EnvConfig, params: EnvParams, key_data: np.ndarray, actions: np.ndarray) -> Replay:
+    start, steps = _programs(config)
+    key = jax.random.wrap_key_data(jnp.asarray(key_data, jnp.uint32))
+    params = jax.tree.map(jnp.asarray, params)
+    state = start(key)
+    first = jax.tree.map(lambda leaf: np.asarray(leaf)[None], state.replace(key=None))
+    states: list[State] = [first]
+    events: list[Event] = []
+    num_chunks = max(1, math.ceil(len(actions) / CHUNK))
+    padded = np.pad(actions, (0, num_chunks * CHUNK - len(actions)))
+    for chunk in padded.reshape(-1, CHUNK):
+        state, (new_states, new_events) = steps(state, params, jnp.asarray(chunk, jnp.int32))
+        states.append(jax.tree.map(np.asarray, new_states))
+        events.append(jax.tree.map(np.asarray, new_events))
+    length = len(actions)
+    all_states = jax.tree.map(lambda *parts: np.concatenate(parts)[: length + 1], *states)
+    all_events = jax.tree.map(lambda *parts: np.concatenate(parts)[:length], *events)
+    keys = jax.random.wrap_key_data(jnp.asarray(np.tile(key_data, (length + 1, 1))))
+    return Replay(all_states.replace(key=keys), all_events)
+
+
+@functools.lru_cache(maxsize=8)
+def _programs(config: EnvConfig) -> tuple[Callable[..., State], Callable[..., Any]]:
+    """Return the compiled start of a game and a scan of CHUNK steps."""
+    env = Tetris(config)
+
+    def step(state: State, action: Array, params: EnvParams) -> tuple[State, tuple[State, Event]]:
+        state, _, _, _, event = env.transition(state, action, params)
+        return state, (state.replace(key=None), event)
+
+    def steps(state: State, params: EnvParams, actions: Array) -> tuple[State, tuple[State, Event]]:
+        return jax.lax.scan(lambda carry, action: step(carry, action, params), state, actions)
+
+    return jax.jit(functools.partial(engine.init, config.rules)), jax.jit(steps)
+
+
+def _outcome(key_data: np.ndarray, actions: np.ndarray, states: State) -> Outcome:
+    last = jax.tree.map(lambda leaf: leaf[-1], states)
+    return Outcome(
+        lines=int(last.lines),
+        score=int(last.score),
+        pieces=int(last.pieces),
+        ticks=int(last.ticks),
+        game_over=bool(last.game_over),
+        actions=_digest(key_data.astype("<u4"), actions.astype("<i4")),
+        boards=_digest(np.asarray(states.rows).astype("<u4")),
+    )
+
+
+def _digest(*arrays: np.ndarray) -> str:
+    return hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()[:32]
+
+
+def _params_to_json(params: EnvParams) -> dict[str, Any]:
+    """Name every number by its path, "game.start_level"; a float32 is exact as the double it prints as."""
+    leaves = jax.tree_util.tree_leaves_with_path(params)
+    return {_name(path): np.asarray(leaf).item() for path, leaf in leaves}
+
+
+def _params_from_json(template: EnvParams, data: Any) -> EnvParams:
+    """Fill the template's leaves; what the file lacks keeps its default."""
+    if not isinstance(data, dict):
+        raise ValueError(f"params: given {data!r}; allowed: an object of numbers by name")
+    leaves, treedef = jax.tree_util.tree_flatten_with_path(template)
+    names = [_name(path) for path, _ in leaves]
+    for name in data:
+        if name not in names:
+            raise ValueError(f"params: given {name!r}; allowed: {', '.join(names)}")
+    values = [
+        _number(f"params.{name}", data.get(name, leaf.item()), leaf.dtype)
+        for name, leaf in zip(names, (np.asarray(leaf) for _, leaf in leaves), strict=True)
+    ]
+    return jax.tree_util.tree_unflatten(treedef, values)
+
+
+def _number(name: str, given: Any, dtype: np.dtype[Any]) -> np.ndarray:
+    real = np.issubdtype(dtype, np.floating)
+    in_range = type(given) in ((int, float) if real else (int,)) and abs(given) < 2**31
+    if not in_range:
+        allowed = "a number" if real else "an integer"
+        raise ValueError(f"{name}: given {given!r}; allowed: {allowed} smaller than 2**31")
+    return np.asarray(given, dtype)
+
+
+def _integers(name: str, given: Any, end: int, dtype: Any, length: int | None = None) -> np.ndarray:
+    if not isinstance(given, list) or length not in (None, len(given)):
+        raise ValueError(f"{name}: given {type(given).__name__}; allowed: a list of {length or ''} integers")
+    for index, item in enumerate(given):
+        if type(item) is not int or not 0 <= item < end:
+            raise ValueError(f"{name}[{index}]: given {item!r}; allowed: 0 to {end - 1}")
+    return np.array(given, dtype)
+
+
+def _name(path: tuple[Any, ...]) -> str:
+    return jax.tree_util.keystr(path, simple=True, separator=".")
+
+
+def _reason(error: OSError) -> str:
+    return "no such file" if isinstance(error, FileNotFoundError) else f"a path that is {error.strerror}"
+
+
+def _layout(value: Any, indent: int = 0) -> str:
+    """Write JSON with every short list or object on one line, long lists of numbers as paragraphs."""
+    line = json.dumps(value, allow_nan=False)
+    if len(line) + indent <= LINE_WIDTH or not isinstance(value, (dict, list)):
+        return line
+    margin = " " * (indent + 2)
+    if isinstance(value, dict):
+        items = [f"{json.dumps(key)}: {_layout(item, indent + 2)}" for key, item in value.items()]
+        body = f",\n{margin}".join(items)
+        return f"{{\n{margin}{body}\n{' ' * indent}}}"
+    if all(isinstance(item, int) for item in value):
+        body = textwrap.fill(line[1:-1], LINE_WIDTH, initial_indent=margin, subsequent_indent=margin)
+        return f"[\n{body}\n{' ' * indent}]"
+    body = f",\n{margin}".join(_layout(item, indent + 2) for item in value)
+    return f"[\n{margin}{body}\n{' ' * indent}]"

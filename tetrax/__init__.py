@@ -1,0 +1,39 @@
+"""Tetris as one compiled program over thousands of boards, and agents trained on the same device.
+
+>>> import jax, tetrax
+>>> env = tetrax.make()
+>>> state, timestep = env.reset(jax.random.key(0))
+>>> state, timestep = env.step(state, 6)  # hard drop
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from tetrax.env.ascii import state_from_ascii
+    from tetrax.env.tetris import EnvConfig, Tetris, TimeStep, make
+    from tetrax.train.policy_io import load
+
+__all__ = ["EnvConfig", "Tetris", "TimeStep", "__version__", "load", "make", "state_from_ascii"]
+
+# Imported at first use, so that `import tetrax` costs nothing that is not needed.
+_HOME = {
+    "make": "tetrax.env.tetris",
+    "EnvConfig": "tetrax.env.tetris",
+    "Tetris": "tetrax.env.tetris",
+    "TimeStep": "tetrax.env.tetris",
+    "state_from_ascii": "tetrax.env.ascii",
+    "load": "tetrax.train.policy_io",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module 'tetrax' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

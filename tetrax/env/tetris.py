@@ -1,0 +1,218 @@
+"""`Tetris(config)`: reset and step, one board, pure. The face of the environment."""
+
+import dataclasses
+import functools
+from dataclasses import dataclass
+from typing import Literal
+
+import jax.numpy as jnp
+from flax import struct
+from jax import Array
+from jaxtyping import Float32, Int32, PRNGKeyArray
+
+from tetrax.env import actions, observe, reward
+from tetrax.env.actions import ACTION_SETS
+from tetrax.env.game import engine
+from tetrax.env.game.rules import RULE_PRESETS, Params, Rules, check_choice, default_params
+from tetrax.env.game.state import Event, State, no_event
+from tetrax.env.observe import OBSERVATIONS, Observation
+from tetrax.env.reward import REWARDS, RewardParams
+
+
+@dataclass(frozen=True)
+class EnvConfig:
+    """What an environment is: rules, actions, observation, reward. Frozen and hashable."""
+
+    preset: str = "guideline"
+    """Name of the environment preset that the other fields start from."""
+    rules: Rules = RULE_PRESETS["guideline"]
+    """The rules of the game."""
+    actions: Literal["direct", "drop"] = "direct"
+    """What an action is: one of eight keys a tick, or one whole placement."""
+    observation: Literal["auto", "planes", "afterstate_features", "afterstate_boards"] = "auto"
+    """What is observed of the board; auto is planes for direct, afterstate_features for drop."""
+    reward: Literal["lines_only", "standard", "survival"] = "lines_only"
+    """Name of the reward."""
+    time_limit: int = 0
+    """Steps after which a game is truncated (0 = never)."""
+
+    def __post_init__(self) -> None:
+        check_choice("env.actions", self.actions, tuple(ACTION_SETS))
+        check_choice("env.observation", self.observation, OBSERVATIONS)
+        check_choice("env.reward", self.reward, tuple(REWARDS))
+        if self.observation.startswith("afterstate") and self.actions == "direct":
+            raise ValueError(
+                f"env.observation: given {self.observation!r} with actions 'direct', which place "
+                "no piece at once; allowed: auto, planes"
+            )
+        if isinstance(self.time_limit, bool) or self.time_limit < 0:
+            raise ValueError(f"env.time_limit: given {self.time_limit}; allowed: 0 or more steps")
+
+    @property
+    def view(self) -> str:
+        """Return the observation that 'auto' stands for."""
+        if self.observation != "auto":
+            return self.observation
+        return "planes" if self.actions == "direct" else "afterstate_features"
+
+
+ENV_PRESETS: dict[str, EnvConfig] = {
+    "guideline": EnvConfig(),
+    "mini": EnvConfig(preset="mini", rules=RULE_PRESETS["mini"]),
+}
+
+
+class EnvParams(struct.PyTreeNode):
+    """Numbers of the environment that may change without recompiling, and may be vmapped."""
+
+    game: Params
+    reward: RewardParams
+
+
+class TimeStep(struct.PyTreeNode):
+    """What one step gives back."""
+
+    observation: Observation  # what the next decision sees
+    reward: Array  # float32[], of the step just taken
+    terminated: Array  # bool[], the step just taken lost the game
+    truncated: Array  # bool[], it reached the time limit (never with terminated)
+    event: Event  # what happened in it
+    last_observation: Observation | None  # after the action, before any reset; None if no limit
+
+
+@dataclass(frozen=True)
+class Tetris:
+    """The environment of a configuration. Two with equal configurations are equal."""
+
+    config: EnvConfig
+
+    @property
+    def rules(self) -> Rules:
+        """Return the rules of the game."""
+        return self.config.rules
+
+    @functools.cached_property
+    def action_set(self) -> actions.Direct | actions.Drop:
+        """Return what the actions mean."""
+        return actions.action_set(self.config.actions, self.rules)
+
+    @functools.cached_property
+    def action_names(self) -> tuple[str, ...]:
+        """Return one name per action."""
+        return self.action_set.names
+
+    @property
+    def num_actions(self) -> int:
+        """Return A."""
+        return len(self.action_names)
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Return the names of `Observation.features`."""
+        return observe.feature_names(self.rules, self.config.actions)
+
+    @property
+    def can_truncate(self) -> bool:
+        """Tell whether a step may be truncated, and so whether `last_observation` is there."""
+        return self.config.time_limit > 0
+
+    @property
+    def default_params(self) -> EnvParams:
+        """Return the numbers of the rules and of the named reward."""
+        return EnvParams(game=default_params(self.rules), reward=reward.default_params(self.config.reward))
+
+    def reset(self, key: PRNGKeyArray, params: EnvParams | None = None) -> tuple[State, TimeStep]:
+        """Start a game from one typed Threefry key."""
+        state = engine.init(self.rules, key)
+        return state, self.first_step(state, params)
+
+    def first_step(self, state: State, params: EnvParams | None = None) -> TimeStep:
+        """Return the TimeStep of a game that starts at `state`: no reward, nothing happened."""
+        params = self.default_params if params is None else params
+        nothing = self._terms(state, state, no_event(), params)
+        observation = self.observe(state, params)
+        return TimeStep(
+            observation=observation,
+            reward=jnp.float32(0),
+            terminated=jnp.bool_(False),
+            truncated=jnp.bool_(False),
+            event=no_event().replace(reward_terms=nothing),
+            last_observation=observation if self.can_truncate else None,
+        )
+
+    def step(
+        self, state: State, action: Int32[Array, ""], params: EnvParams | None = None
+    ) -> tuple[State, TimeStep]:
+        """Play one action of 0..A-1; another index is clipped and `event.action_clipped` set.
+
+        After the end nothing changes: reward 0, and terminated stays True.
+        """
+        params = self.default_params if params is None else params
+        state, gained, terminated, truncated, event = self.transition(state, action, params)
+        observation = self.observe(state, params)
+        return state, TimeStep(
+            observation=observation,
+            reward=gained,
+            terminated=terminated,
+            truncated=truncated,
+            event=event,
+            last_observation=observation if self.can_truncate else None,
+        )
+
+    def transition(
+        self, state: State, action: Int32[Array, ""], params: EnvParams
+    ) -> tuple[State, Float32[Array, ""], Array, Array, Event]:
+        """Step without observing: state, reward, terminated, truncated, event."""
+        action, was_clipped = actions.clip(action, self.num_actions)
+        before = state
+        state, event = self.action_set.apply(params.game, state, action)
+        terms = self._terms(before, state, event, params)
+        event = event.replace(action_clipped=was_clipped, reward_terms=terms)
+        truncated = jnp.bool_(False)
+        if self.can_truncate:
+            truncated = (state.ticks >= self.config.time_limit) & ~state.game_over
+        return state, reward.total(terms), state.game_over, truncated, event
+
+    def observe(self, state: State, params: EnvParams | None = None) -> Observation:
+        """Return what a player may know of a state."""
+        params = self.default_params if params is None else params
+        view, rules = self.config.view, self.rules
+        candidates = self.action_set.candidates(state)
+        afterstates = None
+        if view.startswith("afterstate"):
+            afterstates = observe.afterstates(
+                rules, self.config.reward, params.reward, state, candidates, view
+            )
+        return Observation(
+            planes=observe.planes(rules, state) if view == "planes" else None,
+            pieces=observe.pieces(rules, state),
+            features=observe.features(rules, params.game, state, self.config.actions),
+            legal=self.action_set.legal(state, candidates),
+            afterstates=afterstates,
+        )
+
+    def _terms(self, before: State, after: State, event: Event, params: EnvParams) -> reward.RewardTerms:
+        return reward.terms(self.config.reward, self.rules, params.reward, before, after, event)
+
+
+def make(preset: str = "guideline", **overrides: object) -> Tetris:
+    """Return an environment by preset; overrides are fields of EnvConfig or of Rules.
+
+    >>> make("guideline", actions="drop", preview=3).num_actions
+    80
+
+    ValueError when the preset, a field or a value is not one of those allowed.
+    """
+    check_choice("preset", preset, tuple(ENV_PRESETS))
+    config = ENV_PRESETS[preset]
+    of_rules = {field.name for field in dataclasses.fields(Rules)}
+    of_env = {field.name for field in dataclasses.fields(EnvConfig)} - {"preset"}
+    for name in overrides:
+        check_choice("make(): field", name, tuple(sorted(of_env | of_rules)))
+    rules = overrides.get("rules", config.rules)
+    if not isinstance(rules, Rules):
+        raise ValueError(f"env.rules: given {rules!r}; allowed: a tetrax Rules record")
+    changed = {name: value for name, value in overrides.items() if name in of_rules}
+    fields = {name: value for name, value in overrides.items() if name in of_env}
+    fields["rules"] = dataclasses.replace(rules, **changed)
+    return Tetris(dataclasses.replace(config, **fields))

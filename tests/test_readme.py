@@ -1,0 +1,86 @@
+"""What the README tells a newcomer to type works, in the order in which it stands there."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+SETUP_LINE = "python3 -m venv .venv && . .venv/bin/activate && pip install -e . && python -m tetrax.train"
+TEST_LINE = "pip install -e '.[dev]' && python -m pytest"
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+
+
+def commands(program: str) -> list[str]:
+    lines = [line.split("  #")[0].strip() for block in blocks("sh") for line in block.splitlines()]
+    return [line for line in lines if line.startswith(f"python -m {program}")]
+
+
+def small(command: str) -> list[str]:
+    """Return a command's words, made small enough for a test."""
+    words = [sys.executable, *shlex.split(command)[1:]]
+    if "tetrax.train" in words and "--resume" not in words:
+        words += ["--preset", "tiny"]
+    for flag, value in (("--episodes", "4"), ("--max-pieces", "50")):
+        if flag in words:
+            words[words.index(flag) + 1] = value
+    return words
+
+
+@pytest.fixture(scope="module")
+def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Type the README's commands in an empty folder, one after the other."""
+    folder = tmp_path_factory.mktemp("readme")
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    for command in commands("tetrax.train") + commands("tetrax.evaluate"):
+        done = subprocess.run(
+            small(command), cwd=folder, env=environment, capture_output=True, text=True, timeout=600
+        )
+        assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return folder
+
+
+def test_the_two_lines():
+    assert [block.strip() for block in blocks("sh")[:2]] == [SETUP_LINE, TEST_LINE]
+
+
+def test_ci_runs_the_second_line():
+    """The pattern in .ci/run finds the README's line, and only that one."""
+    script = (ROOT / ".ci" / "run").read_text()
+    (pattern,) = re.findall(r"grep -m 1 -E '([^']+)' README\.md", script)
+    assert re.findall(pattern, README, re.MULTILINE) == [TEST_LINE]
+    assert 'eval "$test_line"' in script
+
+
+def test_commands_leave_their_runs(workplace):
+    assert len(commands("tetrax.train")) >= 3
+    assert len(commands("tetrax.evaluate")) >= 2
+    for command in commands("tetrax.train"):
+        words = shlex.split(command)
+        if "--run-dir" in words:
+            run = workplace / words[words.index("--run-dir") + 1]
+            for file in ("config.json", "metrics.jsonl", "eval.json", "plots/learning_curve.png"):
+                assert (run / file).stat().st_size > 0
+            assert {path.name for path in (run / "recordings").iterdir()} >= {
+                "best.json",
+                "best.txt",
+                "best.gif",
+            }
+
+
+def test_python_blocks_run_one_after_the_other(workplace, monkeypatch, capsys):
+    monkeypatch.chdir(workplace)
+    names: dict[str, object] = {}
+    for block in blocks("python"):
+        exec(compile(block, "README.md", "exec"), names)
+    said = capsys.readouterr().out
+    assert "(100, 1024) rewards" in said
+    assert "4 lines" in said

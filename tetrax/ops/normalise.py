@@ -75,3 +75,14 @@ def normalise_batch(
     mean = jnp.sum(jnp.where(valid, values, 0.0)) / count
     centred = jnp.where(valid, values - mean, 0.0)
     return centred / (jnp.sqrt(jnp.sum(centred**2) / count) + epsilon)
+
+
+def update_decayed(
+    moments: RunningMoments, batch: Float[Array, "*B"], decay: float = 0.9
+) -> RunningMoments:
+    """Forget a part of the past, then add a batch of scalars: moments of a stream that drifts.
+
+    The weight of a batch seen n updates ago is decay**n.
+    """
+    faded = moments.replace(count=moments.count * decay, squares=moments.squares * decay)
+    return update(faded, batch)

@@ -1,0 +1,413 @@
+"""Proximal policy optimisation (Schulman et al. 2017, arXiv 1707.06347).
+
+The details that matter follow Huang et al. 2022, "The 37 implementation details of PPO": advantage
+estimation with the true last observation, advantages normalised by minibatch, gradients clipped by
+their global norm, Adam with epsilon 1e-5, a linear schedule, orthogonal weights. Value targets are
+normalised by their running moments (Yu et al. 2022, arXiv 2103.01955, section 5.1).
+"""
+
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from flax import struct
+from jax import Array
+from jaxtyping import Float32, PRNGKeyArray
+
+from tetrax.agents.agent import Agent, Memory, Metrics, no_memory
+from tetrax.env.observe import Observation
+from tetrax.env.tetris import EnvParams, Tetris, TimeStep
+from tetrax.env.wrappers import AutoReset, EpisodeState, EpisodeStatistics
+from tetrax.networks.actor_critic import AfterstateActorCritic, PlanesActorCritic
+from tetrax.ops import normalise, returns
+from tetrax.ops.distributions import MaskedCategorical
+
+ADAM_EPSILON = 1e-5
+
+
+@dataclass(frozen=True)
+class PPOConfig:
+    """Settings of PPO. Those marked (tunable) may change when a run is resumed."""
+
+    num_envs: int = 512
+    """Boards played side by side."""
+    num_steps: int = 32
+    """Steps each board plays between updates."""
+    num_epochs: int = 2
+    """Passes over each rollout."""
+    num_minibatches: int = 8
+    """Parts each pass is cut into; must divide num_envs times num_steps."""
+    hidden: tuple[int, ...] = (32, 32)
+    """Sizes of the hidden layers."""
+    channels: tuple[int, ...] = (32, 32)
+    """Channels of the convolutions, where the observation is a board."""
+    activation: Literal["relu", "tanh", "silu"] = "relu"
+    """Activation between layers."""
+    clip_value_loss: bool = False
+    """Clip the change of the value like that of the policy."""
+    normalise_values: bool = True
+    """Learn values in units of their running mean and spread."""
+    learning_rate: float = 1e-3
+    """Adam's step size at the start (tunable)."""
+    final_learning_rate_fraction: float = 0.1
+    """Fraction of the learning rate left at the end of its linear schedule (tunable)."""
+    discount: float = 0.99
+    """Discount per step (tunable)."""
+    gae_lambda: float = 0.95
+    """Decay of the advantage estimate's trace (tunable)."""
+    clip: float = 0.2
+    """How far the probability ratio may leave 1 (tunable)."""
+    entropy: float = 0.003
+    """Weight of the entropy bonus, in nats (tunable)."""
+    value_loss: float = 0.5
+    """Weight of the value loss (tunable)."""
+    max_grad_norm: float = 0.5
+    """Global norm to which gradients are clipped (tunable)."""
+
+    def validate(self, env: Tetris) -> None:
+        """Raise ValueError naming the first setting that cannot work."""
+        for name in ("num_envs", "num_steps", "num_epochs", "num_minibatches"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"agent.{name}: given {getattr(self, name)}; allowed: 1 or more")
+        if (self.num_envs * self.num_steps) % self.num_minibatches:
+            raise ValueError(
+                f"agent.num_minibatches: given {self.num_minibatches}; allowed: a divisor of "
+                f"num_envs times num_steps ({self.num_envs} x {self.num_steps})"
+            )
+        for name in ("hidden", "channels"):
+            sizes = getattr(self, name)
+            if not sizes or min(sizes) < 1:
+                raise ValueError(f"agent.{name}: given {sizes}; allowed: one or more sizes of 1 or more")
+        for name, (low, high) in TUNABLE_RANGES.items():
+            if not low <= getattr(self, name) <= high:
+                raise ValueError(
+                    f"agent.{name}: given {getattr(self, name)}; allowed: from {low:g} to {high:g}"
+                )
+
+
+TUNABLE_RANGES: dict[str, tuple[float, float]] = {
+    "learning_rate": (0.0, 1.0),
+    "final_learning_rate_fraction": (0.0, 1.0),
+    "discount": (0.0, 1.0),
+    "gae_lambda": (0.0, 1.0),
+    "clip": (0.0, 10.0),
+    "entropy": (0.0, 10.0),
+    "value_loss": (0.0, 100.0),
+    "max_grad_norm": (1e-6, 1e6),
+}
+
+
+class TrainState(struct.PyTreeNode):
+    """Everything that decides the rest of a run."""
+
+    params: Any  # of the network
+    optimiser: Any  # Adam's moments
+    value_moments: normalise.RunningMoments  # of the value targets, []
+    env_state: EpisodeState  # [B]
+    observation: Observation  # [B], what the next action is chosen from
+    tunables: dict[str, Array]  # float32[], names of TUNABLE_RANGES and "horizon" (iterations)
+    env_params: EnvParams
+    iteration: Array  # int32[], iterations done
+    key: Array  # key<fry>[]
+
+
+class Policy(struct.PyTreeNode):
+    """What acting needs."""
+
+    params: Any
+    value_moments: normalise.RunningMoments
+
+
+class Transition(struct.PyTreeNode):
+    """One step of a rollout, [T, B]."""
+
+    observation: Observation
+    action: Array  # int32
+    log_prob: Array  # float32
+    value: Array  # float32
+    next_value: Array  # float32, of the true last observation where a game was truncated
+    reward: Array  # float32
+    terminated: Array  # bool
+    truncated: Array  # bool
+
+
+class Sample(NamedTuple):
+    """What one update needs of a step, [N]."""
+
+    observation: Observation
+    action: Array
+    log_prob: Array
+    value: Array
+    advantage: Array
+    target: Array
+
+
+def make(config: PPOConfig, env: Tetris, horizon: int = 0) -> Agent:
+    """Return a PPO agent for an environment; ValueError when the settings do not fit together.
+
+    `horizon` is the number of iterations over which the learning rate falls; 0 keeps it constant.
+    """
+    config.validate(env)
+    network = _network(config, env)
+    return Agent(
+        name="ppo",
+        steps_per_iteration=config.num_envs * config.num_steps,
+        init=lambda key: _init(config, env, network, horizon, key),
+        train=lambda state: _train(config, env, network, state),
+        policy=lambda state: Policy(params=state.params, value_moments=state.value_moments),
+        initial_memory=no_memory,
+        act=lambda *args: _act(network, *args),
+    )
+
+
+def _network(config: PPOConfig, env: Tetris) -> PlanesActorCritic | AfterstateActorCritic:
+    if env.config.view == "planes":
+        return PlanesActorCritic(
+            num_actions=env.num_actions,
+            num_kinds=env.rules.num_pieces,
+            channels=config.channels,
+            hidden=config.hidden,
+            activation=config.activation,
+        )
+    return AfterstateActorCritic(
+        hidden=config.hidden,
+        channels=config.channels,
+        width=env.rules.width,
+        activation=config.activation,
+    )
+
+
+def _boards(env: Tetris) -> EpisodeStatistics:
+    return EpisodeStatistics(AutoReset(env))
+
+
+def _init(config: PPOConfig, env: Tetris, network: Any, horizon: int, key: PRNGKeyArray) -> TrainState:
+    params_key, reset_key, key = jax.random.split(key, 3)
+    env_params = env.default_params
+    reset_keys = jax.random.split(reset_key, config.num_envs)
+    env_state, timestep = jax.vmap(_boards(env).reset, in_axes=(0, None))(reset_keys, env_params)
+    params = network.init(params_key, timestep.observation)
+    tunables = {name: jnp.float32(getattr(config, name)) for name in TUNABLE_RANGES}
+    tunables["horizon"] = jnp.float32(horizon)
+    return TrainState(
+        params=params,
+        optimiser=optax.scale_by_adam(eps=ADAM_EPSILON).init(params),
+        value_moments=normalise.RunningMoments.empty(),
+        env_state=env_state,
+        observation=timestep.observation,
+        tunables=tunables,
+        env_params=env_params,
+        iteration=jnp.int32(0),
+        key=key,
+    )
+
+
+def _act(
+    network: Any,
+    policy: Policy,
+    observation: Observation,
+    memory: Memory,
+    is_first: Array,
+    key: PRNGKeyArray,
+    greedy: bool,
+) -> tuple[Array, Memory, dict[str, Array]]:
+    """Choose actions for a batch: the most probable ones, or drawn ones."""
+    del is_first
+    logits, value = network.apply(policy.params, observation)
+    distribution = MaskedCategorical.from_logits(logits, observation.legal)
+    action = distribution.mode() if greedy else distribution.sample(key)
+    diagnostics = {
+        "value": _denormalised(policy.value_moments, value),
+        "entropy": distribution.entropy(),
+        "log_prob": distribution.log_prob(action),
+    }
+    return jnp.asarray(action, jnp.int32), memory, diagnostics
+
+
+def _train(config: PPOConfig, env: Tetris, network: Any, state: TrainState) -> tuple[TrainState, Metrics]:
+    """Collect one rollout and learn from it."""
+    rollout_key, update_key, next_key = jax.random.split(state.key, 3)
+    state, rollout, episodes = _collect(config, env, network, state, rollout_key)
+    samples, moments = _advantages(config, state, rollout)
+    state = state.replace(value_moments=moments)
+    state, losses = _update(config, network, state, samples, update_key)
+    metrics = {
+        **episodes,
+        **{name: jnp.mean(value) for name, value in losses.items()},
+        "explained_variance": _explained_variance(samples),
+        "learning_rate": _learning_rate(state),
+    }
+    return state.replace(iteration=state.iteration + 1, key=next_key), metrics
+
+
+def _collect(
+    config: PPOConfig, env: Tetris, network: Any, state: TrainState, key: PRNGKeyArray
+) -> tuple[TrainState, Transition, Metrics]:
+    """Play `num_steps` on every board; return the rollout [T, B] and sums over finished games."""
+    boards = _boards(env)
+
+    def value_of(observation: Observation) -> Float32[Array, "B"]:
+        value = network.apply(state.params, observation)[1]
+        return _denormalised(state.value_moments, value) if config.normalise_values else value
+
+    def step(carry: tuple[EpisodeState, Observation], step_key: PRNGKeyArray) -> Any:
+        env_state, observation = carry
+        logits, value = network.apply(state.params, observation)
+        if config.normalise_values:
+            value = _denormalised(state.value_moments, value)
+        distribution = MaskedCategorical.from_logits(logits, observation.legal)
+        action = jnp.asarray(distribution.sample(step_key), jnp.int32)
+        env_state, timestep = jax.vmap(boards.step, in_axes=(0, 0, None))(env_state, action, state.env_params)
+        cut_off_value = value_of(timestep.last_observation) if env.can_truncate else None
+        played = (observation, action, distribution.log_prob(action), value, cut_off_value)
+        return (env_state, timestep.observation), (played, _outcome(timestep, env_state))
+
+    carry = (state.env_state, state.observation)
+    (env_state, observation), (played, outcome) = jax.lax.scan(
+        step, carry, jax.random.split(key, config.num_steps)
+    )
+    seen, action, log_prob, value, cut_off_value = played
+    reward, terminated, truncated, episodes = outcome
+    next_value = jnp.concatenate([value[1:], value_of(observation)[None]])  # [T, B]
+    if env.can_truncate:
+        next_value = jnp.where(truncated, cut_off_value, next_value)
+    rollout = Transition(
+        observation=seen,
+        action=action,
+        log_prob=log_prob,
+        value=value,
+        next_value=next_value,
+        reward=reward,
+        terminated=terminated,
+        truncated=truncated,
+    )
+    state = state.replace(env_state=env_state, observation=observation)
+    return state, rollout, {name: jnp.sum(value) for name, value in episodes.items()}
+
+
+def _outcome(timestep: TimeStep, env_state: EpisodeState) -> tuple[Array, Array, Array, Metrics]:
+    """Return reward, flags, and the totals of games that ended in this step, each [B]."""
+    done = timestep.terminated | timestep.truncated
+    finished = env_state.finished
+    totals = {
+        "count": jnp.ones_like(timestep.reward),
+        "lines": finished.lines,
+        "pieces": finished.pieces,
+        "score": finished.score,
+        "return": finished.episode_return,
+    }
+    episodes = {
+        f"episodes/{name}": jnp.sum(jnp.where(done, jnp.asarray(value, jnp.float32), 0.0))
+        for name, value in totals.items()
+    }
+    return timestep.reward, timestep.terminated, timestep.truncated, episodes
+
+
+def _advantages(
+    config: PPOConfig, state: TrainState, rollout: Transition
+) -> tuple[Sample, normalise.RunningMoments]:
+    """Estimate advantages; return the flat samples [T * B] and the moments of the targets."""
+    advantages = returns.gae(
+        rollout.reward,
+        rollout.value,
+        rollout.next_value,
+        rollout.terminated,
+        rollout.truncated,
+        state.tunables["discount"],
+        state.tunables["gae_lambda"],
+    )
+    targets = rollout.value + advantages
+    moments = state.value_moments
+    if config.normalise_values:
+        moments = normalise.update_decayed(moments, targets)
+    samples = Sample(
+        rollout.observation, rollout.action, rollout.log_prob, rollout.value, advantages, targets
+    )
+    return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), samples), moments  # [T * B]
+
+
+def _update(
+    config: PPOConfig, network: Any, state: TrainState, samples: Sample, key: PRNGKeyArray
+) -> tuple[TrainState, Metrics]:
+    """Pass over the samples in shuffled minibatches; return metrics [epochs, minibatches]."""
+    num_samples = samples.action.shape[0]
+
+    def minibatch(carry: tuple[Any, Any], index: Array) -> Any:
+        params, optimiser = carry
+        batch = jax.tree.map(lambda x: x[index], samples)
+        (_, metrics), grads = jax.value_and_grad(_loss, argnums=2, has_aux=True)(
+            config, network, params, state, batch
+        )
+        transform = optax.chain(
+            optax.clip_by_global_norm(state.tunables["max_grad_norm"]),
+            optax.scale_by_adam(eps=ADAM_EPSILON),
+        )
+        updates, (_, optimiser) = transform.update(grads, (optax.EmptyState(), optimiser), params)
+        rate = _learning_rate(state)
+        params = jax.tree.map(lambda p, u: p - rate * u, params, updates)
+        return (params, optimiser), {**metrics, "grad_norm": optax.global_norm(grads)}
+
+    def epoch(carry: tuple[Any, Any], epoch_key: PRNGKeyArray) -> Any:
+        order = jax.random.permutation(epoch_key, num_samples)
+        return jax.lax.scan(minibatch, carry, order.reshape(config.num_minibatches, -1))
+
+    carry = (state.params, state.optimiser)
+    epoch_keys = jax.random.split(key, config.num_epochs)
+    (params, optimiser), metrics = jax.lax.scan(epoch, carry, epoch_keys)
+    return state.replace(params=params, optimiser=optimiser), metrics
+
+
+def _loss(
+    config: PPOConfig, network: Any, params: Any, state: TrainState, batch: Sample
+) -> tuple[Array, Metrics]:
+    """Return PPO's loss (equation 9 of the paper) on a minibatch, and its parts."""
+    tunables = state.tunables
+    logits, value = network.apply(params, batch.observation)
+    distribution = MaskedCategorical.from_logits(logits, batch.observation.legal)
+    log_ratio = distribution.log_prob(batch.action) - batch.log_prob
+    ratio = jnp.exp(log_ratio)
+    advantage = normalise.normalise_batch(batch.advantage)
+    clipped = jnp.clip(ratio, 1.0 - tunables["clip"], 1.0 + tunables["clip"])
+    policy_loss = -jnp.mean(jnp.minimum(ratio * advantage, clipped * advantage))
+
+    target, old_value = batch.target, batch.value
+    if config.normalise_values:
+        target = normalise.normalise(state.value_moments, target)
+        old_value = normalise.normalise(state.value_moments, old_value)
+    error = (value - target) ** 2
+    if config.clip_value_loss:
+        near = old_value + jnp.clip(value - old_value, -tunables["clip"], tunables["clip"])
+        error = jnp.maximum(error, (near - target) ** 2)
+    value_loss = 0.5 * jnp.mean(error)
+    entropy = jnp.mean(distribution.entropy())
+    total = policy_loss + tunables["value_loss"] * value_loss - tunables["entropy"] * entropy
+    return total, {
+        "loss/policy": policy_loss,
+        "loss/value": value_loss,
+        "loss/total": total,
+        "entropy": entropy,
+        "kl": jnp.mean(ratio - 1.0 - log_ratio),  # low-variance estimate (Schulman 2020)
+        "clip_fraction": jnp.mean(jnp.asarray(jnp.abs(ratio - 1.0) > tunables["clip"], jnp.float32)),
+    }
+
+
+def _learning_rate(state: TrainState) -> Array:
+    """Return the step size: linear from the start to its final fraction at the horizon."""
+    horizon = state.tunables["horizon"]
+    done = jnp.asarray(state.iteration, jnp.float32) / jnp.maximum(horizon, 1.0)
+    progress = jnp.where(horizon > 0, jnp.minimum(done, 1.0), 0.0)
+    final = state.tunables["final_learning_rate_fraction"]
+    return state.tunables["learning_rate"] * (1.0 + progress * (final - 1.0))
+
+
+def _denormalised(moments: normalise.RunningMoments, value: Array) -> Array:
+    return value * jnp.sqrt(moments.variance + 1e-8) + moments.mean
+
+
+def _explained_variance(samples: Sample) -> Array:
+    """Return the share of the targets' variance that the values explain (1 is perfect)."""
+    variance = jnp.var(samples.target)
+    explained = 1.0 - jnp.var(samples.target - samples.value) / jnp.maximum(variance, 1e-12)
+    return jnp.where(variance > 0, explained, 0.0)

@@ -1,0 +1,125 @@
+"""Policy and value networks for both kinds of action set.
+
+Shapes carry one batch axis B; observations are `tetrax.env.observe.Observation`.
+"""
+
+from collections.abc import Callable, Sequence
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jaxtyping import Float32, UInt8, UInt32
+
+from tetrax.env.observe import Observation
+
+ACTIVATIONS: dict[str, Callable[[Array], Array]] = {"relu": nn.relu, "tanh": nn.tanh, "silu": nn.silu}
+
+
+def dense(size: int, scale: float = float(np.sqrt(2.0))) -> nn.Dense:
+    """Return a layer with orthogonal weights and no initial bias (Andrychowicz et al. 2021, 3.2)."""
+    return nn.Dense(size, kernel_init=nn.initializers.orthogonal(scale))
+
+
+class Mlp(nn.Module):
+    """Layers of the given sizes, each with its activation."""
+
+    sizes: Sequence[int]
+    activation: str = "relu"
+
+    @nn.compact
+    def __call__(self, inputs: Float32[Array, "*B F"]) -> Float32[Array, "*B D"]:
+        """Apply every layer."""
+        for size in self.sizes:
+            inputs = ACTIVATIONS[self.activation](dense(size)(inputs))
+        return inputs
+
+
+class ColumnCnn(nn.Module):
+    """A convolution along the columns whose kernel spans every row, then ordinary ones.
+
+    Tetris is the same game in every column but not in every row, so weights are shared sideways
+    only; one layer sees whole columns, which costs a tenth of a stack of 3x3 kernels as tall.
+    """
+
+    channels: Sequence[int]
+    size: int  # of the final layer
+    activation: str = "relu"
+
+    @nn.compact
+    def __call__(self, planes: Float32[Array, "*B rows W C"]) -> Float32[Array, "*B D"]:
+        """Encode planes; any leading axes."""
+        activation = ACTIVATIONS[self.activation]
+        *leading, _, width, _ = planes.shape
+        by_column = jnp.moveaxis(planes, -3, -2).reshape(-1, width, planes.shape[-3] * planes.shape[-1])
+        for channels in self.channels:
+            by_column = activation(nn.Conv(channels, (3,), padding="SAME")(by_column))
+        flat = by_column.reshape(*leading, -1)
+        return activation(dense(self.size)(flat))
+
+
+class PlanesActorCritic(nn.Module):
+    """Judge the keys from the board's planes: one convolutional encoder, two heads."""
+
+    num_actions: int
+    num_kinds: int
+    channels: Sequence[int]
+    hidden: Sequence[int]
+    activation: str = "relu"
+
+    @nn.compact
+    def __call__(self, observation: Observation) -> tuple[Float32[Array, "B A"], Float32[Array, "B"]]:
+        """Return logits and value."""
+        planes = jnp.asarray(observation.planes, jnp.float32)
+        encoded = ColumnCnn(self.channels, self.hidden[0], self.activation)(planes)
+        pieces = one_hot_pieces(observation, self.num_kinds)
+        together = jnp.concatenate([encoded, pieces, observation.features], axis=-1)
+        hidden = Mlp(self.hidden, self.activation)(together)
+        logits = dense(self.num_actions, 0.01)(hidden)
+        return logits, dense(1, 1.0)(hidden)[..., 0]
+
+
+class AfterstateActorCritic(nn.Module):
+    """Judge each placement by the board it leaves: one encoder for all of them.
+
+    The logit of a placement is a function of its own afterstate; the value is read off the mean
+    of the encodings under the policy, so that it is the worth of what will be played.
+    """
+
+    hidden: Sequence[int]
+    channels: Sequence[int]  # used with boards only
+    width: int
+    activation: str = "relu"
+
+    @nn.compact
+    def __call__(self, observation: Observation) -> tuple[Float32[Array, "B A"], Float32[Array, "B"]]:
+        """Return logits and value."""
+        after = observation.afterstates
+        if after is None:
+            raise ValueError("observation: given no afterstates; allowed: an afterstate observation")
+        if after.features is not None:
+            encoded = after.features
+        else:
+            cells = unpack_rows(after.rows, self.width).astype(jnp.float32)[..., None]
+            encoded = ColumnCnn(self.channels, self.hidden[0], self.activation)(cells)
+        ended = after.terminated[..., None].astype(jnp.float32)
+        encoded = Mlp(self.hidden, self.activation)(jnp.concatenate([encoded, ended], axis=-1))
+        logits = dense(1, 0.01)(encoded)[..., 0]  # [B, A]
+        weights = nn.softmax(jnp.where(observation.legal, logits, -1e9), axis=-1)
+        expected = jnp.einsum("...a,...ad->...d", jax.lax.stop_gradient(weights), encoded)
+        summary = jnp.concatenate([expected, observation.features], axis=-1)
+        value = dense(1, 1.0)(Mlp(self.hidden[-1:], self.activation)(summary))
+        return logits, value[..., 0]
+
+
+def one_hot_pieces(observation: Observation, num_kinds: int) -> Float32[Array, "*B n"]:
+    """Return the pieces one-hot and flat; 'no piece held' is a kind of its own."""
+    hot = jax.nn.one_hot(observation.pieces, num_kinds + 1)
+    return hot.reshape(*hot.shape[:-2], -1)
+
+
+def unpack_rows(rows: UInt32[Array, "*n R"], width: int) -> UInt8[Array, "*n R W"]:
+    """Expand row words to cells, 0 and 1."""
+    x = np.arange(width, dtype=np.uint32)
+    return ((rows[..., None] >> x) & np.uint32(1)).astype(jnp.uint8)

@@ -17,13 +17,12 @@ from typing import Annotated, Any
 import tyro
 
 from tetrax.train import flags, presets
-from tetrax.train.config import TrainConfig, load_config, to_json
+from tetrax.train.config import CHANGEABLE_ON_RESUME, TrainConfig, load_config, to_json, whole_chunks
 from tetrax.train.errors import UserError, wrong, wrong_name
 from tetrax.train.run_folder import differences, open_existing
 
 PROGRAM = "python -m tetrax.train"
 DEFAULT_ALGORITHM = "ppo"
-CHANGEABLE_ON_RESUME = ("total_steps", "checkpoint_seconds", "keep_checkpoints", "tensorboard", "evaluation")
 
 
 @dataclass(frozen=True)
@@ -47,7 +46,7 @@ class Request:
     config: TrainConfig
     run_dir: Path
     resume: bool
-    notice: str  # one line: where the defaults come from
+    notices: tuple[str, ...]  # what the user should know before it starts, a line each
 
 
 def parse(argv: Sequence[str]) -> Request | None:
@@ -70,7 +69,7 @@ def parse(argv: Sequence[str]) -> Request | None:
         return _resumed(source, words, types)
     config, notice = _defaults(source, algorithm, words)
     parsed = _over(config, words, types)
-    return Request(parsed, _run_dir(words, parsed), resume=False, notice=notice)
+    return Request(parsed, _run_dir(words, parsed), resume=False, notices=(notice, *_rounding(parsed)))
 
 
 def _split_algorithm(argv: Sequence[str]) -> tuple[str | None, list[str]]:
@@ -137,7 +136,7 @@ def _with_rules(config: TrainConfig, words: flags.Words) -> TrainConfig:
     name = words.one("env.preset")
     if name is None or name == config.env.preset:
         return config
-    return dataclasses.replace(config, env=presets.with_rules(config.env, name, "--env.preset"))
+    return dataclasses.replace(config, env=presets.with_rules(config.env, name))
 
 
 def _over(config: TrainConfig, words: flags.Words, types: Mapping[str, Any]) -> TrainConfig:
@@ -163,7 +162,7 @@ def _naming_flags(message: str, types: Iterable[str]) -> str:
 def _resumed(stored: TrainConfig, words: flags.Words, types: Mapping[str, Any]) -> Request:
     """Put the flags over a run's own configuration; refuse those that would make it another run."""
     config = _over(stored, words, types)
-    changeable = (*CHANGEABLE_ON_RESUME, *(f"agent.{name}" for name in presets.tunables(stored.algorithm)))
+    changeable = (*CHANGEABLE_ON_RESUME, *(f"agent.{name}" for name in presets.tunables(stored)))
     for path, (before, after) in differences(to_json(stored), to_json(config)).items():
         if not any(path == name or path.startswith(f"{name}.") for name in changeable):
             listed = ", ".join(flags.flag_name(name) for name in changeable)
@@ -172,7 +171,17 @@ def _resumed(stored: TrainConfig, words: flags.Words, types: Mapping[str, Any]) 
                 f"began (changeable are {listed})"
             )
     folder = Path(words.values["resume"][0])
-    return Request(config, folder, resume=True, notice=f"configuration: {folder / 'config.json'}")
+    notice = f"configuration: {folder / 'config.json'}"
+    return Request(config, folder, resume=True, notices=(notice, *_rounding(config)))
+
+
+def _rounding(config: TrainConfig) -> tuple[str, ...]:
+    """Say to how many steps --total-steps is rounded up, if it is."""
+    size = config.steps_per_chunk()
+    total = whole_chunks(config.total_steps, size) * size
+    if total == config.total_steps:
+        return ()
+    return (f"total steps: {total:,} ({config.total_steps:,} rounded up to whole chunks of {size:,})",)
 
 
 def _run_dir(words: flags.Words, config: TrainConfig) -> Path:

@@ -14,10 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tetrax.agents import AGENTS
 from tetrax.env import serialise
+from tetrax.env.tetris import EnvConfig, Tetris
 from tetrax.train.errors import UserError, wrong, wrong_name
 
 FORMAT_VERSION = 1
+
+# What may change when a run is resumed, besides the agent's tunables: how long, how often saved and looked at.
+CHANGEABLE_ON_RESUME = ("total_steps", "checkpoint_seconds", "keep_checkpoints", "tensorboard", "evaluation")
 
 
 @dataclass(frozen=True)
@@ -44,8 +49,8 @@ class TrainConfig:
     """The learning algorithm, a name in `tetrax.agents.AGENTS`."""
     preset: str
     """The whole configuration that this one started from, a name in `tetrax.train.presets`."""
-    env: Any
-    """The environment: an `EnvConfig`."""
+    env: EnvConfig
+    """The environment."""
     agent: Any
     """The algorithm's own settings: the frozen dataclass of its entry in `tetrax.agents.AGENTS`."""
     evaluation: EvalConfig = EvalConfig()
@@ -84,6 +89,15 @@ class TrainConfig:
             raise wrong(
                 flag("seed"), self.seed, f"seeds below {2**31}, with --num-seeds {self.num_seeds} added"
             )
+        try:
+            self.steps_per_chunk()  # the environment and the agent check what is theirs
+        except ValueError as error:
+            raise UserError(str(error)) from None
+
+    def steps_per_chunk(self) -> int:
+        """Return the environment steps of one chunk, over all boards of one seed."""
+        agent = AGENTS[self.algorithm].make(self.agent, Tetris(self.env))
+        return agent.steps_per_iteration * self.chunk_iterations
 
 
 def flag(path: str) -> str:
@@ -115,10 +129,7 @@ def from_json(document: Any, source: str = "config") -> TrainConfig:
     if version != FORMAT_VERSION:
         raise wrong(f"{source}: format", version, str(FORMAT_VERSION))
     algorithm = content.get("algorithm")
-    choices = {
-        "env": environment_config_type(),
-        "agent": agent_config_type(algorithm, f"{source}: algorithm"),
-    }
+    choices = {"agent": agent_config_type(algorithm, f"{source}: algorithm")}
     try:
         return serialise.from_json(TrainConfig, content, path=source, choices=choices)
     except ValueError as error:
@@ -143,15 +154,6 @@ def load_config(path: str | Path) -> TrainConfig:
 
 def agent_config_type(algorithm: Any, thing: str = "algorithm") -> type:
     """Return the configuration dataclass of an algorithm; `thing` says where the user named it."""
-    from tetrax.agents import AGENTS
-
     if not isinstance(algorithm, str) or algorithm not in AGENTS:
         raise wrong_name(thing, algorithm, AGENTS)
     return AGENTS[algorithm].config
-
-
-def environment_config_type() -> type:
-    """Return the environment's configuration dataclass."""
-    from tetrax.env.tetris import EnvConfig
-
-    return EnvConfig

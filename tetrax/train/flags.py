@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import io
+import itertools
 import math
 import re
 import types
@@ -176,12 +177,12 @@ def _spellings(types_by_path: FieldTypes) -> dict[str, tuple[str, str]]:
 
 
 def _find(word: str, spelled: Mapping[str, tuple[str, str]]) -> tuple[str, str, str | None]:
-    name, equals, attached = word.partition("=")
-    name = "--" + name[2:].replace("_", "-") if name.startswith("--") else name
+    given, equals, attached = word.partition("=")
+    name = "--" + given[2:].replace("_", "-") if given.startswith("--") else given
     if name not in spelled:
         suggestion = _nearest_flag(name, spelled)
         hint = f"; did you mean {suggestion}?" if suggestion else ""
-        raise UserError(f"unknown flag: given {name}; allowed: the flags that --help lists{hint}")
+        raise UserError(f"unknown flag: given {given}; allowed: the flags that --help lists{hint}")
     return (*spelled[name], attached if equals else None)
 
 
@@ -242,9 +243,9 @@ def _registry() -> tyro.constructors.ConstructorRegistry:
 
 
 def _without_box(answer: str) -> str:
-    """Turn tyro's framed answer into one line: the text before its first ruler, without the frame."""
-    lines = [line.strip("│|╭╰ ").rstrip("╮╯ ") for line in answer.splitlines()]
-    body = [line for line in lines if line]
-    text = " ".join(body[1:] if len(body) > 1 else body)
-    text = re.split(r"[─-]{5,}", text)[0].strip()
+    """Turn tyro's framed answer into one line: what stands between its title and its next ruler."""
+    lines = [line.strip("│|╭╮╰╯ ") for line in answer.splitlines()]
+    body = [line for line in lines if line][1:]  # without the title
+    is_ruler = re.compile(r"[─-]{5,}").fullmatch
+    text = " ".join(itertools.takewhile(lambda line: not is_ruler(line), itertools.dropwhile(is_ruler, body)))
     return re.sub(r"^Error parsing [\w.\-]+: (?=.*: given )", "", text) or "the command line cannot be read"

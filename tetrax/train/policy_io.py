@@ -18,7 +18,7 @@ import numpy as np
 from jax import Array
 
 from tetrax.agents import AGENTS
-from tetrax.agents.agent import Agent
+from tetrax.agents.agent import Actor, Agent
 from tetrax.env.tetris import Tetris
 from tetrax.train import files
 from tetrax.train.config import TrainConfig, load_config, to_json
@@ -37,6 +37,11 @@ class LoadedPolicy:
     config: TrainConfig
     policy: Any  # parameters and frozen normalisers
     agent: Agent
+
+    @property
+    def actor(self) -> Actor:
+        """The policy as `tetrax.train.evaluate` takes it."""
+        return Actor(self.policy, self.agent.initial_memory, self.agent.act)
 
     def initial_memory(self, batch_shape: tuple[int, ...] = ()) -> Any:
         """Return what the policy remembers before the first decision of each of a batch of games."""

@@ -1,0 +1,215 @@
+"""`python -m tetrax.evaluate`: play whole games with a run, an exported policy or a baseline, and report."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from tetrax.train import flags
+from tetrax.train.errors import USER_ERROR_EXIT_CODE, UserError, wrong, wrong_name
+
+if TYPE_CHECKING:
+    from tetrax.agents.agent import Actor
+    from tetrax.env.tetris import Tetris
+    from tetrax.train.evaluate import EvalResult
+
+PROGRAM = "python -m tetrax.evaluate"
+DEFAULT_ENVIRONMENT = "guideline"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to play and how to report it."""
+
+    policy: str | None = None
+    """A baseline to play instead of a run: random, …."""
+    preset: str | None = None
+    """The environment that a baseline plays; guideline when not given."""
+    actions: Literal["drop", "direct"] | None = None
+    """The action set of a baseline; that of the environment preset when not given."""
+    episodes: int = 256
+    """Games to play."""
+    seed: int = 0
+    """Seed of the games: game i is the same whatever their number."""
+    max_pieces: int = 5_000
+    """Pieces after which a game is stopped; 0 = no cap."""
+    sample: bool = False
+    """Draw actions by their probability instead of taking the most probable."""
+    record: str | None = None
+    """File to write the best game to, as a recording (JSON)."""
+    csv: str | None = None
+    """File to write one line per game to."""
+    json: bool = False
+    """Print one JSON object as the last line instead of a table."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code."""
+    try:
+        return _run(list(sys.argv[1:] if argv is None else argv))
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return USER_ERROR_EXIT_CODE
+    except KeyboardInterrupt:
+        print("stopped; nothing was written", file=sys.stderr)
+        return 130
+
+
+def _run(argv: list[str]) -> int:
+    types = flags.field_types(Options())
+    words = flags.read_words(argv, types)
+    if words.wants_help:
+        _print_help()
+        return 0
+    options = flags.parse(Options, Options(), words, types, PROGRAM)
+    _check(options, words.positionals)
+    env, actor, name = _player(options, words.positionals)
+    from tetrax.train import evaluate
+
+    with _progress(options) as on_progress:
+        result = evaluate.evaluate(
+            env,
+            actor,
+            episodes=options.episodes,
+            seed=options.seed,
+            max_pieces=options.max_pieces,
+            greedy=not options.sample,
+            record=options.record is not None,
+            on_progress=on_progress,
+        )
+    _write_files(options, env, result)
+    if options.json:
+        print(json.dumps(result.summary(), allow_nan=False))
+    else:
+        _print_table(f"{name}: {env.config.preset}, {env.config.actions}", result)
+    return 0
+
+
+def _check(options: Options, positionals: Sequence[str]) -> None:
+    """Refuse what cannot be done, before anything slow begins."""
+    allowed = "one folder of a run or of an exported policy, or --policy NAME"
+    if options.policy is not None and positionals:
+        raise wrong("what to play", f"{positionals[0]} and --policy {options.policy}", allowed)
+    if options.policy is None and len(positionals) != 1:
+        raise UserError(f"what to play: given {' and '.join(positionals) or 'nothing'}; allowed: {allowed}")
+    if options.policy is None:
+        for flag, given in (("--preset", options.preset), ("--actions", options.actions)):
+            if given is not None:
+                raise wrong(flag, given, "nothing: a trained policy plays the environment it was trained in")
+    for flag, number, minimum in (
+        ("--episodes", options.episodes, 1),
+        ("--seed", options.seed, 0),
+        ("--max-pieces", options.max_pieces, 0),
+    ):
+        if not minimum <= number < 2**31:
+            raise wrong(flag, number, f"{minimum} or more, below {2**31}")
+    for flag, path in (("--record", options.record), ("--csv", options.csv)):
+        if path is not None and (Path(path).is_dir() or not Path(path).parent.is_dir()):
+            raise wrong(flag, path, "a file in a folder that exists")
+
+
+def _player(options: Options, positionals: Sequence[str]) -> tuple[Tetris, Actor, str]:
+    """Return the environment, who plays it and what to call them."""
+    if options.policy is None:
+        from tetrax.train import policy_io
+
+        loaded = policy_io.load(positionals[0])
+        return loaded.env, loaded.actor, positionals[0]
+    from tetrax.agents.baselines import BASELINES
+
+    if options.policy not in BASELINES:
+        raise wrong_name("--policy", options.policy, BASELINES)
+    import tetrax
+
+    chosen = {} if options.actions is None else {"actions": options.actions}
+    try:
+        env = tetrax.make(options.preset or DEFAULT_ENVIRONMENT, **chosen)
+    except ValueError as error:
+        raise UserError(f"--{error}") from None
+    return env, BASELINES[options.policy](env), options.policy
+
+
+@contextlib.contextmanager
+def _progress(options: Options) -> Iterator[Callable[[int, int], None] | None]:
+    """Show a bar on a terminal; leave files and pipes alone."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("playing", total=1.0)
+
+        def on_progress(games_over: int, most_pieces: int) -> None:
+            played = most_pieces / options.max_pieces if options.max_pieces else 0.0
+            share = max(games_over / options.episodes, played)
+            text = f"{games_over} of {options.episodes} games over, {most_pieces} pieces"
+            bar.update(task, completed=share, description=text)
+
+        yield on_progress
+
+
+def _write_files(options: Options, env: Tetris, result: EvalResult) -> None:
+    from tetrax.env import record
+    from tetrax.train import evaluate
+
+    if options.csv is not None:
+        evaluate.write_csv(result, options.csv)
+    if options.record is not None:
+        record.save(evaluate.recording_of_best(env, result), options.record)
+
+
+def _print_table(title: str, result: EvalResult) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    summary = result.summary()
+    cap = f", stopped at {result.max_pieces} pieces: {summary['capped']}" if result.max_pieces else ""
+    table = Table(title=title, caption=f"{summary['episodes']} games from seed {result.seed}{cap}")
+    for heading in (
+        "per game",
+        "mean",
+        "95% interval of the mean",
+        "std",
+        "min",
+        "5%",
+        "median",
+        "95%",
+        "max",
+    ):
+        table.add_column(heading, justify="left" if heading == "per game" else "right")
+    for measure in ("lines", "score", "pieces", "return"):
+        numbers = summary[measure]
+        quantiles = [numbers["quantiles"][q] for q in ("0.05", "0.5", "0.95")]
+        low, high = (_short(limit) for limit in numbers["ci95"])
+        middle = (numbers["min"], *quantiles, numbers["max"])
+        table.add_row(
+            measure, _short(numbers["mean"]), f"{low} to {high}", _short(numbers["std"]), *map(_short, middle)
+        )
+    Console().print(table)
+
+
+def _short(number: float) -> str:
+    return f"{number:,.0f}" if number == int(number) or abs(number) >= 10_000 else f"{number:,.2f}"
+
+
+def _print_help() -> None:
+    flags.print_help(
+        Options,
+        Options(),
+        prog=f"{PROGRAM} [FOLDER]",
+        description=(
+            "Play whole games and report lines, score, pieces and return. FOLDER is a run or an exported "
+            "policy; --policy NAME plays a baseline instead."
+        ),
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

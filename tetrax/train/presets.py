@@ -1,0 +1,158 @@
+"""Whole configurations by name: the numbers of every algorithm and size, in one place.
+
+A preset is kept once per action set, since what suits placements does not suit keys; and once more as
+"actions/observation" where one observation wants settings of its own. The first is the preset's default.
+Every algorithm has `tiny` (tests: seconds), `small` (2 CPU cores) and `large` (one data-centre GPU).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import jax
+
+from tetrax.agents import AGENTS
+from tetrax.agents.ppo import PPOConfig
+from tetrax.env.tetris import ENV_PRESETS, EnvConfig, Tetris
+from tetrax.train.config import EvalConfig, TrainConfig
+from tetrax.train.errors import wrong, wrong_name
+
+CPU_PRESET = "small"
+ACCELERATOR_PRESET = "large"
+
+DROP = EnvConfig(actions="drop", observation="afterstate_features", reward="survival")
+DROP_BOARDS = EnvConfig(actions="drop", observation="afterstate_boards", reward="survival")
+DIRECT = EnvConfig(actions="direct", observation="planes", reward="standard")
+
+TINY_EVALUATION = EvalConfig(every=512, episodes=4, max_pieces=20, final_episodes=8, final_max_pieces=50)
+SMALL_EVALUATION = EvalConfig(every=500_000, episodes=32, max_pieces=500)
+LARGE_EVALUATION = EvalConfig(every=20_000_000, episodes=256, max_pieces=2_000)
+
+PPO_TINY = PPOConfig(num_envs=8, num_steps=16, num_minibatches=2, hidden=(16,), channels=(8,))
+PPO_SMALL = PPOConfig()
+PPO_LARGE = PPOConfig(num_envs=4096, num_steps=64, num_minibatches=16, hidden=(128, 128), channels=(64, 64))
+
+PPO: dict[str, dict[str, TrainConfig]] = {
+    "tiny": {
+        actions: TrainConfig(
+            algorithm="ppo",
+            preset="tiny",
+            env=env,
+            agent=PPO_TINY,
+            evaluation=TINY_EVALUATION,
+            total_steps=1_024,
+            chunk_iterations=2,
+        )
+        for actions, env in {"drop": DROP, "drop/afterstate_boards": DROP_BOARDS, "direct": DIRECT}.items()
+    },
+    "small": {
+        "drop": TrainConfig(
+            algorithm="ppo",
+            preset="small",
+            env=DROP,
+            agent=PPO_SMALL,
+            evaluation=SMALL_EVALUATION,
+            total_steps=2_000_000,
+            chunk_iterations=4,
+        ),
+        "drop/afterstate_boards": TrainConfig(
+            algorithm="ppo",
+            preset="small",
+            env=DROP_BOARDS,
+            agent=PPO_SMALL,
+            evaluation=SMALL_EVALUATION,
+            total_steps=10_000_000,
+            chunk_iterations=4,
+        ),
+        "direct": TrainConfig(
+            algorithm="ppo",
+            preset="small",
+            env=DIRECT,
+            agent=dataclasses.replace(PPO_SMALL, num_envs=256, num_steps=64, entropy=0.01),
+            evaluation=SMALL_EVALUATION,
+            total_steps=5_000_000,
+            chunk_iterations=2,
+        ),
+    },
+    "large": {
+        "drop": TrainConfig(
+            algorithm="ppo",
+            preset="large",
+            env=DROP,
+            agent=PPO_LARGE,
+            evaluation=LARGE_EVALUATION,
+            total_steps=100_000_000,
+            chunk_iterations=8,
+        ),
+        "drop/afterstate_boards": TrainConfig(
+            algorithm="ppo",
+            preset="large",
+            env=DROP_BOARDS,
+            agent=PPO_LARGE,
+            evaluation=LARGE_EVALUATION,
+            total_steps=200_000_000,
+            chunk_iterations=8,
+        ),
+        "direct": TrainConfig(
+            algorithm="ppo",
+            preset="large",
+            env=DIRECT,
+            agent=dataclasses.replace(PPO_LARGE, entropy=0.01),
+            evaluation=LARGE_EVALUATION,
+            total_steps=500_000_000,
+            chunk_iterations=4,
+        ),
+    },
+}
+
+PRESETS: dict[str, dict[str, dict[str, TrainConfig]]] = {"ppo": PPO}
+
+
+def algorithms() -> list[str]:
+    """Return the names of the algorithms."""
+    return list(PRESETS)
+
+
+def names(algorithm: str) -> list[str]:
+    """Return the names of an algorithm's presets."""
+    return list(PRESETS[algorithm])
+
+
+def rule_names() -> list[str]:
+    """Return the names that --env.preset takes."""
+    return list(ENV_PRESETS)
+
+
+def any_config(algorithm: str) -> TrainConfig:
+    """Return a configuration of the algorithm: all have the same fields."""
+    return next(iter(PRESETS[algorithm][CPU_PRESET].values()))
+
+
+def find(
+    algorithm: str, name: str, actions: str | None = None, observation: str | None = None
+) -> TrainConfig:
+    """Return the preset's settings for an action set and an observation; UserError where there are none."""
+    if name not in PRESETS[algorithm]:
+        raise wrong_name("--preset", name, PRESETS[algorithm])
+    variants = PRESETS[algorithm][name]
+    actions = actions or next(iter(variants)).split("/")[0]
+    config = variants.get(f"{actions}/{observation}") or variants.get(actions)
+    if config is None:
+        allowed = {variant.split("/")[0] for variant in variants}
+        raise wrong(f"--env.actions with preset {name}", actions, ", ".join(sorted(allowed)), allowed)
+    return config
+
+
+def with_rules(env: EnvConfig, name: str) -> EnvConfig:
+    """Return the environment with the rules that --env.preset names; UserError for an unknown name."""
+    if name not in ENV_PRESETS:
+        raise wrong_name("--env.preset", name, ENV_PRESETS)
+    return dataclasses.replace(env, preset=name, rules=ENV_PRESETS[name].rules)
+
+
+def tunables(config: TrainConfig) -> list[str]:
+    """Return the settings of the agent that may change when a run is resumed: arrays in its TrainState."""
+    agent = AGENTS[config.algorithm].make(config.agent, Tetris(config.env))
+    state = jax.eval_shape(lambda: agent.init(jax.random.key(0)))
+    fields = {field.name for field in dataclasses.fields(config.agent)}
+    return [name for name in state.tunables if name in fields]

@@ -21,10 +21,12 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         yield temporary
         _sync_all(temporary)
-        if path.is_dir():  # rename replaces files, but only empty folders
-            discard(path)
+        # Renaming replaces a file, but of folders only empty ones.
+        replaced = _set_aside(path) if path.is_dir() else None
         os.replace(temporary, path)
         sync_folder(path.parent)
+        if replaced is not None:
+            discard(replaced)
     finally:
         discard(temporary)
 
@@ -43,11 +45,7 @@ def write_json(path: Path, document: Any) -> None:
 def discard(path: Path) -> None:
     """Remove a file or a folder, if it is there; a folder is renamed first, so that no half of it is seen."""
     if path.is_dir():
-        if not path.name.startswith(TEMPORARY):
-            condemned = path.with_name(TEMPORARY + path.name + "-old")
-            discard(condemned)
-            path = path.rename(condemned)
-        shutil.rmtree(path)
+        shutil.rmtree(path if path.name.startswith(TEMPORARY) else _set_aside(path))
     else:
         path.unlink(missing_ok=True)
 
@@ -75,3 +73,9 @@ def _sync_all(path: Path) -> None:
     else:
         with path.open("rb+") as file:
             os.fsync(file.fileno())
+
+
+def _set_aside(folder: Path) -> Path:
+    aside = folder.with_name(f"{TEMPORARY}{folder.name}-old")
+    discard(aside)
+    return folder.rename(aside)

@@ -72,13 +72,13 @@ class RunFolder:
     def recordings(self) -> Path:
         return self.root / "recordings"
 
-    def evaluated_step(self) -> int | None:
-        """Return the step that the evaluation at the end was made at; None before it."""
+    def final_evaluation(self) -> dict[str, Any] | None:
+        """Return the content of eval.json; None before the run has finished."""
         try:
-            step = json.loads(self.evaluation.read_text(encoding="utf-8"))["step"]
-        except (FileNotFoundError, ValueError, KeyError, TypeError):
+            document = json.loads(self.evaluation.read_text(encoding="utf-8"))
+        except (FileNotFoundError, ValueError):
             return None
-        return step if isinstance(step, int) else None
+        return document if isinstance(document, dict) else None
 
 
 def create(root: Path) -> RunFolder:

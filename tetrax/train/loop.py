@@ -1,0 +1,212 @@
+"""The training loop of the host: start a chunk, log the one before, evaluate, save, obey.
+
+Everything that decides the future of a run is in two places: the agent's TrainState on the device and
+`Progress` on the host. A checkpoint is both. Chunks and evaluations are counted in steps; only saving looks at
+the clock, so that a run that was killed and resumed ends like one that never stopped.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from tetrax.env.scene import Scene, scene
+from tetrax.train import artifacts, compilation_cache, log, rows, run_folder, start
+from tetrax.train.config import TrainConfig, whole_chunks
+from tetrax.train.control import Interrupted, catching_signals
+from tetrax.train.display import Display, Header, SilentDisplay, Summary, duration
+from tetrax.train.log import MetricsLog, Row
+from tetrax.train.program import Outcome
+from tetrax.train.run import DIVERGED, FINISHED, STOPPED, Progress, Result, Run, Stopwatch, save
+
+
+class DivergedError(Exception):
+    """A number of the training is not a number any more."""
+
+
+def train(
+    config: TrainConfig, *, run_dir: str | Path, resume: bool = False, display: Display | None = None
+) -> Result:
+    """Train as configured, in a new run folder or from the newest checkpoint of an existing one.
+
+    Raises UserError for what cannot be done; whatever else ends a run is in the result.
+    """
+    compilation_cache.enable()
+    if config.tensorboard:
+        log.check_tensorboard()
+    env, program = start.make_program(config)
+    folder = run_folder.open_existing(Path(run_dir)) if resume else run_folder.create(Path(run_dir))
+    with run_folder.locked(folder), display or SilentDisplay() as shown:
+        begun = start.find(config, program, folder, shown.note)
+        step, evaluation = begun.progress.chunks * program.steps_per_chunk, folder.final_evaluation()
+        if _has_finished(config, step, evaluation):
+            shown.finish(
+                Summary(f"This run has finished: {step:,} steps, evaluated in {folder.evaluation}.", {})
+            )
+            return Result(FINISHED, 0, step, {}, 0, evaluation)
+        start.claim(folder, config, begun, step)
+        events = folder.tensorboard if config.tensorboard else None
+        with (
+            MetricsLog(folder.metrics, events, step=step) as metrics_log,
+            catching_signals(
+                on_first=lambda: shown.note("Stopping after this chunk; once more to quit at once."),
+                on_second=shown.restore_terminal,
+            ) as stop,
+        ):
+            stopwatch = Stopwatch(begun.progress.wall_time)
+            run = Run(config, env, program, folder, metrics_log, shown, stop, stopwatch)
+            shown.start(_header(run), log.read(folder.metrics))
+            return _carry_out(run, begun)
+
+
+def _carry_out(run: Run, begun: start.Start) -> Result:
+    """Train to the end, evaluate and say how it went; or stop where the user or a NaN says so."""
+    progress = begun.progress
+    try:
+        with run.stop.at_once(), run.phase("preparing"):
+            state = start.state(begun, run.program)
+        if progress.chunks < run.target_chunks:
+            with run.stop.at_once(), run.phase("compiling"):
+                run.program.compile(state)
+            state = _train_chunks(run, state, progress)
+        if progress.chunks < run.target_chunks:
+            return _stopped(run, progress)
+        with run.stop.at_once():
+            evaluation = artifacts.finish(run, state, progress)
+    except Interrupted:
+        return _stopped(run, progress)
+    except DivergedError as error:
+        return _end(run, progress, DIVERGED, 1, f"Stopped: {error}")
+    spent = duration(run.stopwatch.wall_time())
+    headline = f"Finished: {_step(run, progress):,} steps in {spent}."
+    return _end(run, progress, FINISHED, 0, headline, evaluation)
+
+
+def _train_chunks(run: Run, state: Any, progress: Progress) -> Any:
+    """Train until the target, or until the chunk in which the user asks to stop; end on a checkpoint."""
+    every = run.config.evaluation.every
+    chunks_per_evaluation = whole_chunks(every, run.program.steps_per_chunk)
+    unlogged: Row | None = None
+    last_save = time.monotonic()
+    while progress.chunks < run.target_chunks:
+        run.display.phase("training")
+        with run.stopwatch("training"):
+            chunk_start = time.monotonic()
+            state, outcome = run.program.run_chunk(state)
+            if unlogged is not None:
+                run.log.write(unlogged)  # while the device works
+            jax.block_until_ready(outcome)
+        progress.chunks += 1
+        unlogged = _row(run, progress, outcome, time.monotonic() - chunk_start)
+        _check_finite(run, unlogged, outcome)
+        run.display.row(unlogged, _scene(run, outcome))
+        if every and progress.chunks % chunks_per_evaluation == 0:
+            unlogged = rows.merge(unlogged, _evaluate(run, state, progress))
+        stopping = run.stop.signal is not None or progress.chunks == run.target_chunks
+        if stopping or time.monotonic() - last_save >= run.config.checkpoint_seconds:
+            run.log.write(unlogged)
+            unlogged = None
+            save(run, state, progress)
+            last_save = time.monotonic()
+        if stopping:
+            break
+    return state
+
+
+def _row(run: Run, progress: Progress, outcome: Outcome, seconds: float) -> Row:
+    """Make the row of the chunk that has just been trained."""
+    steps = run.program.steps_per_chunk * run.program.num_seeds
+    return {
+        "step": _step(run, progress),
+        "wall_time": round(run.stopwatch.wall_time(), 3),
+        "steps_per_second": round(steps / seconds, 1),
+        **rows.training_metrics({name: np.asarray(value) for name, value in outcome.metrics.items()}),
+    }
+
+
+def _check_finite(run: Run, row: Row, outcome: Outcome) -> None:
+    """Raise DivergedError if anything is NaN or infinite; the row is logged, the state is not saved."""
+    faults = rows.not_finite({name: np.asarray(value) for name, value in outcome.metrics.items()})
+    if not np.asarray(outcome.finite).all():
+        faults.append("a parameter of the policy is not finite")
+    if faults:
+        run.log.write(row)
+        raise DivergedError(f"{faults[0]} at step {row['step']:,}.")
+
+
+def _evaluate(run: Run, state: Any, progress: Progress) -> Row:
+    """Let the policy play the fixed games and remember the best result."""
+    settings = run.config.evaluation
+    with run.phase("evaluating"):
+        results = artifacts.evaluate_seeds(
+            run, state, episodes=settings.episodes, max_pieces=settings.max_pieces, record=False
+        )
+    row = rows.evaluation_metrics(results)
+    progress.leading_seed = artifacts.leading_seed(results)
+    if progress.best_lines is None or row["eval/lines"] > progress.best_lines:
+        progress.best_lines, progress.best_step = row["eval/lines"], _step(run, progress)
+    run.display.evaluation(row)
+    return row
+
+
+def _stopped(run: Run, progress: Progress) -> Result:
+    headline = f"Stopped at {_step(run, progress):,} of {_total(run):,} steps; everything is saved."
+    return _end(run, progress, STOPPED, run.stop.exit_code, headline)
+
+
+def _end(
+    run: Run,
+    progress: Progress,
+    status: str,
+    exit_code: int,
+    headline: str,
+    evaluation: dict[str, Any] | None = None,
+) -> Result:
+    """Show the end of the run and report it."""
+    if status != FINISHED and progress.chunks:
+        artifacts.draw_learning_curve(run)
+    step = _step(run, progress)
+    run.display.finish(artifacts.summarise(run, status, headline, progress, evaluation))
+    return Result(status, exit_code, step, run.stopwatch.seconds, run.program.num_traces, evaluation)
+
+
+def _has_finished(config: TrainConfig, step: int, evaluation: dict[str, Any] | None) -> bool:
+    """Whether there is nothing left to do: trained as far as asked, and evaluated there."""
+    evaluated = config.evaluation.final_episodes == 0 or (evaluation or {}).get("step") == step
+    return step >= config.total_steps and evaluated
+
+
+def _header(run: Run) -> Header:
+    config, env = run.config, run.config.env
+    seeds = f"seed {config.seed}"
+    if config.num_seeds > 1:
+        seeds = f"seeds {config.seed} to {config.seed + config.num_seeds - 1}"
+    devices = f"{jax.device_count()} × {jax.devices()[0].device_kind}"
+    return Header(
+        title=f"{config.algorithm} · {config.preset}",
+        details=f"{env.preset}, {env.actions} · {seeds} · {devices}",
+        folder=run.folder.root,
+        total_steps=_total(run),
+    )
+
+
+def _scene(run: Run, outcome: Outcome) -> Scene | None:
+    """Show one of the games being played; of several seeds, the first."""
+    if outcome.game is None:
+        return None
+    game = outcome.game
+    if run.program.num_seeds > 1:
+        game = jax.tree.map(lambda leaf: leaf[0], game)
+    return scene(run.env.rules, game)
+
+
+def _step(run: Run, progress: Progress) -> int:
+    return progress.chunks * run.program.steps_per_chunk
+
+
+def _total(run: Run) -> int:
+    return run.target_chunks * run.program.steps_per_chunk

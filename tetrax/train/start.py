@@ -1,0 +1,85 @@
+"""Where a run starts: at its beginning, or at the newest checkpoint that fits what is asked now."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import jax.numpy as jnp
+
+from tetrax.agents import AGENTS
+from tetrax.env.tetris import Tetris
+from tetrax.train import checkpoint, files, run_folder
+from tetrax.train.checkpoint import Checkpoint, Warn
+from tetrax.train.config import CHANGEABLE_ON_RESUME, TrainConfig, flag, from_json, to_json, whole_chunks
+from tetrax.train.errors import UserError
+from tetrax.train.program import Program
+from tetrax.train.run import Progress
+from tetrax.train.run_folder import RunFolder, differences
+
+
+class Start(NamedTuple):
+    """What there is to go on from."""
+
+    checkpoint: Checkpoint | None  # None: at the beginning
+    progress: Progress
+    changes: dict[str, tuple[Any, Any]]  # field of the configuration → (before, now)
+
+
+def make_program(config: TrainConfig) -> tuple[Tetris, Program]:
+    """Build the environment and the agent's programs from a configuration; nothing is compiled yet."""
+    env, make = Tetris(config.env), AGENTS[config.algorithm].make
+    steps_per_chunk = make(config.agent, env).steps_per_iteration * config.chunk_iterations
+    iterations = whole_chunks(config.total_steps, steps_per_chunk) * config.chunk_iterations
+    agent = make(config.agent, env, horizon=iterations)
+    program = Program(
+        agent, chunk_iterations=config.chunk_iterations, seed=config.seed, num_seeds=config.num_seeds
+    )
+    return env, program
+
+
+def find(config: TrainConfig, program: Program, folder: RunFolder, warn: Warn) -> Start:
+    """Find the newest whole checkpoint and see whether it may go on as `config` says; change nothing."""
+    now = to_json(config)
+    found = checkpoint.newest(folder.checkpoints, warn)
+    if found is None:
+        before = json.loads(folder.config.read_text(encoding="utf-8")) if folder.config.exists() else now
+        return Start(None, Progress(), differences(before, now))
+    changes = differences(found.config, now)
+    _refuse_changes(changes, program, found.path)
+    for name, (then, here) in differences(found.versions, run_folder.versions()).items():
+        warn(f"the checkpoint was written with {name} {then}, this is {here}: results may differ in rounding")
+    return Start(found, Progress(**found.host), changes)
+
+
+def claim(folder: RunFolder, config: TrainConfig, begun: Start, step: int) -> None:
+    """Make the folder say what is run from here on, and clear away what a killed process left."""
+    files.write_json(folder.config, to_json(config))
+    run_folder.record_start(folder, step, begun.changes)
+    for place in (folder.root, folder.checkpoints, folder.recordings, folder.learning_curve.parent):
+        files.discard_leftovers(place)
+    if begun.checkpoint is not None:
+        checkpoint.set_aside_newer(folder.checkpoints, begun.checkpoint.step)
+
+
+def state(begun: Start, program: Program) -> Any:
+    """Return the TrainState to go on from, with the tunables as they are asked for now."""
+    if begun.checkpoint is None:
+        return program.initial_state()
+    restored = checkpoint.restore(begun.checkpoint, program.template())
+    if not begun.changes:
+        return restored
+    # Only what the configuration changed: others may have changed by themselves while training.
+    _, before = make_program(from_json(begun.checkpoint.config, str(begun.checkpoint.path)))
+    old, new = before.tunables(), program.tunables()
+    changed = {name: value for name, value in new.items() if not jnp.array_equal(value, old[name])}
+    return dataclasses.replace(restored, tunables={**restored.tunables, **changed})
+
+
+def _refuse_changes(changes: dict[str, tuple[Any, Any]], program: Program, path: Path) -> None:
+    allowed = (*CHANGEABLE_ON_RESUME, *(f"agent.{name}" for name in program.template().tunables))
+    for name, (before, now) in changes.items():
+        if not any(name == field or name.startswith(f"{field}.") for field in allowed):
+            raise UserError(f"{flag(name)}: given {now!r}; allowed: {before!r}, as in checkpoint {path}")

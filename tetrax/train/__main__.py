@@ -15,9 +15,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         request = cli.parse(sys.argv[1:] if argv is None else argv)
         if request is None:
             return 0
+        # Imported here: what draws and saves is slow to import, and a wrong flag needs neither.
+        from tetrax.train.display import make_display
+        from tetrax.train.loop import train
 
-        print(request.notice)
-        raise NotImplementedError
+        for notice in request.notices:
+            print(notice, flush=True)
+        result = train(request.config, run_dir=request.run_dir, resume=request.resume, display=make_display())
+        return result.exit_code
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return USER_ERROR_EXIT_CODE

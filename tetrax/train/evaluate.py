@@ -255,7 +255,9 @@ def _group_result(
 def _joined(groups: list[EvalResult]) -> EvalResult:
     """Put groups one after another; the best game of all keeps its actions."""
     names = ("lines", "score", "pieces", "returns", "steps", "capped")
-    arrays = {name: np.concatenate([getattr(group, name) for group in groups]) for name in names}
+    arrays: dict[str, Any] = {
+        name: np.concatenate([getattr(group, name) for group in groups]) for name in names
+    }
     joined = dataclasses.replace(groups[0], **arrays)
     group = groups[joined.best // len(groups[0].lines)]
     return dataclasses.replace(joined, best_actions=group.best_actions)

@@ -65,8 +65,9 @@ def export(config: TrainConfig, policy: Any, path: str | Path) -> None:
     with files.replacing(path) as folder:
         folder.mkdir()
         files.write_json(folder / CONFIG, to_json(config))
-        # savez would take the names as its own arguments if they lacked the common first part.
-        np.savez(folder / PARAMETERS, **{name: np.asarray(leaf) for name, leaf in _leaves(policy).items()})
+        # savez takes names for its own arguments too; these all begin with "policy".
+        arrays: dict[str, Any] = {name: np.asarray(leaf) for name, leaf in _leaves(policy).items()}
+        np.savez(folder / PARAMETERS, **arrays)
 
 
 def load(path: str | Path) -> LoadedPolicy:

@@ -11,7 +11,7 @@ import numpy as np
 from tetrax.agents.agent import Actor
 from tetrax.env.record import replay, save
 from tetrax.env.render import render, render_gif
-from tetrax.train import files, log, plots
+from tetrax.train import checkpoint, files, log, plots
 from tetrax.train.display import Summary, duration
 from tetrax.train.evaluate import EvalResult, evaluate, recording_of_best
 from tetrax.train.run import DIVERGED, STOPPED, Progress, Run
@@ -64,7 +64,7 @@ def finish(run: Run, state: Any, progress: Progress) -> dict[str, Any] | None:
             record=True,
         )
     with run.phase("recording the best game"):
-        _record_best(run, results)
+        record_best(run, results)
     step = progress.chunks * run.program.steps_per_chunk
     document = {"step": step, "seed": SEED, **_pooled(results).summary()}
     if len(results) > 1:
@@ -103,9 +103,9 @@ def summarise(
     if status == STOPPED:
         commands["resume with"] = f"python -m tetrax.train --resume {where}"
     if status == DIVERGED:
-        commands["try, with a smaller number,"] = (
-            f"python -m tetrax.train --resume {where} --agent.learning-rate"
-        )
+        saved = checkpoint.steps(folder.checkpoints)
+        facts["last good checkpoint"] = f"step {saved[-1]:,}" if saved else "none was saved before"
+        commands["go on from there with"] = f"python -m tetrax.train --resume {where} --agent.learning-rate …"
     if folder.policy.exists():
         commands["evaluate with"] = f"python -m tetrax.evaluate {where} --episodes 256"
     return Summary(headline, facts, commands)
@@ -121,7 +121,7 @@ def _in_words(evaluation: dict[str, Any]) -> str:
     )
 
 
-def _record_best(run: Run, results: list[EvalResult]) -> None:
+def record_best(run: Run, results: list[EvalResult]) -> None:
     """Write the game with the most lines as a recording, as text and as an animated picture."""
     result = max(results, key=lambda result: (result.lines.max(), result.score[result.best]))
     recording = recording_of_best(run.env, result)

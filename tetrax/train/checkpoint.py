@@ -92,7 +92,7 @@ def newest(folder: Path, warn: Warn) -> Checkpoint | None:
             damaged.append(f"{path} is damaged ({error})")
             warn(f"checkpoint {damaged[-1]}; trying the one before")
     if damaged:
-        raise UserError(f"checkpoints: given {'; '.join(damaged)}; allowed at least one that is whole")
+        raise UserError(f"checkpoints: given {'; '.join(damaged)}; allowed: at least one that is whole")
     return None
 
 
@@ -105,23 +105,27 @@ def set_aside_newer(folder: Path, step: int) -> None:
             (folder / f"{newer:012d}").rename(aside)
 
 
+def check_fits(checkpoint: Checkpoint, template: Any) -> None:
+    """Refuse, naming the difference, a checkpoint of arrays that are not those of `template`."""
+    expected = {name: describe(leaf) for name, leaf in named_leaves(template).items()}
+    for name in {**expected, **checkpoint.leaves}:
+        given, allowed = checkpoint.leaves.get(name), expected.get(name)
+        if given != allowed:
+            raise UserError(
+                f"checkpoint {checkpoint.path}: given {given or 'nothing'} as {name}; "
+                f"allowed: {allowed or 'nothing of that name'}"
+            )
+
+
 def restore(checkpoint: Checkpoint, template: State) -> State:
-    """Read the arrays into a tree like `template` (arrays or their shapes); refuse one that does not fit."""
+    """Read the arrays into a tree like `template`: arrays, or their shapes and dtypes."""
     import orbax.checkpoint as ocp
 
-    expected = {name: describe(leaf) for name, leaf in named_leaves(template).items()}
-    _refuse_misfit(checkpoint, expected)
+    check_fits(checkpoint, template)
     arrays = ocp.PyTreeCheckpointer().restore(checkpoint.path / "state")
-    leaves, structure = jax.tree.flatten(template)
-    restored = []
-    for name, leaf in zip(expected, leaves, strict=True):
-        array = _to_device(arrays.get(name), leaf)
-        if describe(array) != expected[name]:
-            raise UserError(
-                f"checkpoint {checkpoint.path}: given {describe(array)} as {name}; allowed {expected[name]}"
-            )
-        restored.append(array)
-    return jax.tree.unflatten(structure, restored)
+    leaves = named_leaves(template)
+    restored = [_to_device(arrays.get(name), leaf) for name, leaf in leaves.items()]
+    return jax.tree.unflatten(jax.tree.structure(template), restored)
 
 
 def named_leaves(tree: Any) -> dict[str, Any]:
@@ -170,21 +174,11 @@ def _open(path: Path, step: int) -> Checkpoint:
         raise DamagedError(str(error)) from None
     if description["format"] != FORMAT_VERSION:
         raise UserError(
-            f"checkpoint {path}: given format {description['format']}; allowed {FORMAT_VERSION}, "
+            f"checkpoint {path}: given format {description['format']}; allowed: {FORMAT_VERSION}, "
             f"which this version of tetrax reads"
         )
     fields = ("leaves", "config", "host", "versions")
     return Checkpoint(path=path, step=step, **{name: description[name] for name in fields})
-
-
-def _refuse_misfit(checkpoint: Checkpoint, expected: dict[str, str]) -> None:
-    for name in {**expected, **checkpoint.leaves}:
-        given, allowed = checkpoint.leaves.get(name), expected.get(name)
-        if given != allowed:
-            raise UserError(
-                f"checkpoint {checkpoint.path}: given {given or 'nothing'} as {name}; "
-                f"allowed {allowed or 'nothing of that name'}"
-            )
 
 
 def _checksums(path: Path) -> dict[str, str]:

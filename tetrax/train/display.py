@@ -206,7 +206,7 @@ class LiveDisplay:
 
     def _render(self) -> RenderableType:
         if self._header is None:
-            return Text("starting ...", style="dim")
+            return Text(self._phase and f"{self._phase} ...", style="dim")
         columns = Table.grid(padding=(0, 3))
         columns.add_row(self._metrics(), *([] if self._scene is None else [_framed(self._scene)]))
         body = Group(Text(self._header.details, style="dim"), Text(), self._progress(), Text(), columns)

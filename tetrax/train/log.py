@@ -79,7 +79,7 @@ def check_tensorboard() -> None:
     except ImportError:
         raise UserError(
             "--tensorboard: given True, but tensorboardX is not installed; "
-            "allowed after: pip install 'tetrax[tensorboard]'"
+            "allowed: after pip install 'tetrax[tensorboard]'"
         ) from None
 
 

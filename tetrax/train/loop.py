@@ -8,6 +8,7 @@ the clock, so that a run that was killed and resumed ends like one that never st
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,11 @@ def train(
             stopwatch = Stopwatch(begun.progress.wall_time)
             run = Run(config, env, program, folder, metrics_log, shown, stop, stopwatch)
             shown.start(_header(run), log.read(folder.metrics))
+            if _total(run) != config.total_steps:
+                chunk = f"{program.steps_per_chunk:,} steps"
+                shown.note(
+                    f"{config.total_steps:,} steps rounded up to {_total(run):,}: whole chunks of {chunk}"
+                )
             return _carry_out(run, begun)
 
 
@@ -67,13 +73,11 @@ def _carry_out(run: Run, begun: start.Start) -> Result:
     """Train to the end, evaluate and say how it went; or stop where the user or a NaN says so."""
     progress = begun.progress
     try:
-        with run.stop.at_once(), run.phase("preparing"):
-            state = start.state(begun, run.program)
-        if progress.chunks < run.target_chunks:
-            with run.stop.at_once(), run.phase("compiling"):
-                run.program.compile(state)
+        with run.stop.at_once():
+            state = _prepare(run, begun)
+        if _chunks_left(run, progress):
             state = _train_chunks(run, state, progress)
-        if progress.chunks < run.target_chunks:
+        if _chunks_left(run, progress):
             return _stopped(run, progress)
         with run.stop.at_once():
             evaluation = artifacts.finish(run, state, progress)
@@ -86,13 +90,23 @@ def _carry_out(run: Run, begun: start.Start) -> Result:
     return _end(run, progress, FINISHED, 0, headline, evaluation)
 
 
+def _prepare(run: Run, begun: start.Start) -> Any:
+    """Compile the chunk and, beside it, make or read the state to start from."""
+    with run.phase("compiling"), ThreadPoolExecutor(max_workers=1) as beside:
+        compiling = beside.submit(run.program.compile) if _chunks_left(run, begun.progress) else None
+        state = start.state(begun, run.program)
+        if compiling is not None:
+            compiling.result()
+    return state
+
+
 def _train_chunks(run: Run, state: Any, progress: Progress) -> Any:
     """Train until the target, or until the chunk in which the user asks to stop; end on a checkpoint."""
     every = run.config.evaluation.every
     chunks_per_evaluation = whole_chunks(every, run.program.steps_per_chunk)
     unlogged: Row | None = None
     last_save = time.monotonic()
-    while progress.chunks < run.target_chunks:
+    while _chunks_left(run, progress):
         run.display.phase("training")
         with run.stopwatch("training"):
             chunk_start = time.monotonic()
@@ -106,7 +120,7 @@ def _train_chunks(run: Run, state: Any, progress: Progress) -> Any:
         run.display.row(unlogged, _scene(run, outcome))
         if every and progress.chunks % chunks_per_evaluation == 0:
             unlogged = rows.merge(unlogged, _evaluate(run, state, progress))
-        stopping = run.stop.signal is not None or progress.chunks == run.target_chunks
+        stopping = run.stop.signal is not None or not _chunks_left(run, progress)
         if stopping or time.monotonic() - last_save >= run.config.checkpoint_seconds:
             run.log.write(unlogged)
             unlogged = None
@@ -202,6 +216,10 @@ def _scene(run: Run, outcome: Outcome) -> Scene | None:
     if run.program.num_seeds > 1:
         game = jax.tree.map(lambda leaf: leaf[0], game)
     return scene(run.env.rules, game)
+
+
+def _chunks_left(run: Run, progress: Progress) -> bool:
+    return progress.chunks < run.target_chunks
 
 
 def _step(run: Run, progress: Progress) -> int:

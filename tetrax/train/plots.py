@@ -6,6 +6,8 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from tetrax.train import files
 from tetrax.train.log import Row
 
@@ -92,7 +94,7 @@ def _draw_learning(axes: Axes, rows: list[Row]) -> None:
     right.plot(*_series(rows, "entropy"), color=COLORS["entropy"], label="entropy", linewidth=1.3)
     right.set_ylabel("entropy (nats)", color=COLORS["entropy"])
     right.set_ylim(bottom=0)
-    handles = [line for half in (axes, right) for line in half.get_lines() if len(line.get_xdata())]
+    handles = [line for half in (axes, right) for line in half.get_lines() if np.size(line.get_xdata())]
     axes.legend(handles=handles, loc="upper right", ncols=len(handles) or 1)
 
 

@@ -7,6 +7,7 @@ nothing is ever compiled again; the state given to it is donated, so that there 
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import jax
@@ -17,6 +18,8 @@ from tetrax.agents.agent import Agent
 from tetrax.env.game.state import State
 
 SUMS = "episodes/"  # first letters of the metrics that are added up; all others are averaged
+# The start of a run is computed once, in milliseconds; optimising it would take many seconds.
+RUN_ONCE_ON_CPU = {"xla_backend_optimization_level": 0}
 
 
 class Outcome(NamedTuple):
@@ -42,16 +45,18 @@ class Program:
 
     def initial_state(self) -> Any:
         """Return the state before training: seed i of several starts like a run of its own with that seed."""
-        return jax.jit(self._initial)(self._seeds)
+        options = RUN_ONCE_ON_CPU if jax.default_backend() == "cpu" else None
+        return jax.jit(self._initial).lower(self._seeds).compile(options)(self._seeds)
 
+    @cached_property
     def template(self) -> Any:
-        """Return shapes and dtypes of the state, without computing it."""
+        """Shapes and dtypes of the state, found without computing it."""
         return jax.eval_shape(self._initial, self._seeds)
 
-    def compile(self, state: Any) -> None:
-        """Compile the chunk for states like this one."""
+    def compile(self) -> None:
+        """Compile the chunk; this may go on in another thread while the state is being made."""
         chunk = self._chunk if self.num_seeds == 1 else jax.vmap(self._chunk)
-        self._compiled = jax.jit(chunk, donate_argnums=0).lower(state).compile()
+        self._compiled = jax.jit(chunk, donate_argnums=0).lower(self.template).compile()
 
     def run_chunk(self, state: Any) -> tuple[Any, Outcome]:
         """Start a chunk of training; `state` is used up, and the results are not waited for."""

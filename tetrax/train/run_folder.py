@@ -84,15 +84,15 @@ class RunFolder:
 def create(root: Path) -> RunFolder:
     """Make a new run folder; refuse one that already holds something."""
     if root.exists() and not root.is_dir():
-        raise UserError(f"--run-dir: given {root}, which is a file; allowed a new or empty folder")
+        raise UserError(f"--run-dir: given {root}, which is a file; allowed: a new or empty folder")
     folder = RunFolder(root)
     if folder.config.exists():
         raise UserError(
-            f"--run-dir: given {root}, which holds a run already; allowed a new or empty folder, "
+            f"--run-dir: given {root}, which holds a run already; allowed: a new or empty folder, "
             f"or continue that run with --resume {root}"
         )
     if root.exists() and any(not entry.name.startswith(files.TEMPORARY) for entry in root.iterdir()):
-        raise UserError(f"--run-dir: given {root}, which is not empty; allowed a new or empty folder")
+        raise UserError(f"--run-dir: given {root}, which is not empty; allowed: a new or empty folder")
     root.mkdir(parents=True, exist_ok=True)
     return folder
 
@@ -101,9 +101,9 @@ def open_existing(root: Path) -> RunFolder:
     """Open the folder of a run that was started before."""
     folder = RunFolder(root)
     if not root.is_dir():
-        raise UserError(f"--resume: given {root}, which does not exist; allowed the folder of a run")
+        raise UserError(f"--resume: given {root}, which does not exist; allowed: the folder of a run")
     if not folder.config.is_file():
-        raise UserError(f"--resume: given {root}, which has no config.json; allowed the folder of a run")
+        raise UserError(f"--resume: given {root}, which has no config.json; allowed: the folder of a run")
     return folder
 
 
@@ -117,7 +117,7 @@ def locked(folder: RunFolder) -> Iterator[None]:
         except BlockingIOError:
             raise UserError(
                 f"--resume: given {folder.root}, which another process is training in; "
-                f"allowed a run that nothing else writes to"
+                "allowed: a run that nothing else writes to"
             ) from None
         yield
     finally:

@@ -49,6 +49,7 @@ def find(config: TrainConfig, program: Program, folder: RunFolder, warn: Warn) -
         return Start(None, Progress(), differences(before, now))
     changes = differences(found.config, now)
     _refuse_changes(changes, program, found.path)
+    checkpoint.check_fits(found, program.template)
     for name, (then, here) in differences(found.versions, run_folder.versions()).items():
         warn(f"the checkpoint was written with {name} {then}, this is {here}: results may differ in rounding")
     return Start(found, Progress(**found.host), changes)
@@ -68,7 +69,7 @@ def state(begun: Start, program: Program) -> Any:
     """Return the TrainState to go on from, with the tunables as they are asked for now."""
     if begun.checkpoint is None:
         return program.initial_state()
-    restored = checkpoint.restore(begun.checkpoint, program.template())
+    restored = checkpoint.restore(begun.checkpoint, program.template)
     if not begun.changes:
         return restored
     # Only what the configuration changed: others may have changed by themselves while training.
@@ -79,7 +80,7 @@ def state(begun: Start, program: Program) -> Any:
 
 
 def _refuse_changes(changes: dict[str, tuple[Any, Any]], program: Program, path: Path) -> None:
-    allowed = (*CHANGEABLE_ON_RESUME, *(f"agent.{name}" for name in program.template().tunables))
+    allowed = (*CHANGEABLE_ON_RESUME, *(f"agent.{name}" for name in program.template.tunables))
     for name, (before, now) in changes.items():
         if not any(name == field or name.startswith(f"{field}.") for field in allowed):
             raise UserError(f"{flag(name)}: given {now!r}; allowed: {before!r}, as in checkpoint {path}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -57,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return USER_ERROR_EXIT_CODE
     except KeyboardInterrupt:
         print("stopped; nothing was written", file=sys.stderr)
-        return 130
+        return 128 + signal.SIGINT
 
 
 def _run(argv: list[str]) -> int:
@@ -69,8 +70,9 @@ def _run(argv: list[str]) -> int:
     options = flags.parse(Options, Options(), words, types, PROGRAM)
     _check(options, words.positionals)
     env, actor, name = _player(options, words.positionals)
-    from tetrax.train import evaluate
+    from tetrax.train import compilation_cache, evaluate
 
+    compilation_cache.enable()
     with _progress(options) as on_progress:
         result = evaluate.evaluate(
             env,
@@ -159,10 +161,13 @@ def _write_files(options: Options, env: Tetris, result: EvalResult) -> None:
     from tetrax.env import record
     from tetrax.train import evaluate
 
-    if options.csv is not None:
-        evaluate.write_csv(result, options.csv)
-    if options.record is not None:
-        record.save(evaluate.recording_of_best(env, result), options.record)
+    try:
+        if options.csv is not None:
+            evaluate.write_csv(result, options.csv)
+        if options.record is not None:
+            record.save(evaluate.recording_of_best(env, result), options.record)
+    except OSError as error:
+        raise wrong("output file", error.filename, f"a file that may be written ({error.strerror})") from None
 
 
 def _print_table(title: str, result: EvalResult) -> None:
@@ -172,26 +177,15 @@ def _print_table(title: str, result: EvalResult) -> None:
     summary = result.summary()
     cap = f", stopped at {result.max_pieces} pieces: {summary['capped']}" if result.max_pieces else ""
     table = Table(title=title, caption=f"{summary['episodes']} games from seed {result.seed}{cap}")
-    for heading in (
-        "per game",
-        "mean",
-        "95% interval of the mean",
-        "std",
-        "min",
-        "5%",
-        "median",
-        "95%",
-        "max",
-    ):
-        table.add_column(heading, justify="left" if heading == "per game" else "right")
+    table.add_column("per game")
+    for heading in ("mean", "± 95%", "std", "min", "5%", "median", "95%", "max"):
+        table.add_column(heading, justify="right")
     for measure in ("lines", "score", "pieces", "return"):
         numbers = summary[measure]
         quantiles = [numbers["quantiles"][q] for q in ("0.05", "0.5", "0.95")]
-        low, high = (_short(limit) for limit in numbers["ci95"])
-        middle = (numbers["min"], *quantiles, numbers["max"])
-        table.add_row(
-            measure, _short(numbers["mean"]), f"{low} to {high}", _short(numbers["std"]), *map(_short, middle)
-        )
+        half_width = numbers["ci95"][1] - numbers["mean"]
+        shown = (numbers["mean"], half_width, numbers["std"], numbers["min"], *quantiles, numbers["max"])
+        table.add_row(measure, *map(_short, shown))
     Console().print(table)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from collections.abc import Sequence
 
@@ -26,6 +27,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return USER_ERROR_EXIT_CODE
+    except KeyboardInterrupt:  # while a run goes on, the loop takes care of it
+        print("stopped before the run began", file=sys.stderr)
+        return 128 + signal.SIGINT
 
 
 if __name__ == "__main__":

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+import jax
 import tyro
 
 from tetrax.train import flags, presets
@@ -51,16 +53,16 @@ class Request:
 
 def parse(argv: Sequence[str]) -> Request | None:
     """Read the command line; return None after printing help. Raise UserError for a word that is wrong."""
-    algorithm, words_given = _split_algorithm(argv)
+    given_algorithm, words_given = _split_algorithm(argv)
     source = _stored_config(words_given)
-    if source is not None and algorithm not in (None, source.algorithm):
-        raise wrong("algorithm", algorithm, f"{source.algorithm}, that of the configuration given")
-    algorithm = source.algorithm if source is not None else algorithm or DEFAULT_ALGORITHM
+    if source is not None and given_algorithm not in (None, source.algorithm):
+        raise wrong("algorithm", given_algorithm, f"{source.algorithm}, that of the configuration given")
+    algorithm = source.algorithm if source is not None else given_algorithm or DEFAULT_ALGORITHM
     example = source or presets.any_config(algorithm)
     types = _flag_types(example)
     words = flags.read_words(words_given, types)
-    if words.positionals:
-        raise wrong_name("algorithm, as the first word", words.positionals[0], presets.algorithms())
+    for word in words.positionals:
+        raise wrong("unexpected word", word, "flags, and the algorithm as the first word", types)
     _check_combination(words)
     if words.wants_help:
         _print_help(source or _preset(algorithm, words, words.one("preset") or presets.CPU_PRESET))
@@ -73,11 +75,15 @@ def parse(argv: Sequence[str]) -> Request | None:
 
 
 def _split_algorithm(argv: Sequence[str]) -> tuple[str | None, list[str]]:
-    if not argv or argv[0].startswith("-"):
-        return None, list(argv)
-    if argv[0] not in presets.algorithms():
-        raise wrong_name("algorithm", argv[0], presets.algorithms())
-    return argv[0], list(argv[1:])
+    """Take the algorithm off the command line: the first word, or the value of --algorithm."""
+    first = argv[0] if argv and not argv[0].startswith("-") else None
+    by_flag = _value_of("--algorithm", argv)
+    for name in (first, by_flag):
+        if name is not None and name not in presets.algorithms():
+            raise wrong_name("algorithm", name, presets.algorithms())
+    if first is not None and by_flag not in (None, first):
+        raise wrong("--algorithm", by_flag, f"{first}, the first word")
+    return first or by_flag, list(argv if first is None else argv[1:])
 
 
 def _stored_config(argv: Sequence[str]) -> TrainConfig | None:
@@ -117,11 +123,17 @@ def _defaults(source: TrainConfig | None, algorithm: str, words: flags.Words) ->
     name = words.one("preset")
     if name is not None:
         return _preset(algorithm, words, name), f"preset: {name}"
-    import jax  # here, since asking for the device starts the backend
-
-    device = jax.default_backend()
+    device = _device()
     name = presets.CPU_PRESET if device == "cpu" else presets.ACCELERATOR_PRESET
     return _preset(algorithm, words, name), f"preset: {name} (the default on {device}; --preset changes it)"
+
+
+def _device() -> str:
+    """Return the kind of device that JAX will use; this starts its backend."""
+    try:
+        return jax.default_backend()
+    except RuntimeError as error:  # JAX_PLATFORMS asks for what is not there
+        raise UserError(f"device: {error}") from None
 
 
 def _preset(algorithm: str, words: flags.Words, name: str) -> TrainConfig:
@@ -187,10 +199,20 @@ def _rounding(config: TrainConfig) -> tuple[str, ...]:
 def _run_dir(words: flags.Words, config: TrainConfig) -> Path:
     given = words.one("run_dir")
     if given is not None:
+        _check_can_be_made(Path(given))
         return Path(given)
     now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
     name = f"{config.algorithm}-{config.env.actions}-{config.preset}-seed{config.seed}-{now}"
     return Path("runs") / name
+
+
+def _check_can_be_made(folder: Path) -> None:
+    """Refuse a folder that this user cannot make, before anything slow begins."""
+    place = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
+    if not place.is_dir():
+        raise wrong("--run-dir", str(folder), f"a new or empty folder ({place} is a file)")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise wrong("--run-dir", str(folder), f"a new or empty folder ({place} may not be written to)")
 
 
 def _print_help(config: TrainConfig) -> None:

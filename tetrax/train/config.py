@@ -131,9 +131,9 @@ def from_json(document: Any, source: str = "config") -> TrainConfig:
     algorithm = content.get("algorithm")
     choices = {"agent": agent_config_type(algorithm, f"{source}: algorithm")}
     try:
-        return serialise.from_json(TrainConfig, content, path=source, choices=choices)
+        return serialise.from_json(TrainConfig, content, choices=choices)
     except ValueError as error:
-        raise UserError(str(error)) from None
+        raise UserError(f"{source}: {error}") from None
 
 
 def load_config(path: str | Path) -> TrainConfig:

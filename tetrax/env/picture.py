@@ -68,8 +68,7 @@ def _board_pixels(scene: Scene, cell: int) -> np.ndarray:
     """Lay the board out of tiles, uint8[rows * cell, W * cell, 3]."""
     rules = scene.rules
     rows, kinds = rules.height + ROWS_ABOVE, rules.num_pieces + 1
-    block, ghost, flash = 2, 2 + kinds, 2 + 3 * kinds
-    placed = 2 + 2 * kinds
+    block, ghost, placed, flash = (2 + group * kinds for group in range(4))
     index = np.where(scene.cells[:rows] == EMPTY, 0, scene.cells[:rows] + block).astype(np.int64)
     index[rules.height :][scene.cells[rules.height : rows] == EMPTY] = 1
     for tile, cells in ((ghost, scene.ghost), (block, scene.active)):
@@ -81,7 +80,7 @@ def _board_pixels(scene: Scene, cell: int) -> np.ndarray:
             index[y, x] = placed + scene.cells[y, x]
     for y in scene.full_rows:
         if y < rows:
-            index[y] = flash
+            index[y] = flash + scene.cells[y]
     colours = tuple(colour_of(rules, kind) for kind in range(kinds))
     tiles = _tiles(colours, cell)[index[::-1]]  # [rows, W, cell, cell, 3]
     return tiles.transpose(0, 2, 1, 3, 4).reshape(rows * cell, rules.width * cell, 3)
@@ -89,14 +88,15 @@ def _board_pixels(scene: Scene, cell: int) -> np.ndarray:
 
 @functools.lru_cache(maxsize=8)
 def _tiles(colours: tuple[Colour, ...], cell: int) -> np.ndarray:
-    """Draw every tile: empty, empty above the matrix, then blocks, ghosts, placed ones, the flash."""
+    """Draw every tile: empty, empty above the matrix, then blocks, ghosts, placed ones, full rows."""
     empty = np.full((cell, cell, 3), WELL, np.uint8)
     empty[-1], empty[:, 0] = GRID, GRID
     above = np.full((cell, cell, 3), PAGE, np.uint8)
     blocks = [_block(empty, colour, 0.0) for colour in colours]
     placed = [_block(empty, colour, 0.35) for colour in colours]
+    flashes = [_block(empty, colour, 0.75) for colour in colours]
     ghosts = [_ghost(empty, colour) for colour in colours]
-    return np.stack([empty, above, *blocks, *ghosts, *placed, _block(empty, TEXT, 0.0)])
+    return np.stack([empty, above, *blocks, *ghosts, *placed, *flashes])
 
 
 def _block(empty: np.ndarray, colour: Colour, whiteness: float) -> np.ndarray:
@@ -161,13 +161,16 @@ def _draw_pieces(
 
 
 def _draw_game_over(image: Image.Image, box: tuple[int, int, int, int], cell: int) -> None:
-    """Dim the matrix and write across it."""
+    """Dim the matrix and write on a band across it."""
     left, top, right, bottom = box
     dimmed = Image.blend(image.crop(box), Image.new("RGB", (right - left, bottom - top), PAGE), 0.55)
     image.paste(dimmed, (left, top))
-    size = min(1.15, 0.15 * (right - left) / cell) * cell
-    centre = ((left + right) // 2, (top + bottom) // 2)
-    ImageDraw.Draw(image).text(centre, "GAME OVER", ALARM, _font(size), anchor="mm")
+    words = "GAME OVER" if right - left >= 7 * cell else "GAME\nOVER"
+    middle = (top + bottom) // 2
+    half = round(0.8 * cell * (1 + words.count("\n")))
+    draw = ImageDraw.Draw(image)
+    draw.rectangle((left, middle - half, right - 1, middle + half), PAGE)
+    draw.text(((left + right) // 2, middle), words, ALARM, _font(cell), anchor="mm", align="center")
 
 
 @functools.lru_cache(maxsize=32)

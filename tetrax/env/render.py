@@ -45,7 +45,7 @@ def render_gif(
     part: Part = "last",
     max_frames: int = 400,
     frames_per_second: float = 10.0,
-    cell: int = 14,
+    cell: int = 16,
 ) -> bytes:
     """Draw a recording as an animated GIF and return the file's bytes.
 

@@ -144,17 +144,13 @@ def placed_cells(
     if after.lines == before.lines:
         bits = board_bits(rules, [b & ~a for a, b in zip(old, new, strict=True)])
         return tuple((int(x), int(y)) for y, x in np.argwhere(bits)), kind
-    candidates = [
-        (orientation != hint[0], abs(x - hint[1]), y, orientation, x)
-        for orientation in range(4)
-        for x in range(-3, rules.width)
-        for y in range(-3, sum(map(bool, old)) + 1)
-        if _gives(rules, old, new, rules.tables.rows[kind, orientation].tolist(), x, y)
-    ]
-    if not candidates:
-        raise ValueError(f"piece {before.pieces}: no place of {rules.pieces[kind].name} gives the next board")
-    _, _, y, orientation, x = min(candidates)
-    return piece_cells(rules, kind, orientation, x, y), kind
+    poses = [(orientation, x) for orientation in range(4) for x in range(-3, rules.width)]
+    for orientation, x in sorted(poses, key=lambda pose: (pose[0] != hint[0], abs(pose[1] - hint[1]))):
+        piece = rules.tables.rows[kind, orientation].tolist()
+        for y in range(-3, sum(map(bool, old)) + 1):
+            if _gives(rules, old, new, piece, x, y):
+                return piece_cells(rules, kind, orientation, x, y), kind
+    raise ValueError(f"piece {before.pieces}: no place of {rules.pieces[kind].name} gives the next board")
 
 
 def _gives(rules: Rules, old: list[int], new: list[int], piece: list[int], x: int, y: int) -> bool:

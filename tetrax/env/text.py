@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import zip_longest
+from itertools import groupby, zip_longest
 
 from tetrax.env.colours import ALARM, EDGE, LABEL, TEXT, Colour, colour_of
 from tetrax.env.game.rules import Rules
@@ -10,7 +10,7 @@ from tetrax.env.scene import EMPTY, ROWS_ABOVE, Scene, numbers, upright
 
 Span = tuple[str, Colour | None]  # a piece of a line and its colour
 Line = list[Span]
-SIDE = 10  # characters of the left panel
+SIDE = 10  # characters of the left panel, at least
 
 
 def render_text(scene: Scene, *, colour: bool = False) -> str:
@@ -19,14 +19,14 @@ def render_text(scene: Scene, *, colour: bool = False) -> str:
     Plain text is ASCII: `##` locked, `[]` the active (or the just placed) piece, `::` its ghost. With
     `colour` it is Unicode blocks in 24-bit ANSI colours, for a terminal.
     """
-    board = _text_board(scene, colour)
+    left, right = _text_left(scene, colour), _text_right(scene, colour)
+    side = max(SIDE, *(_width(line) + 1 for line in left))
     blank: Line = [(" " * (2 * scene.rules.width + 2), None)]
-    rows = zip_longest(_text_left(scene, colour), board, _text_right(scene, colour))
     lines = []
-    for left, middle, right in rows:
-        left = left or []
-        padding = " " * (SIDE - sum(len(text) for text, _ in left))
-        line = [*left, (padding, None), *(middle or blank), ("  ", None), *(right or [])]
+    for beside, middle, after in zip_longest(left, _text_board(scene, colour), right):
+        start: Line = beside or []
+        padding = " " * (side - _width(start))
+        line = [*start, (padding, None), *(middle or blank), ("  ", None), *(after or [])]
         lines.append(_text_line(line, colour))
     return "\n".join(lines)
 
@@ -59,12 +59,13 @@ def _text_board(scene: Scene, colour: bool) -> list[Line]:
 
 
 def _text_left(scene: Scene, colour: bool) -> list[Line]:
-    lines: list[Line] = [[("HOLD", LABEL)], *_text_piece(scene.rules, scene.hold, colour, scene.hold_used)]
+    lines: list[Line] = []
+    if scene.rules.hold:
+        held = _text_piece(scene.rules, scene.hold, colour, scene.hold_used)
+        lines += [[("HOLD", LABEL)], *held, []]
     for label, value in numbers(scene):
-        lines += [[], [(label, LABEL)], [(value, TEXT)]]
-    if scene.game_over:
-        lines += [[], [("GAME OVER", ALARM)]]
-    return lines
+        lines += [[(label, LABEL)], [(value, TEXT)], []]
+    return [*lines, [("GAME OVER", ALARM)]] if scene.game_over else lines[:-1]
 
 
 def _text_right(scene: Scene, colour: bool) -> list[Line]:
@@ -89,8 +90,12 @@ def _text_piece(rules: Rules, kind: int, colour: bool, dim: bool) -> list[Line]:
 def _text_line(line: Line, colour: bool) -> str:
     if not colour:
         return "".join(text for text, _ in line).rstrip()
-    parts = (
-        f"\x1b[38;2;{ink[0]};{ink[1]};{ink[2]}m{text}\x1b[0m" if ink and text.strip() else text
-        for text, ink in line
-    )
+    parts = []
+    for ink, spans in groupby(line, key=lambda span: span[1]):
+        text = "".join(text for text, _ in spans)
+        parts.append(f"\x1b[38;2;{ink[0]};{ink[1]};{ink[2]}m{text}\x1b[0m" if ink and text.strip() else text)
     return "".join(parts).rstrip()
+
+
+def _width(line: Line) -> int:
+    return sum(len(text) for text, _ in line)

@@ -1,0 +1,57 @@
+"""Whole games for the tests of recordings and pictures, played by the reference's players."""
+
+from __future__ import annotations
+
+import functools
+import random
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from tests.reference.game import Game, Settings
+from tests.reference.players import Player, best_place
+from tetrax.env.actions import DIRECT_KEYS
+from tetrax.env.game.randomizer import draw_word
+from tetrax.env.record import Recording, record
+from tetrax.env.tetris import make
+
+Letters = list[list[str]]  # of the reference's board, bottom row first; "" = empty
+
+
+def reference_game(seed: int, **settings: int) -> Game:
+    """Start the reference's game of key `seed`."""
+    numbers = jnp.arange(4096, dtype=jnp.int32)
+    words = np.asarray(jax.vmap(functools.partial(draw_word, jax.random.key(seed)))(numbers)).tolist()
+    return Game(Settings(**settings), words.__getitem__)
+
+
+@functools.cache
+def played_by_keys(seed: int, ticks: int) -> tuple[Recording, list[Letters]]:
+    """Play a guideline game of one key a tick; return it and the reference's board after every tick."""
+    game, choose = reference_game(seed), random.Random(seed)
+    player, actions, boards = Player(choose), [], [game.cells]
+    while len(actions) < ticks and not game.over:
+        key = choose.choice(sorted(player.keys(game)) or ["noop"])
+        game.tick({key} - {"noop"})
+        actions.append(DIRECT_KEYS.index(key))
+        boards.append(game.cells)
+    env = make("guideline", actions="direct")
+    return record(env.config, env.default_params, jax.random.key(seed), actions), boards
+
+
+@functools.cache
+def played_by_placements(seed: int, pieces: int) -> tuple[Recording, list[Letters]]:
+    """Play a guideline game of placements; return it and the reference's board after every piece."""
+    game, choose = reference_game(seed), random.Random(seed)
+    actions, boards = [], [game.cells]
+    while len(actions) < pieces and not game.over:
+        legal = game.placements()
+        facing, x = best_place(game, keep_well=False)
+        good = [index for index, found in legal.items() if found[:3] == (False, facing, x)]
+        index = choose.choice(good if good and choose.random() < 0.9 else list(legal))
+        game.place(legal[index])
+        actions.append(index)
+        boards.append(game.cells)
+    env = make("guideline", actions="drop")
+    return record(env.config, env.default_params, jax.random.key(seed), actions), boards

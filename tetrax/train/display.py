@@ -21,7 +21,11 @@ from tetrax.train.log import Row
 from tetrax.train.plots import short_number
 
 PLAIN_SECONDS = 10.0  # between lines of metrics where there is no terminal
-WIDTH = 92
+WIDTH, WIDTH_WITH_BOARD, WIDTH_WITH_SPARKS = (
+    92,
+    84,
+    68,
+)  # columns of text: at most, and what there is room for
 SPARKS = "▁▂▃▄▅▆▇█"
 SPARK_WIDTH = 24
 # Piece kinds in the order of TETROMINOES (I J L O S T Z), then the unknown kind of locked cells; others repeat.
@@ -208,7 +212,11 @@ class LiveDisplay:
         if self._header is None:
             return Text(self._phase and f"{self._phase} ...", style="dim")
         columns = Table.grid(padding=(0, 3))
-        columns.add_row(self._metrics(), *([] if self._scene is None else [_framed(self._scene)]))
+        width = min(WIDTH, self._console.width)
+        row: list[RenderableType] = [self._metrics(with_sparks=width >= WIDTH_WITH_SPARKS)]
+        if self._scene is not None and width >= WIDTH_WITH_BOARD:
+            row.append(_framed(self._scene))
+        columns.add_row(*row)
         body = Group(Text(self._header.details, style="dim"), Text(), self._progress(), Text(), columns)
         return Panel(
             body,
@@ -217,7 +225,7 @@ class LiveDisplay:
             subtitle=f"[dim]{self._header.folder}",
             subtitle_align="right",
             border_style="#5a65ad",
-            width=min(WIDTH, self._console.width),
+            width=width,
             padding=(1, 2),
         )
 
@@ -233,20 +241,19 @@ class LiveDisplay:
         waiting = f" {seconds:.0f} s" if seconds >= 2 and self._phase != "training" else ""
         return Group(line, Text(self._phase + waiting, style="dim"))
 
-    def _metrics(self) -> Table:
+    def _metrics(self, with_sparks: bool) -> Table:
         table = Table.grid(padding=(0, 2))
         table.add_column(style="dim", no_wrap=True, min_width=max(map(len, LABELS.values())))
         table.add_column(justify="right", min_width=8)
-        table.add_column(no_wrap=True, min_width=SPARK_WIDTH)
+        if with_sparks:
+            table.add_column(no_wrap=True, min_width=SPARK_WIDTH)
         for name, history in self._history.items():
             if history:
                 bold = "bold " if name in ("lines", "eval/lines") else ""
                 color = "#f7d308" if name == "eval/lines" else "#31c7ef"
-                table.add_row(
-                    LABELS[name],
-                    Text(_number(history[-1]), style=bold + "default"),
-                    Text(sparkline(history, SPARK_WIDTH), style=color),
-                )
+                value = Text(_number(history[-1]), style=bold + "default")
+                sparks = [Text(sparkline(history, SPARK_WIDTH), style=color)] if with_sparks else []
+                table.add_row(LABELS[name], value, *sparks)
         return table
 
 

@@ -49,7 +49,7 @@ def played_by_placements(seed: int, pieces: int) -> tuple[Recording, list[Letter
         legal = game.placements()
         facing, x = best_place(game, keep_well=False)
         good = [index for index, found in legal.items() if found[:3] == (False, facing, x)]
-        index = choose.choice(good if good and choose.random() < 0.9 else list(legal))
+        index = choose.choice(good if good and choose.random() < 0.97 else list(legal))
         game.place(legal[index])
         actions.append(index)
         boards.append(game.cells)

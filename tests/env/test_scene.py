@@ -43,7 +43,7 @@ def test_colours_follow_the_pieces_of_the_reference_in_every_tick() -> None:
 
 
 def test_colours_follow_the_pieces_of_the_reference_in_every_placement() -> None:
-    recording, boards = played_by_placements(seed=2, pieces=150)
+    recording, boards = played_by_placements(seed=2, pieces=90)
     rules = recording.config.rules
     *shown, last = scenes(recording)
     assert len(shown) == len(recording.actions) == len(boards) - 1
@@ -133,7 +133,7 @@ def test_a_board_that_no_place_explains_is_refused() -> None:
 
 def test_colours_that_are_not_the_boards_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Were the tracking wrong somewhere, the scene would say so and not show a wrong board."""
-    recording, _ = played_by_placements(seed=2, pieces=150)
+    recording, _ = played_by_placements(seed=2, pieces=90)
     from tetrax.env import scene as module
 
     def one_row_short(cells: np.ndarray, rows: tuple[int, ...]) -> np.ndarray:

@@ -102,11 +102,11 @@ def columns(rules: Rules, rows: UInt32[Array, "H"]) -> UInt32[Array, "W"]:
     num_rows = min(rules.total_height, 32)
     x = np.arange(rules.width, dtype=np.uint32)[:, None]
     y = np.arange(num_rows, dtype=np.uint32)
-    cells = (rows[:num_rows] >> x) & np.uint32(1)  # [W, rows]
-    return jnp.sum(cells << y, axis=1, dtype=jnp.uint32)
+    cells = (rows[None, :num_rows] >> x) & np.uint32(1)  # [W, rows]
+    return jnp.sum(cells << y[None], axis=1, dtype=jnp.uint32)
 
 
 def cells(rules: Rules, rows: UInt32[Array, "R"]) -> Bool[Array, "R W"]:
     """Expand row words to cells."""
-    x = np.arange(rules.width, dtype=np.uint32)
+    x = np.arange(rules.width, dtype=np.uint32)[None]
     return ((rows[:, None] >> x) & np.uint32(1)) != 0

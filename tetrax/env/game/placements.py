@@ -142,7 +142,7 @@ def board_features(rules: Rules, columns: tuple[UInt32[Array, "*n"], ...]) -> Bo
 
 def to_rows(columns: tuple[UInt32[Array, "*n"], ...], num_rows: int) -> UInt32[Array, "*n R"]:
     """Turn columns into row words, the lowest `num_rows` rows."""
-    y = np.arange(num_rows, dtype=np.uint32)
+    y = np.arange(num_rows, dtype=np.uint32).reshape((1,) * columns[0].ndim + (num_rows,))
     one = np.uint32(1)
     words = [((c[..., None] >> y) & one) << np.uint32(x) for x, c in enumerate(columns)]
     return functools.reduce(jnp.bitwise_or, words)
@@ -236,7 +236,7 @@ def _drops(
 
 def _way_is_free(blocked: Bool[Array, "4 W"], spawn: Int32[Array, "4"]) -> Bool[Array, "4 W"]:
     """Tell which columns are reached from the spawn column without passing a blocked one."""
-    column = np.arange(blocked.shape[1], dtype=np.int32)
+    column = np.arange(blocked.shape[1], dtype=np.int32)[None]
     word = jnp.sum(jnp.where(blocked, np.uint32(1) << column.astype(np.uint32), 0), axis=1, dtype=jnp.uint32)
     first, last = jnp.minimum(spawn[:, None], column), jnp.maximum(spawn[:, None], column)
     up_to_last = (np.uint32(2) << last.astype(jnp.uint32)) - np.uint32(1)

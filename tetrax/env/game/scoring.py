@@ -78,6 +78,6 @@ def clear_score(
     base = jnp.where(paid, base * 3 // 2, base)
     perfect = jnp.asarray(PERFECT_CLEAR_POINTS)[counted]
     perfect = jnp.where(paid & (counted == 4), BACK_TO_BACK_PERFECT_TETRIS, perfect)
-    points = base + jnp.where(cleared, COMBO_POINTS * combo, 0) + perfect_clear * perfect
+    points = base + jnp.where(cleared, COMBO_POINTS * combo, 0) + jnp.where(perfect_clear, perfect, 0)
     chain = jnp.where(difficult, back_to_back + 1, jnp.where(cleared, -1, back_to_back))
     return ClearScore(points * level, combo, chain, paid)

@@ -11,12 +11,14 @@ from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from flax import struct
 from jax import Array
-from jaxtyping import Float32, PRNGKeyArray
+from jaxtyping import PRNGKeyArray
 
 from tetrax.agents.agent import Agent, Memory, Metrics, no_memory
+from tetrax.env.game.state import where
 from tetrax.env.observe import Observation
 from tetrax.env.tetris import EnvParams, Tetris, TimeStep
 from tetrax.env.wrappers import AutoReset, EpisodeState, EpisodeStatistics
@@ -106,7 +108,6 @@ class TrainState(struct.PyTreeNode):
     optimiser: Any  # Adam's moments
     value_moments: normalise.RunningMoments  # of the value targets, []
     env_state: EpisodeState  # [B]
-    observation: Observation  # [B], what the next action is chosen from
     tunables: dict[str, Array]  # float32[], names of TUNABLE_RANGES and "horizon" (iterations)
     env_params: EnvParams
     iteration: Array  # int32[], iterations done
@@ -188,7 +189,9 @@ def _init(config: PPOConfig, env: Tetris, network: Any, horizon: int, key: PRNGK
     env_params = env.default_params
     reset_keys = jax.random.split(reset_key, config.num_envs)
     env_state, timestep = jax.vmap(_boards(env).reset, in_axes=(0, None))(reset_keys, env_params)
-    params = network.init(params_key, timestep.observation)
+    shapes = jax.eval_shape(lambda: timestep.observation)
+    anything = jax.tree.map(lambda leaf: jnp.zeros((1, *leaf.shape[1:]), leaf.dtype), shapes)
+    params = network.init(params_key, anything)
     tunables = {name: jnp.float32(getattr(config, name)) for name in TUNABLE_RANGES}
     tunables["horizon"] = jnp.float32(horizon)
     return TrainState(
@@ -196,7 +199,6 @@ def _init(config: PPOConfig, env: Tetris, network: Any, horizon: int, key: PRNGK
         optimiser=optax.scale_by_adam(eps=ADAM_EPSILON).init(params),
         value_moments=normalise.RunningMoments.empty(),
         env_state=env_state,
-        observation=timestep.observation,
         tunables=tunables,
         env_params=env_params,
         iteration=jnp.int32(0),
@@ -245,45 +247,48 @@ def _train(config: PPOConfig, env: Tetris, network: Any, state: TrainState) -> t
 def _collect(
     config: PPOConfig, env: Tetris, network: Any, state: TrainState, key: PRNGKeyArray
 ) -> tuple[TrainState, Transition, Metrics]:
-    """Play `num_steps` on every board; return the rollout [T, B] and sums over finished games."""
-    boards = _boards(env)
+    """Play `num_steps` on every board; return the rollout [T, B] and sums over finished games.
 
-    def value_of(observation: Observation) -> Float32[Array, "B"]:
-        value = network.apply(state.params, observation)[1]
-        return _denormalised(state.value_moments, value) if config.normalise_values else value
+    Boards are observed at the start of a step, so that what observing and playing share is computed
+    once. The scan looks once more than it plays, for the value after the last step.
+    """
+    boards, env_params = _boards(env), state.env_params
 
-    def step(carry: tuple[EpisodeState, Observation], step_key: PRNGKeyArray) -> Any:
-        env_state, observation = carry
+    def judge(observation: Observation) -> tuple[Array, Array]:
         logits, value = network.apply(state.params, observation)
-        if config.normalise_values:
-            value = _denormalised(state.value_moments, value)
-        distribution = MaskedCategorical.from_logits(logits, observation.legal)
-        action = jnp.asarray(distribution.sample(step_key), jnp.int32)
-        env_state, timestep = jax.vmap(boards.step, in_axes=(0, 0, None))(env_state, action, state.env_params)
-        cut_off_value = value_of(timestep.last_observation) if env.can_truncate else None
-        played = (observation, action, distribution.log_prob(action), value, cut_off_value)
-        return (env_state, timestep.observation), (played, _outcome(timestep, env_state))
+        return logits, _denormalised(state.value_moments, value) if config.normalise_values else value
 
-    carry = (state.env_state, state.observation)
-    (env_state, observation), (played, outcome) = jax.lax.scan(
-        step, carry, jax.random.split(key, config.num_steps)
-    )
-    seen, action, log_prob, value, cut_off_value = played
+    def step(env_state: EpisodeState, step_input: tuple[PRNGKeyArray, Array]) -> Any:
+        act_key, is_played = step_input
+        observation = jax.vmap(boards.observe, in_axes=(0, None))(env_state, env_params)
+        logits, value = judge(observation)
+        distribution = MaskedCategorical.from_logits(logits, observation.legal)
+        action = jnp.asarray(distribution.sample(act_key), jnp.int32)
+        after, timestep = jax.vmap(boards.step, in_axes=(0, 0, None))(env_state, action, env_params)
+        cut_off_value = judge(timestep.last_observation)[1] if env.can_truncate else None
+        played = (observation, action, distribution.log_prob(action), value, cut_off_value)
+        return where(is_played, after, env_state), (played, _outcome(timestep, after))
+
+    inputs = (jax.random.split(key, config.num_steps + 1), np.arange(config.num_steps + 1) < config.num_steps)
+    env_state, (played, outcome) = jax.lax.scan(step, state.env_state, inputs)
+    value = played[3]  # [T + 1, B]
+    played, outcome = jax.tree.map(lambda leaf: leaf[:-1], (played, outcome))
+    seen, action, log_prob, _, cut_off_value = played
     reward, terminated, truncated, episodes = outcome
-    next_value = jnp.concatenate([value[1:], value_of(observation)[None]])  # [T, B]
+    next_value = value[1:]
     if env.can_truncate:
         next_value = jnp.where(truncated, cut_off_value, next_value)
     rollout = Transition(
         observation=seen,
         action=action,
         log_prob=log_prob,
-        value=value,
+        value=value[:-1],
         next_value=next_value,
         reward=reward,
         terminated=terminated,
         truncated=truncated,
     )
-    state = state.replace(env_state=env_state, observation=observation)
+    state = state.replace(env_state=env_state)
     return state, rollout, {name: jnp.sum(value) for name, value in episodes.items()}
 
 

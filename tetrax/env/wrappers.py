@@ -11,6 +11,7 @@ from jaxtyping import Int32, PRNGKeyArray
 
 from tetrax.env.game import engine
 from tetrax.env.game.state import State, where
+from tetrax.env.observe import Observation
 from tetrax.env.tetris import EnvParams, Tetris, TimeStep
 
 
@@ -24,6 +25,9 @@ class Environment(Protocol):
         self, state: Any, action: Int32[Array, ""], params: EnvParams | None = None
     ) -> tuple[Any, TimeStep]:
         """Play one action."""
+
+    def observe(self, state: Any, params: EnvParams | None = None) -> Observation:
+        """Return what a player may know of a state."""
 
 
 class AutoResetState(struct.PyTreeNode):
@@ -70,6 +74,10 @@ class AutoReset:
             event=event,
             last_observation=last_observation,
         )
+
+    def observe(self, state: AutoResetState, params: EnvParams | None = None) -> Observation:
+        """Return what a player may know of the running game."""
+        return self.env.observe(state.game, params)
 
 
 class Episode(struct.PyTreeNode):
@@ -121,6 +129,10 @@ class EpisodeStatistics:
             running=where(done, _no_episode(), running),
             finished=where(done, running, state.finished),
         ), timestep
+
+    def observe(self, state: EpisodeState, params: EnvParams | None = None) -> Observation:
+        """Return what a player may know of the running game."""
+        return self.env.observe(state.env_state, params)
 
 
 def _no_episode() -> Episode:

@@ -36,6 +36,26 @@ class Mlp(nn.Module):
         return inputs
 
 
+class SidewaysConv(nn.Module):
+    """A convolution of width 3 along one axis as a single matrix product.
+
+    The same numbers as `nn.Conv`, whose gradient for many small boards is slow on CPUs.
+    """
+
+    channels: int
+
+    @nn.compact
+    def __call__(self, inputs: Float32[Array, "*B W+2 C"]) -> Float32[Array, "*B W D"]:
+        """Convolve without padding: W + 2 positions in, W out."""
+        size, width = self.channels, inputs.shape[-2] - 2
+        init = nn.initializers.orthogonal(float(np.sqrt(2.0)))
+        kernel = self.param("kernel", init, (3 * inputs.shape[-1], size))
+        bias = self.param("bias", nn.initializers.zeros, (size,))
+        by_offset = jnp.concatenate(jnp.split(kernel, 3), axis=-1)  # [C, 3 D]
+        parts = jnp.split(inputs @ by_offset, 3, axis=-1)
+        return sum(part[..., i : i + width, :] for i, part in enumerate(parts)) + bias
+
+
 class ColumnCnn(nn.Module):
     """A convolution along the columns whose kernel spans every row, then ordinary ones.
 
@@ -54,9 +74,34 @@ class ColumnCnn(nn.Module):
         *leading, _, width, _ = planes.shape
         by_column = jnp.moveaxis(planes, -3, -2).reshape(-1, width, planes.shape[-3] * planes.shape[-1])
         for channels in self.channels:
-            by_column = activation(nn.Conv(channels, (3,), padding="SAME")(by_column))
+            padded = jnp.pad(by_column, ((0, 0), (1, 1), (0, 0)))
+            by_column = activation(SidewaysConv(channels)(padded))
         flat = by_column.reshape(*leading, -1)
         return activation(dense(self.size)(flat))
+
+
+class ColumnSum(nn.Module):
+    """Judge a board as a sum over its columns, each seen with its neighbours and the walls.
+
+    Height, holes, wells, transitions: what is known to matter in Tetris adds up over columns, so
+    the sum is a fit summary and a small one. The walls are filled columns.
+    """
+
+    channels: Sequence[int]  # the first sees three columns at once, the others one
+    activation: str = "relu"
+
+    @nn.compact
+    def __call__(self, cells: Float32[Array, "*B rows W"]) -> Float32[Array, "*B D"]:
+        """Encode boards; any leading axes."""
+        activation = ACTIVATIONS[self.activation]
+        leading = cells.shape[:-2]
+        by_column = jnp.swapaxes(cells, -1, -2).reshape(-1, cells.shape[-1], cells.shape[-2])
+        walled = jnp.pad(by_column, ((0, 0), (1, 1), (0, 0)), constant_values=1.0)
+        encoded = activation(SidewaysConv(self.channels[0])(walled))
+        for channels in self.channels[1:]:
+            encoded = activation(dense(channels)(encoded))
+        total = jnp.sum(encoded, axis=-2) * (1.0 / cells.shape[-1])
+        return total.reshape(*leading, -1)
 
 
 class PlanesActorCritic(nn.Module):
@@ -101,8 +146,8 @@ class AfterstateActorCritic(nn.Module):
         if after.features is not None:
             encoded = after.features
         else:
-            cells = unpack_rows(after.rows, self.width).astype(jnp.float32)[..., None]
-            encoded = ColumnCnn(self.channels, self.hidden[0], self.activation)(cells)
+            cells = unpack_rows(after.rows, self.width).astype(jnp.float32)
+            encoded = ColumnSum(self.channels, self.activation)(cells)
         ended = after.terminated[..., None].astype(jnp.float32)
         encoded = Mlp(self.hidden, self.activation)(jnp.concatenate([encoded, ended], axis=-1))
         logits = dense(1, 0.01)(encoded)[..., 0]  # [B, A]

@@ -64,13 +64,15 @@ def catching_signals(on_first: Callable[[], None], on_second: Callable[[], None]
     writer.setblocking(False)
 
     def watch() -> None:
+        asked_before = False
         while received := reader.recv(1):
             if received[0] not in SIGNALS:
                 continue
-            if request.signal is not None:
+            if asked_before:
                 on_second()
                 os._exit(128 + received[0])
-            request.signal = received[0]
+            asked_before = True
+            request.signal = request.signal or received[0]  # the handler may have been quicker
             on_first()
 
     watcher = threading.Thread(target=watch, name="signals", daemon=True)

@@ -36,7 +36,7 @@ TICK_CASES = (
     ),
 )
 DROP_CASES = (
-    Case("guideline, whole pieces", Settings(), boards=32, steps=400, whole_pieces=True),
+    Case("guideline, whole pieces", Settings(), boards=20, steps=400, whole_pieces=True),
     Case(
         "6x8, whole pieces",
         Settings(width=6, height=8, buffer=4, preview=1, pieces="ITO"),

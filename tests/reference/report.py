@@ -57,6 +57,6 @@ def draw(settings, state):
 def side_by_side(titles, drawings):
     """Put drawings next to each other, bottoms in line."""
     width = max(len(line) for drawing in drawings for line in drawing) + 3
-    columns = [[*drawing[::-1], title] for title, drawing in zip(titles, drawings, strict=True)]
-    padded = zip_longest(*columns, fillvalue="")
-    return ["".join(line.ljust(width) for line in lines).rstrip() for lines in padded][::-1]
+    padded = zip_longest(*(drawing[::-1] for drawing in drawings), fillvalue="")
+    rows = [*padded, titles][::-1]
+    return ["".join(line.ljust(width) for line in row).rstrip() for row in rows]

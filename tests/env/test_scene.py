@@ -78,6 +78,14 @@ def test_a_clear_is_shown_before_it_happens() -> None:
         assert after.lines == flash.lines == shown[index - 1].lines + len(flash.full_rows)
 
 
+def test_only_the_last_scene_is_the_end() -> None:
+    recording, _ = played_by_placements(seed=3, pieces=150)
+    assert recording.outcome.game_over
+    *shown, last = scenes(recording)
+    assert last.game_over
+    assert not any(each.game_over for each in shown)
+
+
 def test_a_state_is_shown_with_its_active_piece_and_ghost() -> None:
     state = state_from_ascii(RULES, BOARD, piece="T", hold="I", queue="LO")
     shown = scene(RULES, state, start_level=3)

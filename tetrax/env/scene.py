@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
 from tetrax.env.game.rules import LINES_PER_LEVEL, Rules
@@ -61,7 +60,7 @@ def scene(rules: Rules, state: State, *, start_level: int = 1) -> Scene:
             f"state.rows: given shape {np.shape(state.rows)}; allowed: ({rules.total_height},), one board"
         )
     cells = np.where(board_bits(rules, state.rows), rules.num_pieces, EMPTY).astype(np.int8)
-    (moment,) = moments(jax.tree.map(lambda leaf: leaf[None], state))
+    moment = Moment(*(np.asarray(getattr(state, name)).tolist() for name in Moment._fields))
     return _scene(rules, moment, cells, start_level)
 
 
@@ -87,7 +86,8 @@ def scenes(recording: Recording) -> Iterator[Scene]:
             full = tuple(int(row) for row in np.flatnonzero((cells != EMPTY).all(axis=1)))
             if full or not by_keys:
                 shown = _scene(rules, after, cells, start_level)
-                yield replace(shown, piece=-1, active=(), ghost=(), placed=placed, full_rows=full)
+                shown = replace(shown, piece=-1, active=(), ghost=(), game_over=False)  # the end comes next
+                yield replace(shown, placed=placed, full_rows=full)
             cells = clear_rows(cells, full)
             _check(rules, cells, after)
         if by_keys:

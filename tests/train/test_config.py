@@ -163,7 +163,7 @@ def test_validate_names_what_cannot_work(change: dict, said: str) -> None:
 
 
 def test_every_preset_can_work_and_every_algorithm_has_three_sizes() -> None:
-    assert set(presets.PRESETS) == set(AGENTS)
+    assert set(presets.PRESETS) == set(AGENTS) - {"toy"}  # the tests' own
     for algorithm, by_name in presets.PRESETS.items():
         assert {"tiny", "small", "large"} <= set(by_name)
         for name, variants in by_name.items():

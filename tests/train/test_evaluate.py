@@ -1,0 +1,262 @@
+"""Evaluation: games decided by their own keys alone, counted right, and the command line that plays them."""
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import tetrax
+from tetrax.agents.agent import Actor, no_memory
+from tetrax.agents.baselines import BASELINES
+from tetrax.env import record
+from tetrax.env.game.rules import Rules
+from tetrax.evaluate import main
+from tetrax.train import evaluate as evaluation
+from tetrax.train.evaluate import evaluate, game_key, recording_of_best, statistics
+
+RULES = Rules(width=4, height=8, buffer=4, hold=False, preview=1)  # short games, some with lines
+DROP = tetrax.make(rules=RULES, actions="drop", reward="standard")
+DIRECT = tetrax.make(rules=RULES, actions="direct")
+RANDOM = BASELINES["random"](DROP)
+
+
+def act_on_count(policy: Any, observation: Any, memory: Any, is_first: Any, key: Any, greedy: bool) -> Any:
+    """Play by a running count, its memory; `greedy` decides whether the key matters."""
+    memory = jnp.where(is_first, policy, memory + 1)
+    legal = observation.legal
+    rank = (7 * memory) % jnp.maximum(legal.sum(axis=-1), 1)
+    chosen = jnp.argmax(legal & (jnp.cumsum(legal, axis=-1) == rank[:, None] + 1), axis=-1)
+    drawn = jax.random.categorical(key, jnp.where(legal, 0.0, -jnp.inf), axis=-1)
+    return jnp.asarray(chosen if greedy else drawn, jnp.int32), memory, {}
+
+
+def wrong_count(shape: tuple[int, ...]) -> Any:
+    """Give a memory that only a player that heeds `is_first` gets over."""
+    return jnp.full(shape, 99, jnp.int32)
+
+
+COUNTING = Actor(jnp.int32(0), wrong_count, act_on_count)
+
+
+def totals(result: evaluation.EvalResult) -> list[tuple]:
+    names = ("lines", "score", "pieces", "returns", "steps", "capped")
+    return list(zip(*(getattr(result, name).tolist() for name in names), strict=True))
+
+
+@pytest.mark.parametrize("actor", [RANDOM, COUNTING], ids=["random", "counting"])
+def test_a_game_is_the_same_among_few_and_among_many(actor: Actor) -> None:
+    many = evaluate(DROP, actor, episodes=70, seed=3, max_pieces=30)  # more than one group
+    assert len(many.lines) == 70
+    assert totals(evaluate(DROP, actor, episodes=5, seed=3, max_pieces=30)) == totals(many)[:5]
+    assert totals(evaluate(DROP, actor, episodes=66, seed=3, max_pieces=30)) == totals(many)[:66]
+    assert totals(evaluate(DROP, actor, episodes=70, seed=4, max_pieces=30)) != totals(many)
+    assert len(set(totals(many))) > 20
+
+
+@pytest.mark.parametrize("env", [DROP, DIRECT], ids=["drop", "direct"])
+def test_totals_are_those_of_games_played_one_by_one(env: tetrax.Tetris) -> None:
+    cap, actor = 5, COUNTING
+    result = evaluate(env, actor, episodes=6, seed=7, max_pieces=cap, record=True)
+    reset, step = jax.jit(env.reset), jax.jit(env.step)
+    played = []
+    for game in range(6):
+        key = jax.random.fold_in(jax.random.key(7), game)
+        state, timestep = reset(key)
+        memory, total, actions = jnp.int32([99]), 0.0, []
+        while not timestep.terminated and state.pieces < cap:
+            observation = jax.tree.map(lambda leaf: leaf[None], timestep.observation)
+            action, memory, _ = act_on_count(
+                actor.policy, observation, memory, jnp.array([not actions]), key, True
+            )
+            state, timestep = step(state, action[0])
+            actions.append(int(action[0]))
+            total += float(timestep.reward)
+        lost = bool(timestep.terminated)
+        played.append((int(state.lines), int(state.score), int(state.pieces), total, len(actions), not lost))
+        if game == result.best:
+            assert result.best_actions.tolist() == actions
+    for counted, expected in zip(totals(result), played, strict=True):
+        assert counted == pytest.approx(expected)
+    assert {lost for *_, lost in played} == {True, False}, "the test should see both ways to end"
+
+
+def test_the_cap_stops_games_and_says_which_were_not_lost() -> None:
+    free = evaluate(DROP, RANDOM, episodes=40, seed=1)
+    capped = evaluate(DROP, RANDOM, episodes=40, seed=1, max_pieces=6)
+    assert not free.capped.any()
+    assert capped.pieces.max() == 6
+    short = free.pieces < 6
+    assert 0 < short.sum() < 40
+    np.testing.assert_array_equal(capped.pieces[short], free.pieces[short])
+    np.testing.assert_array_equal(capped.capped[free.pieces > 6], True)
+    np.testing.assert_array_equal(capped.capped[short], False)
+    assert capped.summary()["capped"] == int(capped.capped.sum())
+
+
+def test_a_time_limit_is_no_loss() -> None:
+    env = tetrax.make(rules=RULES, actions="drop", time_limit=2)
+    result = evaluate(env, RANDOM, episodes=8)
+    assert result.steps.tolist() == [2] * 8
+    assert result.capped.all()
+
+
+def test_a_game_that_locks_nothing_any_more_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With an infinite lock delay a piece that turns for ever never locks."""
+    monkeypatch.setattr(evaluation, "STALL_STEPS", 100)
+    env = tetrax.make("mini", lock="infinite", actions="direct")
+
+    def turn(policy: Any, observation: Any, memory: Any, is_first: Any, key: Any, greedy: bool) -> Any:
+        return jnp.full(is_first.shape, env.action_names.index("rotate_cw"), jnp.int32), memory, {}
+
+    result = evaluate(env, Actor((), no_memory, turn), episodes=2)
+    assert result.pieces.tolist() == [0, 0]
+    assert result.steps.tolist() == [100, 100]
+    assert result.capped.all()
+
+
+def test_new_parameters_compile_nothing() -> None:
+    traces = []
+
+    def act(policy: Any, observation: Any, memory: Any, is_first: Any, key: Any, greedy: bool) -> Any:
+        traces.append(greedy)
+        return act_on_count(policy, observation, memory, is_first, key, greedy)
+
+    results = [
+        evaluate(DROP, Actor(jnp.int32(start), wrong_count, act), episodes=episodes, max_pieces=cap)
+        for start, episodes, cap in ((0, 4, 5), (1, 8, 9), (2, 4, 0))
+    ]
+    assert traces == [True]
+    assert totals(results[0])[:4] != totals(results[2])
+
+
+def test_sampling_uses_the_key_of_the_game_and_greedy_play_does_not() -> None:
+    greedy = evaluate(DROP, COUNTING, episodes=8, seed=2)
+    drawn = evaluate(DROP, COUNTING, episodes=8, seed=2, greedy=False)
+    assert totals(greedy) != totals(drawn)
+    assert totals(drawn) == totals(evaluate(DROP, COUNTING, episodes=8, seed=2, greedy=False))
+
+
+def test_the_recording_of_the_best_game_replays_to_its_totals() -> None:
+    result = evaluate(DROP, RANDOM, episodes=70, seed=5, max_pieces=40, record=True)
+    recording = recording_of_best(DROP, result)
+    best = max(range(70), key=lambda game: (result.lines[game], result.score[game], -game))
+    assert result.best == best
+    outcome = recording.outcome
+    assert (outcome.lines, outcome.score, outcome.pieces) == (
+        result.lines[best],
+        result.score[best],
+        result.pieces[best],
+    )
+    np.testing.assert_array_equal(recording.key_data, jax.random.key_data(game_key(5, best)))
+    record.verify(recording)
+    with pytest.raises(ValueError, match="record=True"):
+        recording_of_best(DROP, evaluate(DROP, RANDOM, episodes=1))
+
+
+def test_statistics_by_hand() -> None:
+    # 2, 4, 4, 6: mean 4; squared deviations 4 + 0 + 0 + 4 = 8, over n - 1 = 3; the mean's standard error is
+    # sqrt(8/3) / sqrt(4) = 0.816497, times 1.959964 = 1.600304. Quantile q lies at position 3q: 0.05 -> 0.15,
+    # so 2 + 0.15 * 2 = 2.3.
+    found = statistics(np.array([4, 2, 6, 4]))
+    assert found["mean"] == 4 and found["min"] == 2 and found["max"] == 6
+    assert found["std"] == pytest.approx((8 / 3) ** 0.5)
+    assert found["ci95"] == pytest.approx([4 - 1.600304, 4 + 1.600304])
+    assert found["quantiles"] == pytest.approx({"0.05": 2.3, "0.25": 3.5, "0.5": 4, "0.75": 4.5, "0.95": 5.7})
+    assert statistics(np.array([7])) == {
+        "mean": 7.0,
+        "std": 0.0,
+        "min": 7.0,
+        "max": 7.0,
+        "quantiles": dict.fromkeys(("0.05", "0.25", "0.5", "0.75", "0.95"), 7.0),
+        "ci95": [7.0, 7.0],
+    }
+
+
+MINI = tetrax.make("mini", actions="drop")
+PLAY = ["--policy", "random", "--preset", "mini", "--actions", "drop", "--seed", "5", "--episodes", "6"]
+
+
+def test_the_last_line_under_json_is_one_object(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*PLAY, "--max-pieces", "9", "--json"]) == 0
+    printed = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert list(printed) == ["episodes", "max_pieces", "capped", "lines", "score", "pieces", "return"]
+    assert printed["episodes"] == 6 and printed["max_pieces"] == 9
+    for measure in ("lines", "score", "pieces", "return"):
+        assert list(printed[measure]) == ["mean", "std", "min", "max", "quantiles", "ci95"]
+    assert printed == evaluate(MINI, RANDOM, episodes=6, seed=5, max_pieces=9).summary()
+
+
+def test_the_table_and_the_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table, best = tmp_path / "games.csv", tmp_path / "best.json"
+    assert main([*PLAY, "--csv", str(table), "--record", str(best)]) == 0
+    shown = capsys.readouterr().out
+    assert "random: mini, drop" in shown and "6 games from seed 5" in shown
+    with table.open() as file:
+        rows = list(csv.DictReader(file))
+    result = evaluate(MINI, RANDOM, episodes=6, seed=5, max_pieces=5_000)
+    assert [int(row["lines"]) for row in rows] == result.lines.tolist()
+    assert [float(row["return"]) for row in rows] == result.returns.tolist()
+    assert list(rows[0]) == ["game", "lines", "score", "pieces", "return", "steps", "capped"]
+    recording = record.load(best)
+    record.verify(recording)
+    assert recording.outcome.lines == result.lines.max()
+
+
+def test_help_shows_every_option(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    shown = capsys.readouterr().out
+    for option in (
+        "policy",
+        "preset",
+        "actions",
+        "episodes",
+        "seed",
+        "max-pieces",
+        "sample",
+        "record",
+        "csv",
+    ):
+        assert f"--{option}" in shown
+    assert "5000" in shown
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        ([], ["given nothing", "--policy"]),
+        (["runs/nothing-here"], ["runs/nothing-here", "does not exist", "folder of a run"]),
+        (["pyproject.toml"], ["pyproject.toml", "a file", "folder of a run"]),
+        (["tests"], ["tests", "holds no run"]),
+        (["one", "two"], ["one and two"]),
+        (["one", "--policy", "random"], ["one and --policy random"]),
+        (["tests", "--preset", "mini"], ["--preset", "mini", "trained"]),
+        (["--policy", "randum"], ["--policy", "'randum'", "did you mean 'random'"]),
+        (["--policy", "random", "--preset", "mimi"], ["--preset", "'mimi'", "did you mean 'mini'"]),
+        (["--policy", "random", "--actions", "dropp"], ["--actions", "'dropp'", "did you mean 'drop'"]),
+        (["--policy", "random", "--episodes", "0"], ["--episodes", "0", "1 or more"]),
+        (["--policy", "random", "--episodes", "many"], ["--episodes", "'many'", "whole number"]),
+        (["--policy", "random", "--max-pieces", "-1"], ["--max-pieces", "-1", "0 or more"]),
+        (["--policy", "random", "--seed", "-3"], ["--seed", "-3", "0 or more"]),
+        (
+            ["--policy", "random", "--csv", "no/such/folder.csv"],
+            ["--csv", "no/such/folder.csv", "folder that"],
+        ),
+        (["--policy", "random", "--record", "tests"], ["--record", "'tests'", "a file"]),
+        (["--policy", "random", "--epsiodes", "3"], ["--epsiodes", "did you mean --episodes"]),
+        (["--policy"], ["--policy", "no value"]),
+    ],
+)
+def test_a_wrong_word_is_one_line(
+    argv: list[str], said: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(argv) == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.startswith("error: ") and captured.err.count("\n") == 1
+    for words in said:
+        assert words in captured.err

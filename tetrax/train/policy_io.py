@@ -102,7 +102,7 @@ def _export_folder(path: Path) -> Path:
 def _read_parameters(path: Path, template: Any) -> Any:
     """Read the arrays that the template names; refuse a file that lacks one or has another shape or dtype."""
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             stored = {name: archive[name] for name in archive.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(

@@ -18,5 +18,5 @@ def enable() -> None:
     if folder and "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         jax.config.update("jax_compilation_cache_dir", folder)
     if "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS" not in os.environ:
-        # The default keeps only what took a second; a start compiles dozens of smaller programs.
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+        # The default keeps only what took a second; a start compiles many smaller programs.
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)

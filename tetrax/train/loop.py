@@ -7,6 +7,7 @@ the clock, so that a run that was killed and resumed ends like one that never st
 
 from __future__ import annotations
 
+import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -61,11 +62,6 @@ def train(
             stopwatch = Stopwatch(begun.progress.wall_time)
             run = Run(config, env, program, folder, metrics_log, shown, stop, stopwatch)
             shown.start(_header(run), log.read(folder.metrics))
-            if _total(run) != config.total_steps:
-                chunk = f"{program.steps_per_chunk:,} steps"
-                shown.note(
-                    f"{config.total_steps:,} steps rounded up to {_total(run):,}: whole chunks of {chunk}"
-                )
             return _carry_out(run, begun)
 
 
@@ -199,10 +195,12 @@ def _header(run: Run) -> Header:
     seeds = f"seed {config.seed}"
     if config.num_seeds > 1:
         seeds = f"seeds {config.seed} to {config.seed + config.num_seeds - 1}"
-    devices = f"{jax.device_count()} × {jax.devices()[0].device_kind}"
+    cores, devices = os.cpu_count() or 1, jax.devices()
+    on_cpu = jax.default_backend() == "cpu"
+    machine = f"{cores} CPU cores" if on_cpu else f"{len(devices)} × {devices[0].device_kind}"
     return Header(
         title=f"{config.algorithm} · {config.preset}",
-        details=f"{env.preset}, {env.actions} · {seeds} · {devices}",
+        details=f"{env.preset}, {env.actions} · {seeds} · {machine}",
         folder=run.folder.root,
         total_steps=_total(run),
     )

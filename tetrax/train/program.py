@@ -41,17 +41,18 @@ class Program:
         self._chunk_iterations = chunk_iterations
         self._seeds = jnp.arange(seed, seed + num_seeds)
         self._compiled: Any = None
+        self._start = jax.jit(self._initial)  # kept, so that it is traced once for shape and state
         self._take_policy = jax.jit(self._policy_of_seed)
 
     def initial_state(self) -> Any:
         """Return the state before training: seed i of several starts like a run of its own with that seed."""
         options = RUN_ONCE_ON_CPU if jax.default_backend() == "cpu" else None
-        return jax.jit(self._initial).lower(self._seeds).compile(options)(self._seeds)
+        return self._start.lower(self._seeds).compile(options)(self._seeds)
 
     @cached_property
     def template(self) -> Any:
         """Shapes and dtypes of the state, found without computing it."""
-        return jax.eval_shape(self._initial, self._seeds)
+        return self._start.eval_shape(self._seeds)
 
     def compile(self) -> None:
         """Compile the chunk; this may go on in another thread while the state is being made."""

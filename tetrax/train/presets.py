@@ -25,7 +25,7 @@ DROP_BOARDS = EnvConfig(actions="drop", observation="afterstate_boards", reward=
 DIRECT = EnvConfig(actions="direct", observation="planes", reward="standard")
 
 TINY_EVALUATION = EvalConfig(every=512, episodes=4, max_pieces=20, final_episodes=8, final_max_pieces=50)
-SMALL_EVALUATION = EvalConfig(every=500_000, episodes=32, max_pieces=500)
+SMALL_EVALUATION = EvalConfig(every=500_000, episodes=64, max_pieces=500)  # 64 games are one group
 LARGE_EVALUATION = EvalConfig(every=20_000_000, episodes=256, max_pieces=2_000)
 
 PPO_TINY = PPOConfig(num_envs=8, num_steps=16, num_minibatches=2, hidden=(16,), channels=(8,))

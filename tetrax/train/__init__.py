@@ -1,0 +1,1 @@
+"""Training, saving and evaluating: the only place with input and output, besides the entries."""

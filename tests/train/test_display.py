@@ -118,6 +118,16 @@ def test_the_live_view_shows_it_all_within_the_terminal(width: int) -> None:
     assert "python -m x" in screen.getvalue().split("Finished: 1,000 steps.")[1]
 
 
+def test_a_chunk_in_which_no_game_ended_shows_no_number_of_before() -> None:
+    with LiveDisplay(Console(file=io.StringIO(), force_terminal=True, width=92)) as shown:
+        shown.start(HEADER, [])
+        shown.row(ROW, None)
+        shown.row({**ROW, "lines": None}, None)
+        line = next(line for line in render(shown, 92).splitlines() if "lines per game" in line)
+    assert "–" in line
+    assert "3.25" not in line
+
+
 def test_without_a_terminal_lines_are_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("FORCE_COLOR", raising=False)
     monkeypatch.delenv("TTY_COMPATIBLE", raising=False)

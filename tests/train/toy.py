@@ -119,7 +119,7 @@ def make_toy(config: ToyConfig, env: Tetris, horizon: int = 0) -> Agent:
     )
 
 
-AGENTS["toy"] = AgentSpec(ToyConfig, make_toy)
+AGENTS["toy"] = AgentSpec(ToyConfig, make_toy, ("learning_rate",))
 
 
 def quick_games(

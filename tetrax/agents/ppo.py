@@ -11,7 +11,6 @@ from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 from flax import struct
 from jax import Array
@@ -265,18 +264,20 @@ def _collect(
         distribution = MaskedCategorical.from_logits(logits, observation.legal)
         action = jnp.asarray(distribution.sample(act_key), jnp.int32)
         after, timestep = jax.vmap(boards.step, in_axes=(0, 0, None))(env_state, action, env_params)
-        cut_off_value = judge(timestep.last_observation)[1] if env.can_truncate else None
+        last = timestep.last_observation
+        cut_off_value = None if last is None else judge(last)[1]
         played = (observation, action, distribution.log_prob(action), value, cut_off_value)
         return where(is_played, after, env_state), (played, _outcome(timestep, after))
 
-    inputs = (jax.random.split(key, config.num_steps + 1), np.arange(config.num_steps + 1) < config.num_steps)
+    is_played = jnp.arange(config.num_steps + 1) < config.num_steps
+    inputs = (jax.random.split(key, config.num_steps + 1), is_played)
     env_state, (played, outcome) = jax.lax.scan(step, state.env_state, inputs)
     value = played[3]  # [T + 1, B]
     played, outcome = jax.tree.map(lambda leaf: leaf[:-1], (played, outcome))
     seen, action, log_prob, _, cut_off_value = played
     reward, terminated, truncated, episodes = outcome
     next_value = value[1:]
-    if env.can_truncate:
+    if cut_off_value is not None:
         next_value = jnp.where(truncated, cut_off_value, next_value)
     rollout = Transition(
         observation=seen,

@@ -53,7 +53,7 @@ class Direct(NamedTuple):
     def candidates(self, state: State) -> None:
         """Return None: keys are not placements."""
 
-    def legal(self, state: State, candidates: None) -> Bool[Array, "A"]:
+    def legal(self, state: State, candidates: Candidates | None) -> Bool[Array, "A"]:
         """Tell whether the game runs, once per key."""
         return jnp.broadcast_to(~state.game_over, (len(DIRECT_KEYS),))
 
@@ -90,9 +90,10 @@ class Drop(NamedTuple):
         """Return where each action puts its piece."""
         return placements.candidates(self.rules, state)
 
-    def legal(self, state: State, candidates: Candidates) -> Bool[Array, "A"]:
+    def legal(self, state: State, candidates: Candidates | None) -> Bool[Array, "A"]:
         """Tell which placements can be reached."""
-        return candidates.legal
+        found = self.candidates(state) if candidates is None else candidates
+        return found.legal
 
 
 ACTION_SETS: dict[str, type[Direct] | type[Drop]] = {"direct": Direct, "drop": Drop}

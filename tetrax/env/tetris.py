@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import jax.numpy as jnp
 from flax import struct
@@ -179,7 +179,7 @@ class Tetris:
         view, rules = self.config.view, self.rules
         candidates = self.action_set.candidates(state)
         afterstates = None
-        if view.startswith("afterstate"):
+        if candidates is not None and view.startswith("afterstate"):
             afterstates = observe.afterstates(
                 rules, self.config.reward, params.reward, state, candidates, view
             )
@@ -212,7 +212,7 @@ def make(preset: str = "guideline", **overrides: object) -> Tetris:
     rules = overrides.get("rules", config.rules)
     if not isinstance(rules, Rules):
         raise ValueError(f"env.rules: given {rules!r}; allowed: a tetrax Rules record")
-    changed = {name: value for name, value in overrides.items() if name in of_rules}
-    fields = {name: value for name, value in overrides.items() if name in of_env}
+    changed: dict[str, Any] = {name: value for name, value in overrides.items() if name in of_rules}
+    fields: dict[str, Any] = {name: value for name, value in overrides.items() if name in of_env}
     fields["rules"] = dataclasses.replace(rules, **changed)
     return Tetris(dataclasses.replace(config, **fields))

@@ -16,6 +16,8 @@ from tetrax.env.observe import Observation
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {"relu": nn.relu, "tanh": nn.tanh, "silu": nn.silu}
 
+NO_AFTERSTATES = "observation: given no view of the afterstates; allowed: their features or their rows"
+
 
 def dense(size: int, scale: float = float(np.sqrt(2.0))) -> nn.Dense:
     """Return a layer with orthogonal weights and no initial bias (Andrychowicz et al. 2021, 3.2)."""
@@ -142,12 +144,14 @@ class AfterstateActorCritic(nn.Module):
         """Return logits and value."""
         after = observation.afterstates
         if after is None:
-            raise ValueError("observation: given no afterstates; allowed: an afterstate observation")
+            raise ValueError(NO_AFTERSTATES)
         if after.features is not None:
             encoded = after.features
-        else:
+        elif after.rows is not None:
             cells = unpack_rows(after.rows, self.width).astype(jnp.float32)
             encoded = ColumnSum(self.channels, self.activation)(cells)
+        else:
+            raise ValueError(NO_AFTERSTATES)
         ended = after.terminated[..., None].astype(jnp.float32)
         encoded = Mlp(self.hidden, self.activation)(jnp.concatenate([encoded, ended], axis=-1))
         logits = dense(1, 0.01)(encoded)[..., 0]  # [B, A]

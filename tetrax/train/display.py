@@ -158,6 +158,7 @@ class LiveDisplay:
         self._clock = Clock(1, 0)
         self._phase, self._phase_start = "starting", time.monotonic()
         self._history: dict[str, list[float]] = {name: [] for name in LABELS}
+        self._row: Row = {}  # the newest
         self._scene: Scene | None = None
         self._live = Live(
             console=console, get_renderable=self._render, refresh_per_second=8, vertical_overflow="visible"
@@ -184,7 +185,7 @@ class LiveDisplay:
     def row(self, row: Row, scene: Scene | None) -> None:
         self._clock.update(row)
         self._remember(row)
-        self._scene = scene
+        self._row, self._scene = row, scene
         self._live.refresh()
 
     def evaluation(self, row: Row) -> None:
@@ -251,7 +252,7 @@ class LiveDisplay:
             if history:
                 bold = "bold " if name in ("lines", "eval/lines") else ""
                 color = "#f7d308" if name == "eval/lines" else "#31c7ef"
-                value = Text(_number(history[-1]), style=bold + "default")
+                value = Text(_number(self._row.get(name, history[-1])), style=bold + "default")
                 sparks = [Text(sparkline(history, SPARK_WIDTH), style=color)] if with_sparks else []
                 table.add_row(LABELS[name], value, *sparks)
         return table
@@ -342,7 +343,9 @@ def _metrics(row: Row) -> list[str]:
     return [f"{label} {_number(row[name])}" for name, label in LABELS.items() if row.get(name) is not None]
 
 
-def _number(value: float) -> str:
+def _number(value: float | None) -> str:
+    if value is None:
+        return "–"  # no game ended
     return f"{value:,.1f}" if abs(value) >= 100 else f"{value:.3g}"
 
 

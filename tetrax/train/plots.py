@@ -21,6 +21,7 @@ COLORS = {
     "loss/value": "#e4572e",
     "entropy": "#17a673",
 }
+MAX_MARKERS = 50  # more would run together
 STYLE = {
     "axes.spines.top": False,
     "axes.spines.right": False,
@@ -70,8 +71,9 @@ def _draw_games(axes: Axes, rows: list[Row]) -> None:
     axes.plot(*_series(rows, "lines"), color=COLORS["lines"], label="while training")
     evaluations = _series(rows, "eval/lines")
     if evaluations[0]:
+        marker = "o" if len(evaluations[0]) <= MAX_MARKERS else ""
         axes.plot(
-            *evaluations, color=COLORS["eval/lines"], marker="o", markersize=4, label="evaluation (greedy)"
+            *evaluations, color=COLORS["eval/lines"], marker=marker, markersize=4, label="evaluation (greedy)"
         )
     axes.set_ylabel("lines per game")
     axes.set_ylim(bottom=0)

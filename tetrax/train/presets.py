@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import dataclasses
 
-import jax
-
 from tetrax.agents import AGENTS
 from tetrax.agents.ppo import PPOConfig
-from tetrax.env.tetris import ENV_PRESETS, EnvConfig, Tetris
+from tetrax.env.tetris import ENV_PRESETS, EnvConfig
 from tetrax.train.config import EvalConfig, TrainConfig
 from tetrax.train.errors import wrong, wrong_name
 
@@ -151,8 +149,5 @@ def with_rules(env: EnvConfig, name: str) -> EnvConfig:
 
 
 def tunables(config: TrainConfig) -> list[str]:
-    """Return the settings of the agent that may change when a run is resumed: arrays in its TrainState."""
-    agent = AGENTS[config.algorithm].make(config.agent, Tetris(config.env))
-    state = jax.eval_shape(lambda: agent.init(jax.random.key(0)))
-    fields = {field.name for field in dataclasses.fields(config.agent)}
-    return [name for name in state.tunables if name in fields]
+    """Return the settings of the agent that may change when a run is resumed."""
+    return list(AGENTS[config.algorithm].tunables)

@@ -19,7 +19,7 @@ from tetrax.env.game.state import State
 
 SUMS = "episodes/"  # first letters of the metrics that are added up; all others are averaged
 # The start of a run is computed once, in milliseconds; optimising it would take many seconds.
-RUN_ONCE_ON_CPU = {"xla_backend_optimization_level": 0}
+RUN_ONCE_ON_CPU: dict[str, str | bool] = {"xla_backend_optimization_level": "0"}
 
 
 class Outcome(NamedTuple):

@@ -15,6 +15,7 @@ MAX_BOX = 4  # cells; the largest box a piece may be drawn in
 NUM_KICKS = 5  # tests per rotation in SRS
 
 Kicks = Literal["jlstz", "i", "none"]
+KickTable = dict[tuple[int, int], tuple[tuple[int, int], ...]]  # (from, to) -> tests
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ DOMINOES = (Piece("D", ("..", "##")),)
 
 # Kick tests (dx, dy) by (from, to), y up. Source: the SRS tables of the Tetris Design Guideline
 # (2009), as reproduced by public implementations; for I in the coordinates of its 4x4 box.
-SRS_JLSTZ = {
+SRS_JLSTZ: KickTable = {
     (0, 1): ((0, 0), (-1, 0), (-1, 1), (0, -2), (-1, -2)),
     (2, 1): ((0, 0), (-1, 0), (-1, 1), (0, -2), (-1, -2)),
     (1, 0): ((0, 0), (1, 0), (1, -1), (0, 2), (1, 2)),
@@ -55,7 +56,7 @@ SRS_JLSTZ = {
     (3, 0): ((0, 0), (-1, 0), (-1, -1), (0, 2), (-1, 2)),
     (3, 2): ((0, 0), (-1, 0), (-1, -1), (0, 2), (-1, 2)),
 }
-SRS_I = {
+SRS_I: KickTable = {
     (0, 1): ((0, 0), (-2, 0), (1, 0), (-2, -1), (1, 2)),
     (3, 2): ((0, 0), (-2, 0), (1, 0), (-2, -1), (1, 2)),
     (1, 0): ((0, 0), (2, 0), (-1, 0), (2, 1), (-1, -2)),
@@ -65,8 +66,14 @@ SRS_I = {
     (2, 1): ((0, 0), (1, 0), (-2, 0), (1, -2), (-2, 1)),
     (3, 0): ((0, 0), (1, 0), (-2, 0), (1, -2), (-2, 1)),
 }
-NO_KICKS = {(start, (start + turn) % 4): ((0, 0),) * NUM_KICKS for start in range(4) for turn in (1, 3)}
-KICK_TABLES = {"jlstz": SRS_JLSTZ, "i": SRS_I, "none": NO_KICKS}
+NO_KICKS: KickTable = {
+    (start, (start + turn) % 4): ((0, 0),) * NUM_KICKS for start in range(4) for turn in (1, 3)
+}
+KICK_TABLES: dict[str, KickTable] = {
+    "jlstz": SRS_JLSTZ,
+    "i": SRS_I,
+    "none": NO_KICKS,
+}
 
 
 @dataclass(frozen=True, eq=False)

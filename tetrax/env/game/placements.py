@@ -7,6 +7,7 @@ Placement a: orientation a // W, leftmost column a % W; the second half (with ho
 
 import functools
 import itertools
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import jax
@@ -123,20 +124,22 @@ def board_features(rules: Rules, columns: tuple[UInt32[Array, "*n"], ...]) -> Bo
     ]
     hole_tops = [_height(holes) for holes in covered]
     depth = [jnp.where(top > 0, h - top, 0) for h, top in zip(heights, hole_tops, strict=True)]
+    steps = [jnp.abs(a - b) for a, b in itertools.pairwise(heights)]
     visible = np.uint32((1 << rules.height) - 1)
-    walled = (np.uint32(visible), *columns, np.uint32(visible))
+    wall = jnp.full_like(columns[0], visible)
+    walled = (wall, *columns, wall)
     sideways = [(a ^ b) & visible for a, b in itertools.pairwise(walled)]
     upwards = [c ^ ((c << np.uint32(1)) | np.uint32(1)) for c in columns]
     return BoardFeatures(
-        aggregate_height=sum(heights),
+        aggregate_height=_total(heights),
         max_height=functools.reduce(jnp.maximum, heights),
-        bumpiness=sum(jnp.abs(a - b) for a, b in itertools.pairwise(heights)),
-        holes=sum(_popcount(holes) for holes in covered),
+        bumpiness=_total([jnp.zeros_like(heights[0]), *steps]),
+        holes=_total(map(_popcount, covered)),
         rows_with_holes=_popcount(functools.reduce(jnp.bitwise_or, covered)),
-        hole_depth=sum(depth),
+        hole_depth=_total(depth),
         wells=_wells(heights),
-        row_transitions=sum(_popcount(changes) for changes in sideways),
-        column_transitions=sum(_popcount(changes) for changes in upwards),
+        row_transitions=_total(map(_popcount, sideways)),
+        column_transitions=_total(map(_popcount, upwards)),
     )
 
 
@@ -157,7 +160,7 @@ def landing_height(rules: Rules, placed: Candidates) -> Float32[Array, "A"]:
 
 def eroded_cells(placed: Candidates, boards: Board) -> Int32[Array, "A"]:
     """Return lines cleared times the piece's own cells that went with them."""
-    return boards.lines * sum(_popcount(cells & boards.full) for cells in placed.cells)
+    return boards.lines * _total(_popcount(cells & boards.full) for cells in placed.cells)
 
 
 def ends_game(rules: Rules, state: State, placed: Candidates, boards: Board) -> Bool[Array, "A"]:
@@ -225,7 +228,7 @@ def _drops(
     at_rest = piece[:, :, None] << jnp.maximum(rest, 0).astype(jnp.uint32)[:, None]  # [4, 4, W]
     orientation = np.repeat(np.arange(NUM_ORIENTATIONS, dtype=np.int32), width)
     leftmost = np.tile(np.arange(width, dtype=np.int32), NUM_ORIENTATIONS)
-    x = leftmost - jnp.repeat(left, width)
+    x = jnp.asarray(leftmost) - jnp.repeat(left, width)
     return Candidates(
         legal=legal.reshape(-1),
         pose=Pose(jnp.asarray(orientation), x, rest.reshape(-1)),
@@ -279,6 +282,10 @@ def _wells(heights: list[Int32[Array, "*n"]]) -> Int32[Array, "*n"]:
 def _height(column: UInt32[Array, "*n"]) -> Int32[Array, "*n"]:
     """Return the row above the highest set bit."""
     return 32 - jax.lax.clz(column).astype(jnp.int32)
+
+
+def _total(counts: Iterable[Int32[Array, "*n"]]) -> Int32[Array, "*n"]:
+    return functools.reduce(jnp.add, counts)
 
 
 def _popcount(word: UInt32[Array, "*n"]) -> Int32[Array, "*n"]:

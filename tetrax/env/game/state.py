@@ -1,5 +1,7 @@
 """The records of a game: where it stands, what is pressed, what happened. No logic."""
 
+from typing import TypeVar
+
 import jax
 import jax.numpy as jnp
 from flax import struct
@@ -47,6 +49,8 @@ class Inputs(struct.PyTreeNode):
     hard_drop: Array
     hold: Array
 
+
+Record = TypeVar("Record")  # any pytree
 
 LOCK_REASONS = ("none", "hard_drop", "soft_drop", "lock_delay", "placed")
 SPINS = ("none", "mini", "full")
@@ -103,7 +107,7 @@ def level(params: Params, state: State) -> Array:
     return params.start_level + state.lines // 10
 
 
-def where(condition: Array, if_true, if_false):
+def where(condition: Array, if_true: Record, if_false: Record) -> Record:
     """Select between two records of the same structure by one bool[]."""
     return jax.tree.map(lambda a, b: jnp.where(condition, a, b), if_true, if_false)
 

@@ -15,7 +15,7 @@ import pytest
 
 from tests.train.toy import quick_games, toy_config, use_quick_games
 from tetrax.env.record import load, verify
-from tetrax.train import artifacts, checkpoint, log, run_folder, start
+from tetrax.train import artifacts, checkpoint, compilation_cache, log, run_folder, start
 from tetrax.train.config import EvalConfig, TrainConfig, load_config
 from tetrax.train.display import SilentDisplay, Summary
 from tetrax.train.errors import UserError
@@ -247,3 +247,22 @@ def test_no_evaluation_at_all(tmp_path: Path) -> None:
     result = train(config, run_dir=tmp_path / "run")
     assert (result.status, result.evaluation) == ("finished", None)
     assert train(config, run_dir=tmp_path / "run", resume=True).num_traces == 0
+
+
+def test_compiled_programs_are_kept_where_the_environment_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = ("jax_compilation_cache_dir", "jax_persistent_cache_min_compile_time_secs")
+    before = {name: getattr(jax.config, name) for name in names}
+    try:
+        monkeypatch.setenv("TETRAX_CACHE_DIR", str(tmp_path))
+        compilation_cache.enable()
+        assert jax.config.jax_compilation_cache_dir == before[names[0]]  # jax's own variable wins
+        monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR")
+        monkeypatch.delenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS")
+        compilation_cache.enable()
+        assert jax.config.jax_compilation_cache_dir == str(tmp_path)
+        assert jax.config.jax_persistent_cache_min_compile_time_secs == 0
+    finally:
+        for name, value in before.items():
+            jax.config.update(name, value)

@@ -225,7 +225,10 @@ def _drops(
     left = jnp.asarray(tables.left)[kind]
     legal = allowed & _way_is_free(hits != 0, pose.x + left)
     legal &= ~_repeats(rules, kind, legal, rest)
-    at_rest = piece[:, :, None] << jnp.maximum(rest, 0).astype(jnp.uint32)[:, None]  # [4, 4, W]
+    # The box may rest below the floor, by as many rows as are empty at its bottom; its cells do not.
+    bottom = jnp.asarray(tables.bottom)[kind][:, None]
+    shape = piece >> bottom.astype(jnp.uint32)
+    at_rest = shape[:, :, None] << jnp.maximum(rest + bottom, 0).astype(jnp.uint32)[:, None]  # [4, 4, W]
     orientation = np.repeat(np.arange(NUM_ORIENTATIONS, dtype=np.int32), width)
     leftmost = np.tile(np.arange(width, dtype=np.int32), NUM_ORIENTATIONS)
     x = jnp.asarray(leftmost) - jnp.repeat(left, width)

@@ -15,6 +15,7 @@ from tests.reference.compare import params_of, play, rules_of
 from tests.reference.game import Settings
 from tests.reference.report import DifferenceError
 from tests.reference.side import Case
+from tests.reference.tables import CELLS, FACINGS, SHAPES, kick_tests
 from tetrax.env.game.rules import default_params
 
 ALL_KICKS = {f"{kind} kick {index}": 10 for kind in ("I", "JLSTZ") for index in range(5)}
@@ -70,6 +71,22 @@ def test_engine_equals_reference(case):
 def test_enough_is_compared():
     assert sum(case.boards * case.steps for case in TICK_CASES) >= 200_000
     assert sum(case.boards * case.steps for case in DROP_CASES) >= 20_000
+
+
+def test_tables():
+    """Every cell and every kick test of the engine's tables is the reference's, also those seldom met."""
+    names = "".join(CELLS)
+    tables = rules_of(Settings(pieces=names)).tables
+    for kind, name in enumerate(names):
+        for number, facing in enumerate(FACINGS):
+            rows = tables.rows[kind, number].tolist()
+            drawn = {(x, y) for y, row in enumerate(rows) for x in range(4) if row >> x & 1}
+            assert drawn == set(SHAPES[name][facing]), (name, facing)
+            for direction, step in enumerate((1, 3)):
+                wanted = kick_tests(name, facing + FACINGS[(number + step) % 4])
+                given = [tuple(test) for test in tables.kicks[kind, number, direction].tolist()]
+                assert given[: len(wanted)] == wanted, (name, facing, step)
+                assert set(given[len(wanted) :]) <= {(0, 0)}  # a test that failed fails again
 
 
 @pytest.mark.parametrize("ticks_per_second", [1, 3, 10, 50, 60, 1000])

@@ -38,24 +38,14 @@ class Mlp(nn.Module):
         return inputs
 
 
-class SidewaysConv(nn.Module):
-    """A convolution of width 3 along one axis as a single matrix product.
+def windows(inputs: Array, width: int = 3) -> Array:
+    """Put each position beside its neighbours: [..., W + width - 1, C] -> [..., W, width * C].
 
-    The same numbers as `nn.Conv`, whose gradient for many small boards is slow on CPUs.
+    A dense layer after it is a convolution, as one matrix product. `nn.Conv` gives the same
+    numbers, but its gradient for many small boards is slow on CPUs.
     """
-
-    channels: int
-
-    @nn.compact
-    def __call__(self, inputs: Float32[Array, "*B W+2 C"]) -> Float32[Array, "*B W D"]:
-        """Convolve without padding: W + 2 positions in, W out."""
-        size, width = self.channels, inputs.shape[-2] - 2
-        init = nn.initializers.orthogonal(float(np.sqrt(2.0)))
-        kernel = self.param("kernel", init, (3 * inputs.shape[-1], size))
-        bias = self.param("bias", nn.initializers.zeros, (size,))
-        by_offset = jnp.concatenate(jnp.split(kernel, 3), axis=-1)  # [C, 3 D]
-        parts = jnp.split(inputs @ by_offset, 3, axis=-1)
-        return sum(part[..., i : i + width, :] for i, part in enumerate(parts)) + bias
+    num_places = inputs.shape[-2] - width + 1
+    return jnp.concatenate([inputs[..., i : i + num_places, :] for i in range(width)], axis=-1)
 
 
 class ColumnCnn(nn.Module):
@@ -77,7 +67,7 @@ class ColumnCnn(nn.Module):
         by_column = jnp.moveaxis(planes, -3, -2).reshape(-1, width, planes.shape[-3] * planes.shape[-1])
         for channels in self.channels:
             padded = jnp.pad(by_column, ((0, 0), (1, 1), (0, 0)))
-            by_column = activation(SidewaysConv(channels)(padded))
+            by_column = activation(dense(channels)(windows(padded)))
         flat = by_column.reshape(*leading, -1)
         return activation(dense(self.size)(flat))
 
@@ -93,17 +83,16 @@ class ColumnSum(nn.Module):
     activation: str = "relu"
 
     @nn.compact
-    def __call__(self, cells: Float32[Array, "*B rows W"]) -> Float32[Array, "*B D"]:
+    def __call__(self, cells: UInt8[Array, "*B rows W"]) -> Float32[Array, "*B D"]:
         """Encode boards; any leading axes."""
         activation = ACTIVATIONS[self.activation]
-        leading = cells.shape[:-2]
-        by_column = jnp.swapaxes(cells, -1, -2).reshape(-1, cells.shape[-1], cells.shape[-2])
-        walled = jnp.pad(by_column, ((0, 0), (1, 1), (0, 0)), constant_values=1.0)
-        encoded = activation(SidewaysConv(self.channels[0])(walled))
-        for channels in self.channels[1:]:
+        *leading, rows, width = cells.shape
+        by_column = jnp.swapaxes(cells, -1, -2).reshape(-1, width, rows)
+        walled = jnp.pad(by_column, ((0, 0), (1, 1), (0, 0)), constant_values=1)
+        encoded = windows(walled).astype(jnp.float32).reshape(-1, 3 * rows)  # one row a column
+        for channels in self.channels:
             encoded = activation(dense(channels)(encoded))
-        total = jnp.sum(encoded, axis=-2) * (1.0 / cells.shape[-1])
-        return total.reshape(*leading, -1)
+        return jnp.mean(encoded.reshape(*leading, width, -1), axis=-2)
 
 
 class PlanesActorCritic(nn.Module):
@@ -148,7 +137,7 @@ class AfterstateActorCritic(nn.Module):
         if after.features is not None:
             encoded = after.features
         elif after.rows is not None:
-            cells = unpack_rows(after.rows, self.width).astype(jnp.float32)
+            cells = unpack_rows(after.rows, self.width)
             encoded = ColumnSum(self.channels, self.activation)(cells)
         else:
             raise ValueError(NO_AFTERSTATES)

@@ -98,9 +98,13 @@ def double_slot(random, game):
 
 
 def triple_slot(random, game):
-    """Three rows for a T-spin triple by the fifth kick, open to the right or mirrored."""
+    """Three rows for a T-spin triple by the fifth kick, open to the right or mirrored.
+
+    Often only two clear: a corner in front is open, and only the fifth kick makes it a full spin.
+    """
     width, at = game.width, random.randrange(1, game.width - 2)
-    rows = [holed(width, at), holed(width, at, at + 1), holed(width, at)]
+    lowest = random.choice((holed(width, at), holed(width, at, at + 1)))
+    rows = [lowest, holed(width, at, at + 1), holed(width, at)]
     rows.append("".join("#" if x < at else "." for x in range(width)))
     rows.append("".join("#" if x in (at - 1, at) else "." for x in range(width)))
     if random.random() < 0.5:

@@ -1,0 +1,76 @@
+"""Automatic reset and statistics of games."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+import tetrax
+from tetrax.env.game import engine
+from tetrax.env.wrappers import AutoReset, EpisodeStatistics
+
+NUM_BOARDS, NUM_STEPS = 8, 60
+
+
+def rollout(env, **options):
+    """Play random legal placements; return states and time steps, [T, B]."""
+    boards = EpisodeStatistics(AutoReset(env))
+
+    def step(carry, key):
+        states, legal = carry
+        actions = jnp.asarray(jax.random.categorical(key, jnp.where(legal, 0.0, -1e9)), jnp.int32)
+        states, timesteps = jax.vmap(boards.step)(states, actions)
+        return (states, timesteps.observation.legal), (states, timesteps)
+
+    states, timesteps = jax.vmap(boards.reset)(jax.random.split(jax.random.key(1), NUM_BOARDS))
+    keys = jax.random.split(jax.random.key(2), NUM_STEPS)
+    return jax.jit(lambda carry: jax.lax.scan(step, carry, keys)[1])((states, timesteps.observation.legal))
+
+
+def test_a_new_game_starts_in_the_step_that_ends_one_from_a_fresh_key():
+    env = tetrax.make(actions="drop", height=6, buffer=4)
+    states, timesteps = rollout(env)
+    games, done = states.env_state.game, np.asarray(timesteps.terminated)
+    assert done.sum() > 20
+    assert not np.asarray(games.game_over).any()
+    assert np.asarray(timesteps.observation.legal).any(axis=-1).all()
+    assert (np.asarray(timesteps.event.game_over)[done] > 0).all()
+    numbers = np.asarray(states.env_state.num_games)
+    t, b = np.argwhere(done)[-1]
+    fresh = engine.init(env.rules, jax.random.fold_in(states.env_state.key[t, b], numbers[t, b] - 1))
+    started = jax.tree.map(lambda leaf: leaf[t, b], games)
+    for field in ("rows", "piece", "queue", "bag", "score"):
+        np.testing.assert_array_equal(getattr(started, field), getattr(fresh, field))
+    keys = np.asarray(jax.random.key_data(games.key)).reshape(-1, 2)
+    assert len(np.unique(keys, axis=0)) == numbers[-1].sum()  # every game has a key of its own
+
+
+def test_the_last_observation_is_the_end_of_the_old_game():
+    env = tetrax.make("mini", actions="drop", time_limit=5)
+    states, timesteps = rollout(env)
+    done = np.asarray(timesteps.terminated | timesteps.truncated)
+    truncated = np.asarray(timesteps.truncated)
+    last, seen = timesteps.last_observation, timesteps.observation
+    assert truncated.sum() > 10
+    np.testing.assert_array_equal(np.asarray(last.features)[~done], np.asarray(seen.features)[~done])
+    # A truncated game could have gone on; the new one starts with an empty board.
+    assert np.asarray(last.legal)[truncated].any(axis=-1).all()
+    assert not np.asarray(last.legal)[np.asarray(timesteps.terminated)].any()
+    assert (np.asarray(states.env_state.game.rows)[done] == 0).all()
+    assert (np.asarray(states.finished.steps)[truncated] == 5).all()
+
+
+def test_statistics_add_up_each_game():
+    env = tetrax.make("mini", actions="drop", reward="survival")
+    states, timesteps = rollout(env)
+    done = np.asarray(timesteps.terminated)
+    finished, running = states.finished, states.running
+    for totals, parts in (
+        ("lines", timesteps.event.lines),
+        ("score", timesteps.event.score),
+        ("pieces", timesteps.event.locked),
+        ("episode_return", timesteps.reward),
+    ):
+        per_game = np.where(done, np.asarray(getattr(finished, totals)), 0).sum()
+        left = np.asarray(getattr(running, totals))[-1].sum()
+        assert per_game + left == np.asarray(parts).sum(), totals
+    assert np.asarray(timesteps.event.lines).sum() > 0

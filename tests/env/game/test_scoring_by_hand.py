@@ -286,20 +286,25 @@ def test_a_shift_ends_the_spin():
 
 
 def test_a_fall_ends_the_spin():
-    """The T of "full, double" two rows higher turns in the air, between no corners, and then falls."""
-    drawing = """
-        ....T.....
-        ....TT....
-        ....T.....
-        #.........
-        ###...####
-        ####.#####
+    """A T turned in the air along the wall falls onto (1, 0): between three corners, and no spin.
+
+    Walked there in its last two rows by a soft drop, it is none either; in place already, it is a mini.
     """
-    turned, _ = press(stand(drawing, facing="R"), "rotate_cw")
-    assert int(turned.kick) == 0
-    _, event = press(turned, "hard_drop")
-    assert (int(event.hard_cells), int(event.spin), int(event.lines)) == (3, NONE, 2)
-    assert int(event.score) == 300 + 6
+    drawing = """
+        T.........
+        TT........
+        T.........
+        ..........
+        .#........
+    """
+    _, event = press(stand(drawing, facing="R", kick=1), "hard_drop")
+    assert (int(event.hard_cells), int(event.spin), int(event.score)) == (2, NONE, 4)
+    fallen, event = press(stand(drawing, facing="R", kick=1), "soft_drop")
+    assert (int(event.soft_cells), int(fallen.kick)) == (2, -1)
+    _, event = press(fallen, "hard_drop")
+    assert (int(event.hard_cells), int(event.spin)) == (0, NONE)
+    _, event = press(fallen.replace(kick=fallen.kick + 2), "hard_drop")
+    assert int(event.spin) == MINI
 
 
 def test_only_t_spins():

@@ -32,13 +32,13 @@ ADAM_EPSILON = 1e-5
 class PPOConfig:
     """Settings of PPO. Those marked (tunable) may change when a run is resumed."""
 
-    num_envs: int = 512
+    num_envs: int = 256
     """Boards played side by side."""
     num_steps: int = 32
     """Steps each board plays between updates."""
     num_epochs: int = 2
     """Passes over each rollout."""
-    num_minibatches: int = 8
+    num_minibatches: int = 4
     """Parts each pass is cut into; must divide num_envs times num_steps."""
     hidden: tuple[int, ...] = (32, 32)
     """Sizes of the hidden layers."""

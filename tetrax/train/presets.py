@@ -23,11 +23,18 @@ DROP_BOARDS = EnvConfig(actions="drop", observation="afterstate_boards", reward=
 DIRECT = EnvConfig(actions="direct", observation="planes", reward="standard")
 
 TINY_EVALUATION = EvalConfig(every=512, episodes=4, max_pieces=20, final_episodes=8, final_max_pieces=50)
-SMALL_EVALUATION = EvalConfig(every=500_000, episodes=64, max_pieces=500)  # 64 games are one group
+SMALL_EVALUATION = EvalConfig(every=200_000, episodes=64, max_pieces=500)  # 64 games are one group
 LARGE_EVALUATION = EvalConfig(every=20_000_000, episodes=256, max_pieces=2_000)
 
 PPO_TINY = PPOConfig(num_envs=8, num_steps=16, num_minibatches=2, hidden=(16,), channels=(8,))
 PPO_SMALL = PPOConfig()
+# Reading boards costs ten times what reading features does: many small updates, one pass over each rollout.
+PPO_SMALL_BOARDS = PPOConfig(
+    num_envs=128, num_steps=16, num_epochs=1, num_minibatches=4, learning_rate=2e-3, entropy=0.001
+)
+PPO_SMALL_DIRECT = PPOConfig(
+    num_envs=256, num_steps=64, num_minibatches=8, hidden=(128,), learning_rate=5e-4, entropy=0.01
+)
 PPO_LARGE = PPOConfig(num_envs=4096, num_steps=64, num_minibatches=16, hidden=(128, 128), channels=(64, 64))
 
 PPO: dict[str, dict[str, TrainConfig]] = {
@@ -50,25 +57,25 @@ PPO: dict[str, dict[str, TrainConfig]] = {
             env=DROP,
             agent=PPO_SMALL,
             evaluation=SMALL_EVALUATION,
-            total_steps=2_000_000,
-            chunk_iterations=4,
+            total_steps=800_000,
+            chunk_iterations=2,
         ),
         "drop/afterstate_boards": TrainConfig(
             algorithm="ppo",
             preset="small",
             env=DROP_BOARDS,
-            agent=PPO_SMALL,
-            evaluation=SMALL_EVALUATION,
-            total_steps=10_000_000,
-            chunk_iterations=4,
+            agent=PPO_SMALL_BOARDS,
+            evaluation=dataclasses.replace(SMALL_EVALUATION, every=400_000),
+            total_steps=2_000_000,
+            chunk_iterations=8,
         ),
         "direct": TrainConfig(
             algorithm="ppo",
             preset="small",
             env=DIRECT,
-            agent=dataclasses.replace(PPO_SMALL, num_envs=256, num_steps=64, entropy=0.01),
-            evaluation=SMALL_EVALUATION,
-            total_steps=5_000_000,
+            agent=PPO_SMALL_DIRECT,
+            evaluation=dataclasses.replace(SMALL_EVALUATION, every=1_000_000, max_pieces=200),
+            total_steps=8_000_000,
             chunk_iterations=2,
         ),
     },

@@ -58,7 +58,7 @@ PPO: dict[str, dict[str, TrainConfig]] = {
             agent=PPO_SMALL,
             evaluation=SMALL_EVALUATION,
             total_steps=800_000,
-            chunk_iterations=2,
+            chunk_iterations=1,
         ),
         "drop/afterstate_boards": TrainConfig(
             algorithm="ppo",

@@ -1,0 +1,189 @@
+"""PPO: its loss by hand, its rollouts, its keys, and a tiny game whose best play is known."""
+
+import dataclasses
+import math
+from types import SimpleNamespace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import tetrax
+from tetrax.agents import ppo
+from tetrax.agents.ppo import PPOConfig, Sample
+from tetrax.env.wrappers import AutoReset, EpisodeStatistics
+from tetrax.ops import normalise
+from tetrax.train.evaluate import evaluate
+
+TINY = PPOConfig(
+    num_envs=16, num_steps=16, num_minibatches=4, hidden=(16,), channels=(4,), learning_rate=5e-3
+)
+MINI = tetrax.make("mini", actions="drop", reward="survival")
+
+
+class Table:
+    """A network that says what its parameters are, whatever it sees."""
+
+    def apply(self, params, observation):
+        del observation
+        return params["logits"], params["value"]
+
+
+def loss_of(config: PPOConfig, old_log_prob, advantage, target, old_value, value=(0.0, 0.0), logits=None):
+    """Evaluate the loss on two samples of two legal actions, the first action taken in both."""
+    tunables = {name: jnp.float32(getattr(config, name)) for name in ppo.TUNABLE_RANGES}
+    state = SimpleNamespace(tunables=tunables, value_moments=normalise.RunningMoments.empty())
+    batch = Sample(
+        observation=SimpleNamespace(legal=jnp.ones((2, 2), bool)),
+        action=jnp.array([0, 0]),
+        log_prob=jnp.log(jnp.array(old_log_prob)),
+        value=jnp.array(old_value),
+        advantage=jnp.array(advantage),
+        target=jnp.array(target),
+    )
+    params = {"logits": jnp.zeros((2, 2)) if logits is None else logits, "value": jnp.array(value)}
+    total, parts = ppo._loss(config, Table(), params, state, batch)
+    return float(total), {name: float(part) for name, part in parts.items()}
+
+
+def test_the_loss_by_hand():
+    config = PPOConfig(normalise_values=False, clip=0.2, value_loss=0.5, entropy=0.01)
+    # Both actions have probability 1/2 now. The first had 1/4: ratio 2, clipped to 1.2; the second 1/2: 1.
+    # Advantages 3 and 1 have mean 2 and spread 1: they become +1 and -1.
+    # policy: -(min(2 x 1, 1.2 x 1) + min(-1, -1)) / 2 = -0.1
+    # value: 0.5 x mean of (0 - 1)^2 and (0 - 3)^2 = 2.5. Entropy: ln 2.
+    total, parts = loss_of(config, [0.25, 0.5], [3.0, 1.0], [1.0, 3.0], [0.0, 0.0])
+    assert parts["loss/policy"] == pytest.approx(-0.1, abs=1e-6)
+    assert parts["loss/value"] == pytest.approx(2.5)
+    assert parts["entropy"] == pytest.approx(math.log(2))
+    assert total == pytest.approx(-0.1 + 0.5 * 2.5 - 0.01 * math.log(2), abs=1e-6)
+    assert parts["clip_fraction"] == 0.5
+    # Schulman's estimate: (2 - 1 - ln 2 + 0) / 2
+    assert parts["kl"] == pytest.approx((1 - math.log(2)) / 2)
+
+
+def test_a_ratio_is_clipped_only_where_that_is_pessimistic():
+    config = PPOConfig(normalise_values=False, clip=0.2)
+    # Ratio 2 with a negative advantage is not clipped: -(2 x -1 + 1 x 1) / 2 = 0.5
+    _, parts = loss_of(config, [0.25, 0.5], [1.0, 3.0], [0.0, 0.0], [0.0, 0.0])
+    assert parts["loss/policy"] == pytest.approx(0.5)
+
+
+def test_the_clipped_value_loss_by_hand():
+    config = PPOConfig(normalise_values=False, clip_value_loss=True, clip=0.2)
+    # Old values 0.5; the new ones, 0, may leave them by 0.2 only: 0.3. Targets 0 and 1:
+    # max(0^2, 0.3^2) = 0.09 and max(1^2, 0.7^2) = 1: half their mean is 0.2725.
+    _, parts = loss_of(config, [0.5, 0.5], [0.0, 1.0], [0.0, 1.0], [0.5, 0.5])
+    assert parts["loss/value"] == pytest.approx(0.2725)
+
+
+def test_the_learning_rate_falls_to_its_fraction_at_the_horizon():
+    agent = ppo.make(dataclasses.replace(TINY, final_learning_rate_fraction=0.1), MINI, horizon=100)
+    state = jax.jit(agent.init)(jax.random.key(0))
+    rates = [float(ppo._learning_rate(state.replace(iteration=jnp.int32(i)))) for i in (0, 50, 100, 200)]
+    assert rates == pytest.approx([5e-3, 5e-3 * 0.55, 5e-4, 5e-4])
+    endless = state.replace(tunables={**state.tunables, "horizon": jnp.float32(0)}, iteration=jnp.int32(99))
+    assert float(ppo._learning_rate(endless)) == pytest.approx(5e-3)
+
+
+def test_values_bootstrap_through_a_time_limit_from_the_true_last_observation():
+    env = tetrax.make("mini", actions="drop", reward="survival", time_limit=3)
+    config = dataclasses.replace(TINY, num_steps=7, num_minibatches=1)
+    agent, network = ppo.make(config, env), ppo._network(config, env)
+    state = jax.jit(agent.init)(jax.random.key(0))
+    collect = jax.jit(lambda state, key: ppo._collect(config, env, network, state, key))
+    after, rollout, episodes = collect(state, jax.random.key(1))
+    truncated = np.asarray(rollout.truncated)
+    assert truncated.sum() > 5
+    assert episodes["episodes/count"] == (truncated | np.asarray(rollout.terminated)).sum()
+
+    # Play the same actions again, and ask the network what the last boards were worth.
+    boards, env_state = EpisodeStatistics(AutoReset(env)), state.env_state
+    step = jax.jit(jax.vmap(boards.step, in_axes=(0, 0, None)))
+    for t in range(7):
+        env_state, timestep = step(env_state, rollout.action[t], state.env_params)
+        worth = ppo._denormalised(
+            state.value_moments, network.apply(state.params, timestep.last_observation)[1]
+        )
+        going_on = ~np.asarray(rollout.terminated[t])
+        np.testing.assert_allclose(rollout.next_value[t][going_on], worth[going_on], rtol=2e-5, atol=1e-5)
+        np.testing.assert_array_equal(rollout.reward[t], timestep.reward)
+    np.testing.assert_array_equal(env_state.env_state.game.rows, after.env_state.env_state.game.rows)
+
+
+def test_no_key_is_used_twice():
+    agent = ppo.make(TINY, MINI)
+    with jax.debug_key_reuse(True):
+        state = jax.jit(agent.init)(jax.random.key(0))
+        state, _ = jax.jit(agent.train)(state)
+    assert int(state.iteration) == 1
+
+
+def test_seeds_side_by_side_equal_separate_runs():
+    agent = ppo.make(TINY, MINI)
+    keys = jax.random.split(jax.random.key(5), 2)
+    together, metrics = jax.jit(jax.vmap(lambda key: agent.train(agent.init(key))))(keys)
+    alone = jax.jit(lambda key: agent.train(agent.init(key)))
+    for i in range(2):
+        state, own = alone(keys[i])
+        np.testing.assert_array_equal(
+            together.env_state.env_state.game.rows[i], state.env_state.env_state.game.rows
+        )
+        leaves = zip(jax.tree.leaves(together.params), jax.tree.leaves(state.params), strict=True)
+        for several, one in leaves:
+            np.testing.assert_allclose(several[i], one, rtol=1e-3, atol=1e-5)
+        assert float(metrics["loss/value"][i]) == pytest.approx(float(own["loss/value"]), rel=1e-4)
+
+
+def test_tunables_change_learning_without_another_trace():
+    agent, traces = ppo.make(TINY, MINI), []
+
+    @jax.jit
+    def train(state):
+        traces.append(None)
+        return agent.train(state)[0]
+
+    state = jax.jit(agent.init)(jax.random.key(0))
+    still = train(state.replace(tunables={**state.tunables, "learning_rate": jnp.float32(0)}))
+    moved = train(state)
+    assert len(traces) == 1
+    weights = [jax.tree.leaves(each.params)[-1] for each in (state, still, moved)]
+    np.testing.assert_array_equal(weights[0], weights[1])
+    assert (weights[0] != weights[2]).any()
+
+
+def test_it_learns_the_best_play_of_a_tiny_game():
+    """Dominoes on a board of four: two pieces make a line, so the most is half a line a piece.
+
+    20 pieces bring at most 10 lines, and never losing is possible. Random play clears far fewer.
+    """
+    agent = ppo.make(TINY, MINI, horizon=60)
+    train = jax.jit(lambda state: jax.lax.scan(lambda s, _: agent.train(s), state, length=60)[0])
+    state = train(jax.jit(agent.init)(jax.random.key(0)))
+    played = evaluate(MINI, _actor(agent, state), episodes=64, max_pieces=20)
+    assert played.capped.all()
+    assert played.lines.mean() > 9.5
+    untrained = jax.jit(agent.init)(jax.random.key(0))
+    at_first = evaluate(MINI, _actor(agent, untrained), episodes=64, max_pieces=20, greedy=False)
+    assert at_first.lines.mean() < 7
+
+
+def _actor(agent, state):
+    from tetrax.agents.agent import Actor
+
+    return Actor(policy=agent.policy(state), initial_memory=agent.initial_memory, act=agent.act)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"num_minibatches": 3}, "agent.num_minibatches: given 3; allowed: a divisor of .*16 x 16"),
+        ({"num_envs": 0}, "agent.num_envs: given 0; allowed: 1 or more"),
+        ({"hidden": ()}, "agent.hidden: given"),
+        ({"discount": 1.5}, "agent.discount: given 1.5; allowed: from 0 to 1"),
+    ],
+)
+def test_settings_that_cannot_work_are_refused(change, message):
+    with pytest.raises(ValueError, match=message):
+        ppo.make(dataclasses.replace(TINY, **change), MINI)

@@ -113,11 +113,24 @@ def test_values_bootstrap_through_a_time_limit_from_the_true_last_observation():
 
 
 def test_no_key_is_used_twice():
-    agent = ppo.make(TINY, MINI)
+    """Jax's checker accepts the update; a game's own key is made to be folded with many numbers."""
+    agent, network = ppo.make(TINY, MINI), ppo._network(TINY, MINI)
+    state = jax.jit(agent.init)(jax.random.key(0))
+    _, rollout, _ = jax.jit(lambda s: ppo._collect(TINY, MINI, network, s, jax.random.key(1)))(state)
+    samples, _ = ppo._advantages(TINY, state, rollout)
+
+    def update(samples, key):
+        return ppo._update(TINY, network, state, samples, key)[0].params
+
+    def update_twice(samples, key):
+        return update(samples, key), update(samples, key)
+
     with jax.debug_key_reuse(True):
-        state = jax.jit(agent.init)(jax.random.key(0))
-        state, _ = jax.jit(agent.train)(state)
-    assert int(state.iteration) == 1
+        jax.jit(update)(samples, jax.random.key(2))
+        with pytest.raises(jax.errors.KeyReuseError):
+            jax.jit(update_twice)(samples, jax.random.key(2))
+    keys = [jax.random.key_data(each).tolist() for each in (state.key, jax.jit(agent.train)(state)[0].key)]
+    assert keys[0] != keys[1]
 
 
 def test_seeds_side_by_side_equal_separate_runs():

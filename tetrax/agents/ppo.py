@@ -2,7 +2,7 @@
 
 The details that matter follow Huang et al. 2022, "The 37 implementation details of PPO": advantage
 estimation with the true last observation, advantages normalised by minibatch, gradients clipped by
-their global norm, Adam with epsilon 1e-5, a linear schedule, orthogonal weights. Value targets are
+their global norm, Adam with epsilon 1e-5, a linear schedule. Value targets are
 normalised by their running moments (Yu et al. 2022, arXiv 2103.01955, section 5.1).
 """
 
@@ -353,7 +353,7 @@ def _update(
         updates, (_, optimiser) = transform.update(grads, (optax.EmptyState(), optimiser), params)
         rate = _learning_rate(state)
         params = jax.tree.map(lambda p, u: p - rate * u, params, updates)
-        return (params, optimiser), {**metrics, "grad_norm": optax.global_norm(grads)}
+        return (params, optimiser), {**metrics, "grad_norm": optax.tree.norm(grads)}
 
     def epoch(carry: tuple[Any, Any], epoch_key: PRNGKeyArray) -> Any:
         order = jax.random.permutation(epoch_key, num_samples)

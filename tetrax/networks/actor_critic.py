@@ -16,12 +16,17 @@ from tetrax.env.observe import Observation
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {"relu": nn.relu, "tanh": nn.tanh, "silu": nn.silu}
 
+SMALL_GAIN = 1e-4  # of a policy's last layer: it starts out nearly uniform (Andrychowicz et al. 2021, 3.2)
 NO_AFTERSTATES = "observation: given no view of the afterstates; allowed: their features or their rows"
 
 
-def dense(size: int, scale: float = float(np.sqrt(2.0))) -> nn.Dense:
-    """Return a layer with orthogonal weights and no initial bias (Andrychowicz et al. 2021, 3.2)."""
-    return nn.Dense(size, kernel_init=nn.initializers.orthogonal(scale))
+def dense(size: int, gain: float = 2.0) -> nn.Dense:
+    """Return a layer whose weights have the variance gain / inputs (He et al. 2015, equation 10).
+
+    Not orthogonal ones: several QR factorisations under vmap wait for each other for ever in jaxlib
+    0.10's CPU client when it has two threads, so that seeds could not be mapped over.
+    """
+    return nn.Dense(size, kernel_init=nn.initializers.variance_scaling(gain, "fan_in", "truncated_normal"))
 
 
 class Mlp(nn.Module):
@@ -112,7 +117,7 @@ class PlanesActorCritic(nn.Module):
         pieces = one_hot_pieces(observation, self.num_kinds)
         together = jnp.concatenate([encoded, pieces, observation.features], axis=-1)
         hidden = Mlp(self.hidden, self.activation)(together)
-        logits = dense(self.num_actions, 0.01)(hidden)
+        logits = dense(self.num_actions, SMALL_GAIN)(hidden)
         return logits, dense(1, 1.0)(hidden)[..., 0]
 
 
@@ -143,7 +148,7 @@ class AfterstateActorCritic(nn.Module):
             raise ValueError(NO_AFTERSTATES)
         ended = after.terminated[..., None].astype(jnp.float32)
         encoded = Mlp(self.hidden, self.activation)(jnp.concatenate([encoded, ended], axis=-1))
-        logits = dense(1, 0.01)(encoded)[..., 0]  # [B, A]
+        logits = dense(1, SMALL_GAIN)(encoded)[..., 0]  # [B, A]
         weights = nn.softmax(jnp.where(observation.legal, logits, -1e9), axis=-1)
         expected = jnp.einsum("...a,...ad->...d", jax.lax.stop_gradient(weights), encoded)
         summary = jnp.concatenate([expected, observation.features], axis=-1)
@@ -159,5 +164,5 @@ def one_hot_pieces(observation: Observation, num_kinds: int) -> Float32[Array, "
 
 def unpack_rows(rows: UInt32[Array, "*n R"], width: int) -> UInt8[Array, "*n R W"]:
     """Expand row words to cells, 0 and 1."""
-    x = np.arange(width, dtype=np.uint32)
+    x = np.arange(width, dtype=np.uint32).reshape((1,) * rows.ndim + (width,))
     return ((rows[..., None] >> x) & np.uint32(1)).astype(jnp.uint8)

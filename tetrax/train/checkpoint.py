@@ -65,7 +65,7 @@ def save(folder: Path, step: int, state: Any, *, config: dict[str, Any], host: d
     folder.mkdir(exist_ok=True)
     with files.replacing(folder / f"{step:012d}") as path:
         path.mkdir()
-        ocp.PyTreeCheckpointer().save(path / "state", arrays)
+        ocp.PyTreeCheckpointer().save((path / "state").absolute(), arrays)
         (path / "checkpoint.json").write_text(json.dumps(description, indent=1, allow_nan=False))
         (path / "checksums.json").write_text(json.dumps(_checksums(path), indent=1))
 
@@ -122,7 +122,7 @@ def restore(checkpoint: Checkpoint, template: State) -> State:
     import orbax.checkpoint as ocp
 
     check_fits(checkpoint, template)
-    arrays = ocp.PyTreeCheckpointer().restore(checkpoint.path / "state")
+    arrays = ocp.PyTreeCheckpointer().restore((checkpoint.path / "state").absolute())
     leaves = named_leaves(template)
     restored = [_to_device(arrays.get(name), leaf) for name, leaf in leaves.items()]
     return jax.tree.unflatten(jax.tree.structure(template), restored)

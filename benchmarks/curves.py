@@ -3,8 +3,8 @@
     python benchmarks/curves.py keep NAME RUN_DIR [RUN_DIR ...]   runs/… -> benchmarks/results/curves/NAME.json
     python benchmarks/curves.py draw                              every curve -> docs/curves.png
 
-A file holds, for every seed, greedy lines per game on fixed games over environment steps, with the command, the
-machine and the commit. Runs with one seed each and one run with several seeds give the same kind of file.
+A file holds, for every seed, lines per training game (actions drawn, not greedy) over environment steps, with the
+command, the machine and the commit. Runs with one seed each and one run with several seeds give the same kind of file.
 """
 
 import argparse
@@ -20,17 +20,27 @@ CURVES = ROOT / "benchmarks" / "results" / "curves"
 PICTURE = ROOT / "docs" / "curves.png"
 
 
-def read_run(folder: Path) -> list[dict[str, Any]]:
-    """Return one curve per seed of a run: {"seed", "points": [[step, seconds, lines], …]}."""
+def read_run(folder: Path, num_points: int = 16) -> list[dict[str, Any]]:
+    """Return one curve per seed of a run: {"seed", "points": [[step, seconds, lines], …]}.
+
+    A point is the mean over the training games that ended in its share of the run.
+    """
     config = json.loads((folder / "config.json").read_text())
     rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
-    evaluated = [row for row in rows if row.get("eval/lines") is not None]
+    several = config["num_seeds"] > 1
     curves = []
     for index in range(config["num_seeds"]):
         points = []
-        for row in evaluated:
-            lines = row["per_seed"]["eval/lines"][index] if config["num_seeds"] > 1 else row["eval/lines"]
-            points.append([row["step"], row["wall_time"], lines])
+        for part in range(num_points):
+            share = rows[part * len(rows) // num_points : (part + 1) * len(rows) // num_points]
+            seen = [(row["per_seed"] if several else row) for row in share]
+            lines = [one["lines"][index] if several else one["lines"] for one in seen]
+            games = [one["games"][index] if several else one["games"] for one in seen]
+            counted = [(mean or 0.0, count) for mean, count in zip(lines, games, strict=True) if count]
+            if counted:
+                total = sum(count for _, count in counted)
+                mean = sum(mean * count for mean, count in counted) / total
+                points.append([share[-1]["step"], share[-1]["wall_time"], mean])
         curves.append({"seed": config["seed"] + index, "points": points})
     return curves
 
@@ -73,7 +83,7 @@ def draw(documents: list[dict[str, Any]], picture: Path) -> None:
         axis.axhline(document["random_lines"], color="#888888", linestyle=":", label="random play")
         axis.set_title(document["title"], loc="left", fontweight="bold")
         axis.set_xlabel("environment steps (millions)")
-        axis.set_ylabel("lines per game (greedy)")
+        axis.set_ylabel("lines per training game")
         axis.grid(alpha=0.3)
         axis.spines[["top", "right"]].set_visible(False)
         axis.legend(frameon=False)

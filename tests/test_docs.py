@@ -39,10 +39,11 @@ def test_scores():
 def test_rewards():
     rows = {name: cells for name, *cells in table("environment.md", "name")}
     assert rows.keys() == REWARDS.keys()
-    for name, (lines, level, lost, board) in rows.items():
+    for name, (lines, level, piece, lost, board) in rows.items():
         rule = REWARDS[name]
         assert [float(value) for value in lines.split(",")] == list(rule.line_values[1:])
         assert level == ("yes" if rule.by_level else "no")
+        assert float(piece) == rule.weights.get("piece", 0.0)
         assert float(lost) == rule.weights.get("game_over", 0.0)
         for term in ("aggregate_height", "holes", "bumpiness"):
             assert float(board.split()[0]) == rule.weights.get(term, 0.0)

@@ -48,6 +48,13 @@ def test_standard_counts_holes_and_steps():
     assert (float(terms.aggregate_height), float(terms.holes), float(terms.bumpiness)) == (-2.5, -0.5, -1.0)
 
 
+def test_stacking_pays_for_pieces():
+    env = tetrax.make(actions="drop", reward="stacking")
+    state = tetrax.state_from_ascii(env, "", piece="O")
+    # O on the floor at the left: sum of heights +4, one step of 2: 3 - 0.5 x (4 + 2) = 0.
+    assert float(env.step(state, env.action_names.index("drop_0_0"))[1].reward) == 0.0
+
+
 @pytest.mark.parametrize(("reward", "expected"), [("lines_only", 0.0), ("survival", -10.0)])
 def test_losing(reward, expected):
     env = tetrax.make(reward=reward)

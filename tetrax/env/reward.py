@@ -63,6 +63,21 @@ REWARDS: dict[str, RewardRule] = {
     # Lines at one point each and a loss worth ten lines: the same at every level, so that a value
     # learned early in a game holds late in it.
     "survival": RewardRule((0, 1, 2, 3, 4), False, False, {"lines": 1.0, "game_over": -10.0}),
+    # Every piece raises the stack by four cells, which `standard` counts as a loss: an agent on keys then
+    # learns to wait. Here a piece laid flat is worth one point, so that playing on is worth more.
+    "stacking": RewardRule(
+        (0, 3, 5, 8, 12),
+        False,
+        True,
+        {
+            "lines": 1.0,
+            "piece": 3.0,
+            "game_over": -10.0,
+            "aggregate_height": -0.5,
+            "holes": -0.5,
+            "bumpiness": -0.5,
+        },
+    ),
 }
 
 

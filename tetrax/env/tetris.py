@@ -31,7 +31,7 @@ class EnvConfig:
     """What an action is: one of eight keys a tick, or one whole placement."""
     observation: Literal["auto", "planes", "afterstate_features", "afterstate_boards"] = "auto"
     """What is observed of the board; auto is planes for direct, afterstate_features for drop."""
-    reward: Literal["lines_only", "standard", "survival"] = "lines_only"
+    reward: Literal["lines_only", "standard", "survival", "stacking"] = "lines_only"
     """Name of the reward."""
     time_limit: int = 0
     """Steps after which a game is truncated (0 = never)."""

@@ -20,7 +20,7 @@ ACCELERATOR_PRESET = "large"
 
 DROP = EnvConfig(actions="drop", observation="afterstate_features", reward="survival")
 DROP_BOARDS = EnvConfig(actions="drop", observation="afterstate_boards", reward="survival")
-DIRECT = EnvConfig(actions="direct", observation="planes", reward="standard")
+DIRECT = EnvConfig(actions="direct", observation="planes", reward="stacking")
 
 TINY_EVALUATION = EvalConfig(every=512, episodes=4, max_pieces=20, final_episodes=8, final_max_pieces=50)
 SMALL_EVALUATION = EvalConfig(every=200_000, episodes=64, max_pieces=500)  # 64 games are one group
@@ -33,7 +33,7 @@ PPO_SMALL_BOARDS = PPOConfig(
     num_envs=128, num_steps=16, num_epochs=1, num_minibatches=4, learning_rate=2e-3, entropy=0.001
 )
 PPO_SMALL_DIRECT = PPOConfig(
-    num_envs=256, num_steps=64, num_minibatches=8, hidden=(128,), learning_rate=5e-4, entropy=0.01
+    num_envs=128, num_steps=64, num_minibatches=8, hidden=(128,), learning_rate=1e-3, entropy=0.005
 )
 PPO_LARGE = PPOConfig(num_envs=4096, num_steps=64, num_minibatches=16, hidden=(128, 128), channels=(64, 64))
 
@@ -65,8 +65,8 @@ PPO: dict[str, dict[str, TrainConfig]] = {
             preset="small",
             env=DROP_BOARDS,
             agent=PPO_SMALL_BOARDS,
-            evaluation=dataclasses.replace(SMALL_EVALUATION, every=400_000),
-            total_steps=2_000_000,
+            evaluation=dataclasses.replace(SMALL_EVALUATION, every=500_000),
+            total_steps=1_100_000,
             chunk_iterations=8,
         ),
         "direct": TrainConfig(
@@ -75,8 +75,8 @@ PPO: dict[str, dict[str, TrainConfig]] = {
             env=DIRECT,
             agent=PPO_SMALL_DIRECT,
             evaluation=dataclasses.replace(SMALL_EVALUATION, every=1_000_000, max_pieces=200),
-            total_steps=8_000_000,
-            chunk_iterations=2,
+            total_steps=4_000_000,
+            chunk_iterations=4,
         ),
     },
     "large": {

@@ -107,11 +107,6 @@ def planes(rules: Rules, state: State) -> UInt8[Array, "rows W 3"]:
     return jnp.stack(cells, axis=-1).astype(jnp.uint8)
 
 
-def simplify_board(rules: Rules, state: State) -> UInt8[Array, "height W"]:
-    """Return the visible board as 0 and 1 without the active piece, row 0 at the bottom."""
-    return board.cells(rules, state.rows[: rules.height]).astype(jnp.uint8)
-
-
 def afterstates(
     rules: Rules,
     reward_name: str,

@@ -35,19 +35,3 @@ def gae(
 
     _, advantages = jax.lax.scan(step, jnp.zeros_like(rewards[0]), (errors, decays), reverse=True)
     return advantages
-
-
-def lambda_returns(
-    rewards: Float[Array, "T *B"],
-    values: Float[Array, "T *B"],
-    next_values: Float[Array, "T *B"],
-    terminated: Bool[Array, "T *B"],
-    truncated: Bool[Array, "T *B"],
-    discount: Scalar,
-    lambda_: Scalar,
-) -> Float[Array, "T *B"]:
-    """Estimate lambda-returns (Sutton & Barto 2018, equation 12.18): what the values should have been.
-
-    They are the advantages of `gae`, which says what the arguments mean, on top of the values.
-    """
-    return values + gae(rewards, values, next_values, terminated, truncated, discount, lambda_)

@@ -8,9 +8,9 @@ import numpy as np
 from jax import Array
 from jaxtyping import Bool, Int32
 
-from tetrax.env.game import engine, placements
+from tetrax.env.game import drops, engine
+from tetrax.env.game.drops import Candidates
 from tetrax.env.game.pieces import NUM_ORIENTATIONS
-from tetrax.env.game.placements import Candidates
 from tetrax.env.game.rules import Params, Rules
 from tetrax.env.game.state import Event, Inputs, State
 
@@ -80,7 +80,7 @@ class Drop(NamedTuple):
 
     def apply(self, params: Params, state: State, action: Int32[Array, ""]) -> tuple[State, Event]:
         """Place one piece."""
-        candidates = placements.candidates(self.rules, state)
+        candidates = drops.candidates(self.rules, state)
         pose = jax.tree.map(lambda field: field[action], candidates.pose)
         use_hold = action >= NUM_ORIENTATIONS * self.rules.width
         legal = candidates.legal[action]
@@ -88,7 +88,7 @@ class Drop(NamedTuple):
 
     def candidates(self, state: State) -> Candidates:
         """Return where each action puts its piece."""
-        return placements.candidates(self.rules, state)
+        return drops.candidates(self.rules, state)
 
     def legal(self, state: State, candidates: Candidates | None) -> Bool[Array, "A"]:
         """Tell which placements can be reached."""

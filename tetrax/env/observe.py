@@ -7,8 +7,9 @@ from jax import Array
 from jaxtyping import Float32, Int32, UInt8
 
 from tetrax.env import reward
-from tetrax.env.game import board, placements
-from tetrax.env.game.placements import BoardFeatures, Candidates
+from tetrax.env.game import board, drops, measures
+from tetrax.env.game.drops import Candidates
+from tetrax.env.game.measures import BoardFeatures
 from tetrax.env.game.rules import MAX_GRAVITY_LEVEL, Params, Rules
 from tetrax.env.game.state import State, active_rows, level
 
@@ -116,9 +117,9 @@ def afterstates(
     view: str,
 ) -> Afterstates:
     """Look one placement ahead along every action."""
-    boards = placements.after(rules, state, placed)
-    ended = placements.ends_game(rules, state, placed, boards)
-    after = placements.board_features(rules, boards.columns)
+    boards = drops.after(rules, state, placed)
+    ended = drops.ends_game(rules, state, placed, boards)
+    after = measures.board_features(rules, boards.columns)
     terms = reward.placement_terms(
         reward_name,
         reward_params,
@@ -130,7 +131,7 @@ def afterstates(
     )
     num_rows = min(rules.height + AFTERSTATE_ROWS, rules.total_height)
     return Afterstates(
-        rows=placements.to_rows(boards.columns, num_rows) if view == "afterstate_boards" else None,
+        rows=measures.to_rows(boards.columns, num_rows) if view == "afterstate_boards" else None,
         features=_scaled(rules, placed, boards, after) if view == "afterstate_features" else None,
         reward=reward.total(terms),
         terminated=ended,
@@ -138,11 +139,11 @@ def afterstates(
 
 
 def _scaled(
-    rules: Rules, placed: Candidates, boards: placements.Board, after: BoardFeatures
+    rules: Rules, placed: Candidates, boards: measures.Board, after: BoardFeatures
 ) -> Float32[Array, "A 12"]:
     values = {
-        "landing_height": placements.landing_height(rules, placed),
-        "eroded_cells": placements.eroded_cells(placed, boards),
+        "landing_height": drops.landing_height(rules, placed),
+        "eroded_cells": drops.eroded_cells(placed, boards),
         "lines": boards.lines,
         **vars(after),
     }

@@ -9,8 +9,8 @@ from flax import struct
 from jax import Array
 from jaxtyping import Bool, Int32
 
-from tetrax.env.game import board, placements
-from tetrax.env.game.placements import BoardFeatures
+from tetrax.env.game import board, measures
+from tetrax.env.game.measures import BoardFeatures
 from tetrax.env.game.rules import LINES_PER_LEVEL, Rules
 from tetrax.env.game.state import Event, State
 
@@ -122,7 +122,7 @@ def placement_terms(
 
 def features(rules: Rules, state: State) -> BoardFeatures:
     """Measure the locked cells of a state."""
-    return placements.board_features(rules, tuple(board.columns(rules, state.rows)))
+    return measures.board_features(rules, tuple(board.columns(rules, state.rows)))
 
 
 def _terms(

@@ -12,11 +12,11 @@ import pytest
 from tests.reference import starts
 from tests.reference.compare import rules_of
 from tests.reference.game import LOCK_OUT, Game, Settings
-from tests.reference.measures import measures
+from tests.reference.measures import measures as measured
 from tests.reference.players import best_place
 from tests.reference.side import STATE_FIELDS, Case, Side
 from tests.reference.tables import SHAPES
-from tetrax.env.game import placements
+from tetrax.env.game import drops, measures
 from tetrax.env.game.state import State
 
 SETTINGS = {
@@ -66,7 +66,7 @@ def expected(game):
             "landing_height": low + (high - low) / 2,
             "eroded_cells": event["lines"] * eroded(game, x, y, shape),
             "ends_game": ends_visibly(game, hold_first, event),
-            **measures(twin),
+            **measured(twin),
         }
     return found
 
@@ -92,16 +92,16 @@ def engine(rules):
     """Compile everything the engine says about the placements of a batch of states."""
 
     def everything(state):
-        placed = placements.candidates(rules, state)
-        boards = placements.after(rules, state, placed)
+        placed = drops.candidates(rules, state)
+        boards = drops.after(rules, state, placed)
         return {
             "legal": placed.legal,
-            "rows": placements.to_rows(boards.columns, min(32, rules.total_height)),
+            "rows": measures.to_rows(boards.columns, min(32, rules.total_height)),
             "lines": boards.lines,
-            "landing_height": placements.landing_height(rules, placed),
-            "eroded_cells": placements.eroded_cells(placed, boards),
-            "ends_game": placements.ends_game(rules, state, placed, boards),
-            **placements.board_features(rules, boards.columns).__dict__,
+            "landing_height": drops.landing_height(rules, placed),
+            "eroded_cells": drops.eroded_cells(placed, boards),
+            "ends_game": drops.ends_game(rules, state, placed, boards),
+            **measures.board_features(rules, boards.columns).__dict__,
         }
 
     return jax.jit(jax.vmap(everything), compiler_options={"xla_backend_optimization_level": 0})

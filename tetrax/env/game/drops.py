@@ -6,19 +6,17 @@ Placement a: orientation a // W, leftmost column a % W; the second half (with ho
 """
 
 import functools
-import itertools
-from collections.abc import Iterable
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import struct
 from jax import Array
 from jaxtyping import Bool, Float32, Int32, UInt32
 
-from tetrax.env.game import board, moves
+from tetrax.env.game import board, measures, moves
 from tetrax.env.game.engine import incoming
+from tetrax.env.game.measures import Board
 from tetrax.env.game.moves import Pose
 from tetrax.env.game.pieces import MAX_BOX, NUM_ORIENTATIONS
 from tetrax.env.game.rules import Rules
@@ -35,28 +33,6 @@ class Candidates(NamedTuple):
     pose: Pose  # each int32[A]: where the box comes to rest
     kind: Int32[Array, "A"]
     cells: tuple[UInt32[Array, "A"], ...]  # the resting piece's column j from its left, j < 4
-
-
-class Board(NamedTuple):
-    """Boards as columns, after clearing."""
-
-    columns: tuple[UInt32[Array, "*n"], ...]  # W words
-    lines: Int32[Array, "*n"]  # lines cleared to get here
-    full: UInt32[Array, "*n"]  # bit y: row y was full before the clear
-
-
-class BoardFeatures(struct.PyTreeNode):
-    """Features of a board, each int32[*n], in cells unless said."""
-
-    aggregate_height: Array  # sum of the column heights
-    max_height: Array
-    bumpiness: Array  # sum of the steps between neighbouring columns
-    holes: Array  # empty cells with a filled cell above them
-    rows_with_holes: Array  # rows
-    hole_depth: Array  # filled cells above the topmost hole of each column, summed
-    wells: Array  # d (d + 1) / 2 summed over columns d lower than both neighbours (walls are high)
-    row_transitions: Array  # filled/empty changes along the visible rows, walls filled
-    column_transitions: Array  # the same along the columns, floor filled
 
 
 def num_placements(rules: Rules) -> int:
@@ -97,58 +73,7 @@ def after(rules: Rules, state: State, placed: Candidates) -> Board:
             here = np.where(leftmost == x - j, FULL_COLUMN, np.uint32(0))
             column = column | (placed.cells[j] & here)
         filled.append(column)
-    return cleared(tuple(filled))
-
-
-def cleared(columns: tuple[UInt32[Array, "*n"], ...]) -> Board:
-    """Remove full rows, lowest first, at most as many as a piece has rows."""
-    full = functools.reduce(jnp.bitwise_and, columns)
-    remaining = full
-    for _ in range(MAX_BOX):
-        lowest = remaining & (~remaining + np.uint32(1))
-        below = lowest - np.uint32(1)  # all ones when no full row remains
-        columns = tuple((c & below) | ((c >> np.uint32(1)) & ~below) for c in columns)
-        remaining = (remaining ^ lowest) >> np.uint32(1)
-    return Board(columns, _popcount(full), full)
-
-
-def board_features(rules: Rules, columns: tuple[UInt32[Array, "*n"], ...]) -> BoardFeatures:
-    """Measure boards given by their W columns (the lowest 32 rows).
-
-    The features are those of the controllers of Dellacherie and of Thiery and Scherrer (2009),
-    but for `wells`, which here are read off the surface.
-    """
-    heights = [_height(column) for column in columns]
-    covered = [
-        ~c & ((np.uint32(1) << h.astype(jnp.uint32)) - 1) for c, h in zip(columns, heights, strict=True)
-    ]
-    hole_tops = [_height(holes) for holes in covered]
-    depth = [jnp.where(top > 0, h - top, 0) for h, top in zip(heights, hole_tops, strict=True)]
-    steps = [jnp.abs(a - b) for a, b in itertools.pairwise(heights)]
-    visible = np.uint32((1 << rules.height) - 1)
-    wall = jnp.full_like(columns[0], visible)
-    walled = (wall, *columns, wall)
-    sideways = [(a ^ b) & visible for a, b in itertools.pairwise(walled)]
-    upwards = [c ^ ((c << np.uint32(1)) | np.uint32(1)) for c in columns]
-    return BoardFeatures(
-        aggregate_height=_total(heights),
-        max_height=functools.reduce(jnp.maximum, heights),
-        bumpiness=_total([jnp.zeros_like(heights[0]), *steps]),
-        holes=_total(map(_popcount, covered)),
-        rows_with_holes=_popcount(functools.reduce(jnp.bitwise_or, covered)),
-        hole_depth=_total(depth),
-        wells=_wells(heights),
-        row_transitions=_total(map(_popcount, sideways)),
-        column_transitions=_total(map(_popcount, upwards)),
-    )
-
-
-def to_rows(columns: tuple[UInt32[Array, "*n"], ...], num_rows: int) -> UInt32[Array, "*n R"]:
-    """Turn columns into row words, the lowest `num_rows` rows."""
-    y = np.arange(num_rows, dtype=np.uint32).reshape((1,) * columns[0].ndim + (num_rows,))
-    one = np.uint32(1)
-    words = [((c[..., None] >> y) & one) << np.uint32(x) for x, c in enumerate(columns)]
-    return functools.reduce(jnp.bitwise_or, words)
+    return measures.cleared(tuple(filled))
 
 
 def landing_height(rules: Rules, placed: Candidates) -> Float32[Array, "A"]:
@@ -160,7 +85,7 @@ def landing_height(rules: Rules, placed: Candidates) -> Float32[Array, "A"]:
 
 def eroded_cells(placed: Candidates, boards: Board) -> Int32[Array, "A"]:
     """Return lines cleared times the piece's own cells that went with them."""
-    return boards.lines * _total(_popcount(cells & boards.full) for cells in placed.cells)
+    return boards.lines * measures.total(measures.popcount(cells & boards.full) for cells in placed.cells)
 
 
 def ends_game(rules: Rules, state: State, placed: Candidates, boards: Board) -> Bool[Array, "A"]:
@@ -221,7 +146,7 @@ def _drops(
         column, cells, low = beyond[None, j : j + width], piece[:, j, None], lowest[:, j, None]
         hits |= column & (cells << pose.y.astype(jnp.uint32))
         under = column & ((np.uint32(1) << (pose.y + low).astype(jnp.uint32)) - np.uint32(1))
-        rest = jnp.maximum(rest, jnp.where(cells != 0, _height(under) - low, NO_SURFACE))
+        rest = jnp.maximum(rest, jnp.where(cells != 0, measures.height(under) - low, NO_SURFACE))
     left = jnp.asarray(tables.left)[kind]
     legal = allowed & _way_is_free(hits != 0, pose.x + left)
     legal &= ~_repeats(rules, kind, legal, rest)
@@ -271,25 +196,3 @@ def _lowest_cells(rules: Rules) -> np.ndarray:
     """Return the row in the box of each piece column's lowest cell, int32[K, 4, 4] (0 if none)."""
     words = rules.tables.columns.astype(np.int64)
     return np.where(words > 0, np.log2(np.maximum(words & -words, 1)), 0).astype(np.int32)
-
-
-def _wells(heights: list[Int32[Array, "*n"]]) -> Int32[Array, "*n"]:
-    walls = jnp.full_like(heights[0], 64)
-    total = jnp.zeros_like(heights[0])
-    for left, here, right in zip([walls, *heights], heights, [*heights[1:], walls], strict=False):
-        depth = jnp.maximum(jnp.minimum(left, right) - here, 0)
-        total += depth * (depth + 1) // 2
-    return total
-
-
-def _height(column: UInt32[Array, "*n"]) -> Int32[Array, "*n"]:
-    """Return the row above the highest set bit."""
-    return 32 - jax.lax.clz(column).astype(jnp.int32)
-
-
-def _total(counts: Iterable[Int32[Array, "*n"]]) -> Int32[Array, "*n"]:
-    return functools.reduce(jnp.add, counts)
-
-
-def _popcount(word: UInt32[Array, "*n"]) -> Int32[Array, "*n"]:
-    return jax.lax.population_count(word).astype(jnp.int32)

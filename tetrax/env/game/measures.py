@@ -1,0 +1,117 @@
+"""What can be measured on a board given by columns: bit y of word x is cell (x, y), the lowest 32 rows.
+
+Heights, surfaces and transitions of a column are a few operations on one word, and any number of
+boards [*n] goes through the same W words side by side.
+"""
+
+import functools
+import itertools
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import struct
+from jax import Array
+from jaxtyping import Int32, UInt32
+
+from tetrax.env.game.pieces import MAX_BOX
+from tetrax.env.game.rules import Rules
+
+
+class Board(NamedTuple):
+    """Boards as columns, after clearing."""
+
+    columns: tuple[UInt32[Array, "*n"], ...]  # W words
+    lines: Int32[Array, "*n"]  # lines cleared to get here
+    full: UInt32[Array, "*n"]  # bit y: row y was full before the clear
+
+
+class BoardFeatures(struct.PyTreeNode):
+    """Features of a board, each int32[*n], in cells unless said."""
+
+    aggregate_height: Array  # sum of the column heights
+    max_height: Array
+    bumpiness: Array  # sum of the steps between neighbouring columns
+    holes: Array  # empty cells with a filled cell above them
+    rows_with_holes: Array  # rows
+    hole_depth: Array  # filled cells above the topmost hole of each column, summed
+    wells: Array  # d (d + 1) / 2 summed over columns d lower than both neighbours (walls are high)
+    row_transitions: Array  # filled/empty changes along the visible rows, walls filled
+    column_transitions: Array  # the same along the columns, floor filled
+
+
+def cleared(columns: tuple[UInt32[Array, "*n"], ...]) -> Board:
+    """Remove full rows, lowest first, at most as many as a piece has rows."""
+    full = functools.reduce(jnp.bitwise_and, columns)
+    remaining = full
+    for _ in range(MAX_BOX):
+        lowest = remaining & (~remaining + np.uint32(1))
+        below = lowest - np.uint32(1)  # all ones when no full row remains
+        columns = tuple((c & below) | ((c >> np.uint32(1)) & ~below) for c in columns)
+        remaining = (remaining ^ lowest) >> np.uint32(1)
+    return Board(columns, popcount(full), full)
+
+
+def board_features(rules: Rules, columns: tuple[UInt32[Array, "*n"], ...]) -> BoardFeatures:
+    """Measure boards given by their W columns (the lowest 32 rows).
+
+    The features are those of the controllers of Dellacherie and of Thiery and Scherrer (2009),
+    but for `wells`, which here are read off the surface.
+    """
+    heights = [height(column) for column in columns]
+    covered = [
+        ~c & ((np.uint32(1) << h.astype(jnp.uint32)) - 1) for c, h in zip(columns, heights, strict=True)
+    ]
+    hole_tops = [height(holes) for holes in covered]
+    depth = [jnp.where(top > 0, h - top, 0) for h, top in zip(heights, hole_tops, strict=True)]
+    steps = [jnp.abs(a - b) for a, b in itertools.pairwise(heights)]
+    visible = np.uint32((1 << rules.height) - 1)
+    wall = jnp.full_like(columns[0], visible)
+    walled = (wall, *columns, wall)
+    sideways = [(a ^ b) & visible for a, b in itertools.pairwise(walled)]
+    upwards = [c ^ ((c << np.uint32(1)) | np.uint32(1)) for c in columns]
+    return BoardFeatures(
+        aggregate_height=total(heights),
+        max_height=functools.reduce(jnp.maximum, heights),
+        bumpiness=total([jnp.zeros_like(heights[0]), *steps]),
+        holes=total(map(popcount, covered)),
+        rows_with_holes=popcount(functools.reduce(jnp.bitwise_or, covered)),
+        hole_depth=total(depth),
+        wells=_wells(heights),
+        row_transitions=total(map(popcount, sideways)),
+        column_transitions=total(map(popcount, upwards)),
+    )
+
+
+def to_rows(columns: tuple[UInt32[Array, "*n"], ...], num_rows: int) -> UInt32[Array, "*n R"]:
+    """Turn columns into row words, the lowest `num_rows` rows."""
+    y = np.arange(num_rows, dtype=np.uint32).reshape((1,) * columns[0].ndim + (num_rows,))
+    one = np.uint32(1)
+    words = [((c[..., None] >> y) & one) << np.uint32(x) for x, c in enumerate(columns)]
+    return functools.reduce(jnp.bitwise_or, words)
+
+
+def _wells(heights: list[Int32[Array, "*n"]]) -> Int32[Array, "*n"]:
+    walls = jnp.full_like(heights[0], 64)
+    total = jnp.zeros_like(heights[0])
+    for left, here, right in zip([walls, *heights], heights, [*heights[1:], walls], strict=False):
+        depth = jnp.maximum(jnp.minimum(left, right) - here, 0)
+        total += depth * (depth + 1) // 2
+    return total
+
+
+def height(column: UInt32[Array, "*n"]) -> Int32[Array, "*n"]:
+    """Return the row above the highest set bit."""
+    return 32 - jax.lax.clz(column).astype(jnp.int32)
+
+
+def total(counts: Iterable[Int32[Array, "*n"]]) -> Int32[Array, "*n"]:
+    """Add up."""
+    return functools.reduce(jnp.add, counts)
+
+
+def popcount(word: UInt32[Array, "*n"]) -> Int32[Array, "*n"]:
+    """Return the number of set bits."""
+    return jax.lax.population_count(word).astype(jnp.int32)

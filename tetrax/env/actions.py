@@ -12,7 +12,7 @@ from tetrax.env.game import drops, engine
 from tetrax.env.game.drops import Candidates
 from tetrax.env.game.pieces import NUM_ORIENTATIONS
 from tetrax.env.game.rules import Params, Rules
-from tetrax.env.game.state import Event, Inputs, State
+from tetrax.env.game.state import Event, State, no_inputs
 
 
 class ActionSet(Protocol):
@@ -48,7 +48,7 @@ class Direct(NamedTuple):
     def apply(self, params: Params, state: State, action: Int32[Array, ""]) -> tuple[State, Event]:
         """Press one key for one tick."""
         pressed = {name: action == index for index, name in enumerate(DIRECT_KEYS) if name != "noop"}
-        return engine.tick(self.rules, params, state, Inputs(**pressed))
+        return engine.tick(self.rules, params, state, no_inputs().replace(**pressed))
 
     def candidates(self, state: State) -> None:
         """Return None: keys are not placements."""
@@ -84,7 +84,7 @@ class Drop(NamedTuple):
         pose = jax.tree.map(lambda field: field[action], candidates.pose)
         use_hold = action >= NUM_ORIENTATIONS * self.rules.width
         legal = candidates.legal[action]
-        return engine.place(self.rules, params, state, use_hold, pose, legal)
+        return engine.place(self.rules, params, state, use_hold, pose, legal, jnp.int32(0))
 
     def candidates(self, state: State) -> Candidates:
         """Return where each action puts its piece."""

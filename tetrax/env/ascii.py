@@ -11,7 +11,7 @@ import numpy as np
 from jax import Array
 
 from tetrax.env.game import board, engine, moves, randomizer
-from tetrax.env.game.rules import Rules
+from tetrax.env.game.rules import Rules, default_params
 from tetrax.env.game.state import State
 from tetrax.env.tetris import Tetris
 
@@ -32,7 +32,8 @@ def state_from_ascii(
     The drawing may have any number of rows up to the whole matrix; those above it are empty. Pieces go by
     name; `queue` ("TIO" or a sequence of names) may be shorter than the preview. What is not given is
     drawn with `key` (default: key 0), from what the given pieces leave in the bag; a piece that the bag
-    lacks starts a new bag. ValueError names what does not fit.
+    lacks starts a new bag. Sequences and TETR.IO's bags go on as if they had dealt the given pieces.
+    ValueError names what does not fit.
     """
     rules = env if isinstance(env, Rules) else env.rules
     rows = _rows(rules, drawing)
@@ -42,8 +43,8 @@ def state_from_ascii(
         raise ValueError(f"queue: given {len(given) - 1} pieces; allowed: at most {rules.preview}")
     if hold is not None and not rules.hold:
         raise ValueError(f"hold: given {hold!r}; allowed: None, these rules have no hold")
-    state = engine.init(rules, jax.random.key(0) if key is None else key)
-    kinds, bag = _deal(rules, state.key, given)
+    state = engine.init(rules, default_params(rules), jax.random.key(0) if key is None else key)
+    kinds, left = _deal(rules, state.key, given)
     pose, fits = moves.spawn(rules, board.walled(rules, jnp.asarray(rows)), kinds[0])
     if not fits:
         name = rules.pieces[int(kinds[0])].name
@@ -57,7 +58,8 @@ def state_from_ascii(
         lowest_y=pose.y,
         hold=jnp.int32(-1 if hold is None else _kind(rules, "hold", hold)),
         queue=jnp.stack(kinds[1:]) if kinds[1:] else state.queue,
-        bag=bag,
+        bag=left.bag,
+        random=left.random,
     )
 
 
@@ -100,18 +102,16 @@ def _kind(rules: Rules, field: str, name: str) -> int:
     raise ValueError(f"{field}: given {name!r}; allowed: {', '.join(names)}{hint}")
 
 
-def _deal(rules: Rules, key: Array, given: list[int | None]) -> tuple[list[Array], Array]:
-    """Return the active piece and the queue, drawing what is not given, and what is left in the bag."""
-    kinds, bag = [], jnp.uint32(0)
+def _deal(rules: Rules, key: Array, given: list[int | None]) -> tuple[list[Array], randomizer.Source]:
+    """Return the active piece and the queue, drawing what is not given, and what is left to draw from."""
+    kinds, left = [], randomizer.source(rules, key)
     for draw in range(1 + rules.preview):
         kind = given[draw] if draw < len(given) else None
-        if kind is None:
-            drawn, bag = randomizer.next_piece(rules, key, jnp.int32(draw), bag)
-            kinds.append(drawn)
-            continue
-        kinds.append(jnp.int32(kind))
-        if rules.randomizer == "bag":
+        before = left
+        drawn, left = randomizer.next_piece(rules, key, jnp.int32(draw), before)
+        kinds.append(drawn if kind is None else jnp.int32(kind))
+        if kind is not None and rules.randomizer == "bag":
             full = (1 << rules.num_pieces) - 1
-            before = int(bag) if int(bag) >> kind & 1 else full
-            bag = jnp.uint32(before & ~(1 << kind))
-    return kinds, bag
+            bag = int(before.bag) if int(before.bag) >> kind & 1 else full
+            left = before._replace(bag=jnp.uint32(bag & ~(1 << kind)))
+    return kinds, left

@@ -162,7 +162,7 @@ def _replay(config: EnvConfig, params: EnvParams, key_data: np.ndarray, actions:
     start, steps = _programs(config)
     key = jax.random.wrap_key_data(jnp.asarray(key_data, jnp.uint32))
     params = jax.tree.map(jnp.asarray, params)
-    state = start(key)
+    state = start(params, key)
     first = jax.tree.map(lambda leaf: np.asarray(leaf)[None], state.replace(key=None))
     states: list[State] = [first]
     events: list[Event] = []
@@ -191,7 +191,10 @@ def _programs(config: EnvConfig) -> tuple[Callable[..., State], Callable[..., An
     def steps(state: State, params: EnvParams, actions: Array) -> tuple[State, tuple[State, Event]]:
         return jax.lax.scan(lambda carry, action: step(carry, action, params), state, actions)
 
-    return jax.jit(functools.partial(engine.init, config.rules)), jax.jit(steps)
+    def start(params: EnvParams, key: Array) -> State:
+        return engine.init(config.rules, params.game, key)
+
+    return jax.jit(start), jax.jit(steps)
 
 
 def _outcome(key_data: np.ndarray, actions: np.ndarray, states: State) -> Outcome:

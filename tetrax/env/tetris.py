@@ -123,20 +123,21 @@ class Tetris:
 
     def reset(self, key: PRNGKeyArray, params: EnvParams | None = None) -> tuple[State, TimeStep]:
         """Start a game from one typed Threefry key."""
-        state = engine.init(self.rules, key)
+        params = self.default_params if params is None else params
+        state = engine.init(self.rules, params.game, key)
         return state, self.first_step(state, params)
 
     def first_step(self, state: State, params: EnvParams | None = None) -> TimeStep:
         """Return the TimeStep of a game that starts at `state`: no reward, nothing happened."""
         params = self.default_params if params is None else params
-        nothing = self._terms(state, state, no_event(), params)
+        nothing = self._terms(state, state, no_event(state), params)
         observation = self.observe(state, params)
         return TimeStep(
             observation=observation,
             reward=jnp.float32(0),
             terminated=jnp.bool_(False),
             truncated=jnp.bool_(False),
-            event=no_event().replace(reward_terms=nothing),
+            event=no_event(state).replace(reward_terms=nothing),
             last_observation=observation if self.can_truncate else None,
         )
 

@@ -63,7 +63,7 @@ class AutoReset:
         game, reward, terminated, truncated, event = env.transition(state.game, action, params)
         last_observation = env.observe(game, params) if env.can_truncate else None
         done = terminated | truncated
-        fresh = engine.init(env.rules, jax.random.fold_in(state.key, state.num_games))
+        fresh = engine.init(env.rules, params.game, jax.random.fold_in(state.key, state.num_games))
         game = where(done, fresh, game)
         state = state.replace(game=game, num_games=state.num_games + done.astype(jnp.int32))
         return state, TimeStep(

@@ -54,14 +54,34 @@ def drop_distance(
     y: Int32[Array, ""],
 ) -> Int32[Array, ""]:
     """Return how many cells a fitting piece can fall straight down."""
+    hits, place = _overlaps(board, piece_rows, x)
+    blocked_at = jnp.where(hits & (place < y), place, -BELOW - 1)
+    return y - 1 - jnp.max(blocked_at)
+
+
+def first_free_row(
+    board: UInt32[Array, "H+13"],
+    piece_rows: UInt32[Array, "4"],
+    x: Int32[Array, ""],
+    y: Int32[Array, ""],
+) -> Int32[Array, ""]:
+    """Return the lowest row from y on where a piece fits at column x, or y itself if there is none."""
+    hits, place = _overlaps(board, piece_rows, x)
+    free_at = jnp.where(~hits & (place >= y), place, board.shape[0])
+    lowest = jnp.min(free_at)
+    return jnp.where(lowest < board.shape[0], lowest, y)
+
+
+def _overlaps(
+    board: UInt32[Array, "H+13"], piece_rows: UInt32[Array, "4"], x: Int32[Array, ""]
+) -> tuple[Bool[Array, "H+9"], np.ndarray]:
+    """Tell at which rows of the box a piece overlaps something in column x; return the rows with it."""
     moved = shifted(piece_rows, x)
     num_places = board.shape[0] - MAX_BOX
     hits = jnp.zeros(num_places, jnp.uint32)
     for dy in range(MAX_BOX):
         hits |= board[dy : dy + num_places] & moved[dy]
-    place = np.arange(num_places, dtype=np.int32) - BELOW
-    blocked_at = jnp.where((hits != 0) & (place < y), place, -BELOW - 1)
-    return y - 1 - jnp.max(blocked_at)
+    return hits != 0, np.arange(num_places, dtype=np.int32) - BELOW
 
 
 def place(

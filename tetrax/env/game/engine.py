@@ -8,7 +8,8 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Int32, PRNGKeyArray
 
-from tetrax.env.game import board, moves, randomizer, scoring
+from tetrax.env.game import board, garbage, moves, randomizer, scoring
+from tetrax.env.game.locking import BLOCK_OUT, added, advanced, lock, lose, spawned
 from tetrax.env.game.moves import Pose
 from tetrax.env.game.rules import (
     GRAVITY_ONE,
@@ -17,37 +18,28 @@ from tetrax.env.game.rules import (
     Rules,
     gravity_by_level,
 )
-from tetrax.env.game.state import (
-    LOCK_REASONS,
-    Event,
-    Inputs,
-    State,
-    active_rows,
-    level,
-    no_event,
-    where,
-)
+from tetrax.env.game.state import LOCK_REASONS, Event, Inputs, State, active_rows, level, no_event, where
 
 HARD_DROP, SOFT_DROP, LOCK_DELAY, PLACED = (
     LOCK_REASONS.index(reason) for reason in ("hard_drop", "soft_drop", "lock_delay", "placed")
 )
-BLOCK_OUT, LOCK_OUT = 1, 2
 
 
-def init(rules: Rules, key: PRNGKeyArray) -> State:
-    """Start a game: an empty matrix, a full queue, the first piece at its spawn place.
+def init(rules: Rules, params: Params, key: PRNGKeyArray) -> State:
+    """Start a game: an empty matrix (but for starting garbage), a full queue, the first piece at its spawn place.
 
     TypeError unless `key` is one typed Threefry key, as `jax.random.key(seed)` makes.
     """
     _check_key(key)
     zero, none = jnp.int32(0), jnp.int32(-1)
-    kinds, bag = [], jnp.uint32(0)
+    kinds, left = [], randomizer.source(rules, key)
     for draw in range(1 + rules.preview):
-        kind, bag = randomizer.next_piece(rules, key, jnp.int32(draw), bag)
+        kind, left = randomizer.next_piece(rules, key, jnp.int32(draw), left)
         kinds.append(kind)
+    rows, waiting = garbage.start(rules, params, key)
     state = State(
         key=key,
-        rows=jnp.zeros(rules.total_height, jnp.uint32),
+        rows=rows,
         piece=kinds[0],
         orientation=zero,
         x=zero,
@@ -56,7 +48,8 @@ def init(rules: Rules, key: PRNGKeyArray) -> State:
         hold_used=jnp.bool_(False),
         queue=jnp.stack(kinds[1:]) if kinds[1:] else jnp.zeros(0, jnp.int32),
         draws=jnp.int32(len(kinds)),
-        bag=bag,
+        bag=left.bag,
+        random=left.random,
         gravity_accumulator=zero,
         lock_timer=none,
         lock_resets=zero,
@@ -68,15 +61,17 @@ def init(rules: Rules, key: PRNGKeyArray) -> State:
         combo=none,
         back_to_back=none,
         ticks=zero,
+        lives=jnp.int32(rules.lives),
         game_over=jnp.bool_(False),
+        garbage=waiting,
     )
-    return _spawned(rules, state, state.piece)[0]
+    return spawned(rules, state, state.piece)[0]
 
 
 def tick(rules: Rules, params: Params, state: State, inputs: Inputs) -> tuple[State, Event]:
     """Play one tick. After the end nothing changes and the event is empty."""
-    before, event = state, no_event()
-    state = state.replace(ticks=state.ticks + 1)
+    before, event = state, no_event(state)
+    state = garbage.by_timer(rules, params, state.replace(ticks=state.ticks + 1))
     state, event, alive = _hold(rules, state, inputs.hold, event)
     held, held_event = state, event
 
@@ -84,11 +79,12 @@ def tick(rules: Rules, params: Params, state: State, inputs: Inputs) -> tuple[St
     walled = board.walled(rules, state.rows)
     distance = board.drop_distance(walled, active_rows(rules, state), state.x, state.y)
     state, event, locks = _fall(rules, params, state, inputs, distance, moved, event)
-    settled, lock_event = _lock(rules, params, state, event)
-    state, event = where(locks, (settled, lock_event), (state, event))
+    pose = Pose(state.orientation, state.x, state.y)
+    spin = scoring.spin(rules, walled, state.piece, pose, state.kick)
+    state, event = where(locks, lock(rules, params, state, event, spin), (state, event))
 
     state, event = where(alive, (state, event), (held, held_event))
-    return where(before.game_over, (before, no_event()), (state, event))
+    return where(before.game_over, (before, no_event(before)), (state, event))
 
 
 def place(
@@ -98,27 +94,28 @@ def place(
     use_hold: Bool[Array, ""],
     pose: Pose,
     legal: Bool[Array, ""],
+    spin: Int32[Array, ""],
 ) -> tuple[State, Event]:
     """Put the active piece (or, with `use_hold`, the one that hold brings) where it comes to rest.
 
-    `pose` is the resting place of a hard drop from the piece's spawn height, and `legal` tells
-    whether it can be reached; when it cannot, only time passes. One call is one tick.
+    `pose` is where it rests, `spin` (index into SPINS) what it earns there, and `legal` tells whether
+    it can be reached; when it cannot, only time passes. The way down counts as a hard drop. One call is
+    one tick.
     """
     before = state
     state = state.replace(ticks=state.ticks + 1)
     waiting = state
-    state, event, _ = _hold(rules, state, use_hold, no_event())
+    state, event, _ = _hold(rules, state, use_hold, no_event(before))
     cells = state.y - pose.y
     state = state.replace(orientation=pose.orientation, x=pose.x, y=pose.y)
-    state = state.replace(score=_added(state.score, scoring.HARD_DROP_POINTS * cells))
+    state = state.replace(score=added(state.score, scoring.HARD_DROP_POINTS * cells))
     event = event.replace(
         lock_reason=jnp.int32(PLACED),
         hard_cells=cells,
         score=scoring.HARD_DROP_POINTS * cells,
     )
-    state, event = _lock(rules, params, state, event)
-    state, event = where(legal, (state, event), (waiting, no_event()))
-    return where(before.game_over, (before, no_event()), (state, event))
+    state, event = where(legal, lock(rules, params, state, event, spin), (waiting, no_event(before)))
+    return where(before.game_over, (before, no_event(before)), (state, event))
 
 
 def incoming(rules: Rules, state: State) -> Int32[Array, ""]:
@@ -146,17 +143,16 @@ def _hold(
     if not rules.hold:
         return state, event.replace(hold_refused=pressed), jnp.bool_(True)
     allowed = pressed & ~state.hold_used
-    drawn, kind = _advanced(rules, state)
+    drawn, kind = advanced(rules, state)
     taken = where(state.hold >= 0, (state, state.hold), (drawn, kind))
     swapped, kind = taken
-    swapped, fits = _spawned(rules, swapped, kind)
-    swapped = swapped.replace(hold=state.piece, hold_used=jnp.bool_(True), game_over=~fits)
+    swapped, fits = spawned(rules, swapped, kind)
+    swapped = swapped.replace(hold=state.piece, hold_used=jnp.bool_(True))
+    event = event.replace(hold_refused=pressed & ~allowed)
     blocked = allowed & ~fits
-    event = event.replace(
-        hold_refused=pressed & ~allowed,
-        game_over=jnp.where(blocked, BLOCK_OUT, event.game_over).astype(jnp.int32),
-    )
-    return where(allowed, swapped, state), event, ~blocked
+    lost = lose(rules, swapped, event, jnp.int32(BLOCK_OUT))
+    state, event = where(blocked, lost, (where(allowed, swapped, state), event))
+    return state, event, ~blocked
 
 
 def _rotate_and_shift(rules: Rules, state: State, inputs: Inputs) -> tuple[State, Bool[Array, ""]]:
@@ -164,6 +160,8 @@ def _rotate_and_shift(rules: Rules, state: State, inputs: Inputs) -> tuple[State
     walled = board.walled(rules, state.rows)
     pose = Pose(state.orientation, state.x, state.y)
     turn = inputs.rotate_cw.astype(jnp.int32) - inputs.rotate_ccw.astype(jnp.int32)
+    if rules.half_turns:
+        turn = jnp.where((turn == 0) & inputs.rotate_180, 2, turn)
     pose, kick = moves.rotate(rules, walled, state.piece, pose, turn)
     piece_rows = jnp.asarray(rules.tables.rows)[state.piece, pose.orientation]
     dx = inputs.right.astype(jnp.int32) - inputs.left.astype(jnp.int32)
@@ -195,7 +193,7 @@ def _fall(
     y = state.y - fall
 
     new_lowest = y < state.lowest_y
-    timer = jnp.where(new_lowest, -1, state.lock_timer)
+    timer = state.lock_timer if rules.lock == "step_count" else jnp.where(new_lowest, -1, state.lock_timer)
     restarts = _may_restart(rules, params, state) & moved & (timer >= 0)
     timer = jnp.where(restarts, -1, timer) + grounded.astype(jnp.int32)
     resets = jnp.where(new_lowest, 0, state.lock_resets + restarts.astype(jnp.int32))
@@ -210,7 +208,7 @@ def _fall(
         lock_resets=resets,
         lowest_y=jnp.minimum(y, state.lowest_y),
         kick=jnp.where(fall > 0, -1, state.kick),
-        score=_added(state.score, points),
+        score=added(state.score, points),
     )
     reason = jnp.where(hard, HARD_DROP, jnp.where(soft, SOFT_DROP, LOCK_DELAY))
     event = event.replace(
@@ -248,74 +246,6 @@ def _may_restart(rules: Rules, params: Params, state: State) -> Bool[Array, ""]:
     """Tell whether a move may still restart the lock delay."""
     if rules.lock == "infinite":
         return jnp.bool_(True)
-    if rules.lock == "classic":
+    if rules.lock in ("classic", "step_count"):
         return jnp.bool_(False)
     return state.lock_resets < params.lock_resets
-
-
-def _lock(rules: Rules, params: Params, state: State, event: Event) -> tuple[State, Event]:
-    """Lock the active piece where it is, clear, score, and bring in the next piece."""
-    pose = Pose(state.orientation, state.x, state.y)
-    walled = board.walled(rules, state.rows)
-    spin = scoring.spin(rules, walled, state.piece, pose, state.kick)
-    bottom = jnp.asarray(rules.tables.bottom)[state.piece, state.orientation]
-    lock_out = state.y + bottom >= rules.height
-
-    rows = board.place(rules, state.rows, active_rows(rules, state), state.x, state.y)
-    rows, lines = board.clear(rules, rows, state.y)
-    perfect_clear = (lines > 0) & ~jnp.any(rows != 0)
-    worth = scoring.clear_score(
-        lines, spin, perfect_clear, level(params, state), state.combo, state.back_to_back
-    )
-    state = state.replace(
-        rows=rows,
-        score=_added(state.score, worth.points),
-        lines=state.lines + lines,
-        pieces=state.pieces + 1,
-        combo=worth.combo,
-        back_to_back=worth.back_to_back,
-        hold_used=jnp.bool_(False),
-    )
-    state, kind = _advanced(rules, state)
-    state, fits = _spawned(rules, state, kind)
-    over = jnp.where(lock_out, LOCK_OUT, jnp.where(fits, 0, BLOCK_OUT)).astype(jnp.int32)
-    event = event.replace(
-        locked=jnp.bool_(True),
-        lines=lines,
-        spin=spin,
-        combo=worth.combo,
-        back_to_back=worth.paid_back_to_back,
-        perfect_clear=perfect_clear,
-        score=event.score + worth.points,
-        game_over=over,
-    )
-    return state.replace(game_over=over != 0), event
-
-
-def _advanced(rules: Rules, state: State) -> tuple[State, Int32[Array, ""]]:
-    """Take the next piece from the queue and draw one more; return its kind."""
-    drawn, bag = randomizer.next_piece(rules, state.key, state.draws, state.bag)
-    pieces = jnp.concatenate([state.queue, drawn[None]])
-    return state.replace(queue=pieces[1:], draws=state.draws + 1, bag=bag), pieces[0]
-
-
-def _spawned(rules: Rules, state: State, kind: Int32[Array, ""]) -> tuple[State, Bool[Array, ""]]:
-    """Bring in a piece of a kind; return whether it fits."""
-    pose, fits = moves.spawn(rules, board.walled(rules, state.rows), kind)
-    state = state.replace(
-        piece=kind,
-        orientation=pose.orientation,
-        x=pose.x,
-        y=pose.y,
-        gravity_accumulator=jnp.int32(0),
-        lock_timer=jnp.int32(-1),
-        lock_resets=jnp.int32(0),
-        lowest_y=pose.y,
-        kick=jnp.int32(-1),
-    )
-    return state, fits
-
-
-def _added(score: Int32[Array, ""], points: Int32[Array, ""]) -> Int32[Array, ""]:
-    """Add points to a score that stops at the largest int32."""
-    return score + jnp.minimum(points, scoring.MAX_SCORE - score)

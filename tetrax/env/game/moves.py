@@ -9,9 +9,11 @@ from jax import Array
 from jaxtyping import Bool, Int32, UInt32
 
 from tetrax.env.game import board
-from tetrax.env.game.pieces import NUM_KICKS, NUM_ORIENTATIONS
+from tetrax.env.game.pieces import NUM_ORIENTATIONS
 from tetrax.env.game.rules import Rules
 from tetrax.env.game.state import where
+
+HALF_TURN_KICK = 8  # added to the kick test of a half turn
 
 
 class Pose(NamedTuple):
@@ -23,15 +25,21 @@ class Pose(NamedTuple):
 
 
 def spawn(
-    rules: Rules, walled: UInt32[Array, "H+13"], kind: Int32[Array, ""]
+    rules: Rules,
+    walled: UInt32[Array, "H+13"],
+    kind: Int32[Array, ""],
+    may_rise: Bool[Array, ""] | None = None,
 ) -> tuple[Pose, Bool[Array, ""]]:
     """Return where a piece enters, and whether it fits there (else the game ends: block-out).
 
-    With `rules.spawn_drop` it then falls one row at once if it can.
+    Where it is blocked and `may_rise` it enters in the first free row above. With `rules.spawn_drop`
+    it then falls one row at once if it can.
     """
     rows = jnp.asarray(rules.tables.rows[:, 0])[kind]
     x = jnp.asarray(rules.spawn_x, jnp.int32)[kind]
     y = jnp.asarray(rules.spawn_y, jnp.int32)[kind]
+    if may_rise is not None:
+        y = jnp.where(may_rise, board.first_free_row(walled, rows, x, y), y)
     fits = board.fits(walled, rows, x, y)
     if rules.spawn_drop:
         falls = fits & board.fits(walled, rows, x, y - 1)
@@ -57,23 +65,29 @@ def rotate(
     pose: Pose,
     turn: Int32[Array, ""],
 ) -> tuple[Pose, Int32[Array, ""]]:
-    """Turn clockwise (1), counter-clockwise (-1) or not (0), with the first kick test that fits.
+    """Turn clockwise (1), counter-clockwise (-1), half (2) or not (0), with the first kick test that fits.
 
-    Returns the pose and the index of the test used, -1 when nothing turned.
+    Returns the pose and the number of the test used (for half turns `HALF_TURN_KICK` more), -1 when
+    nothing turned.
     """
     orientation = (pose.orientation + turn) % NUM_ORIENTATIONS
     piece_rows = jnp.asarray(rules.tables.rows)[kind, orientation]
-    direction = (turn < 0).astype(jnp.int32)
-    tests = jnp.asarray(rules.tables.kicks)[kind, pose.orientation, direction]  # [5, 2]
+    direction = jnp.where(turn < 0, 1, 0)
+    if rules.half_turns:
+        direction = jnp.where(turn == 2, 2, direction)
+    tests = jnp.asarray(rules.tables.kicks)[kind, pose.orientation, direction]  # [T, 2]
     xs, ys = pose.x + tests[:, 0], pose.y + tests[:, 1]
     fits = jax.vmap(board.fits, in_axes=(None, None, 0, 0))(walled, piece_rows, xs, ys)
-    index = np.arange(NUM_KICKS, dtype=np.int32)
-    kick = jnp.min(jnp.where(fits & (turn != 0), index, NUM_KICKS))
+    num_tests = rules.tables.kicks.shape[3]
+    index = np.arange(num_tests, dtype=np.int32)
+    kick = jnp.min(jnp.where(fits & (turn != 0), index, num_tests))
     chosen = index == kick
     turned = Pose(
         orientation,
         jnp.sum(jnp.where(chosen, xs, 0), dtype=jnp.int32),
         jnp.sum(jnp.where(chosen, ys, 0), dtype=jnp.int32),
     )
-    succeeded = kick < NUM_KICKS
-    return where(succeeded, turned, pose), jnp.where(succeeded, kick, -1)
+    did_turn = kick < num_tests
+    if rules.half_turns:
+        kick += jnp.where(turn == 2, HALF_TURN_KICK, 0)
+    return where(did_turn, turned, pose), jnp.where(did_turn, kick, -1)

@@ -1,4 +1,4 @@
-"""Pieces as drawings, and the kick tables of the Super Rotation System.
+"""Pieces as drawings, and the kick tables of the Super Rotation System and its kin.
 
 A piece is drawn in its spawn orientation inside a square box; the other orientations follow by
 turning the box clockwise. Orientations are numbered 0 (spawn), 1 (R), 2 (half turn), 3 (L).
@@ -12,9 +12,8 @@ import numpy as np
 
 NUM_ORIENTATIONS = 4
 MAX_BOX = 4  # cells; the largest box a piece may be drawn in
-NUM_KICKS = 5  # tests per rotation in SRS
-
 Kicks = Literal["jlstz", "i", "none"]
+KickSystem = Literal["srs", "srs180", "srs+", "none"]
 KickTable = dict[tuple[int, int], tuple[tuple[int, int], ...]]  # (from, to) -> tests
 
 
@@ -66,13 +65,38 @@ SRS_I: KickTable = {
     (2, 1): ((0, 0), (1, 0), (-2, 0), (1, -2), (-2, 1)),
     (3, 0): ((0, 0), (1, 0), (-2, 0), (1, -2), (-2, 1)),
 }
-NO_KICKS: KickTable = {
-    (start, (start + turn) % 4): ((0, 0),) * NUM_KICKS for start in range(4) for turn in (1, 3)
+# TETR.IO's kicks for I, the same to both sides, and its half turns. Source: the tables published for
+# TETR.IO's SRS+, as reproduced by public implementations and by recorded games.
+SRS_PLUS_I: KickTable = {
+    (0, 1): ((0, 0), (1, 0), (-2, 0), (-2, -1), (1, 2)),
+    (0, 3): ((0, 0), (-1, 0), (2, 0), (2, -1), (-1, 2)),
+    (1, 0): ((0, 0), (-1, 0), (2, 0), (-1, -2), (2, 1)),
+    (1, 2): ((0, 0), (-1, 0), (2, 0), (-1, 2), (2, -1)),
+    (2, 1): ((0, 0), (-2, 0), (1, 0), (-2, 1), (1, -2)),
+    (2, 3): ((0, 0), (2, 0), (-1, 0), (2, 1), (-1, -2)),
+    (3, 0): ((0, 0), (1, 0), (-2, 0), (1, 2), (-2, -1)),
+    (3, 2): ((0, 0), (1, 0), (-2, 0), (1, -2), (-2, 1)),
 }
-KICK_TABLES: dict[str, KickTable] = {
-    "jlstz": SRS_JLSTZ,
-    "i": SRS_I,
-    "none": NO_KICKS,
+HALF_TURNS: KickTable = {
+    (0, 2): ((0, 0), (0, 1), (1, 1), (-1, 1), (1, 0), (-1, 0)),
+    (1, 3): ((0, 0), (1, 0), (1, 2), (1, 1), (0, 2), (0, 1)),
+    (2, 0): ((0, 0), (0, -1), (-1, -1), (1, -1), (-1, 0), (1, 0)),
+    (3, 1): ((0, 0), (-1, 0), (-1, 2), (-1, 1), (0, 2), (0, 1)),
+}
+NO_KICKS: KickTable = {(start, (start + turn) % 4): ((0, 0),) for start in range(4) for turn in (1, 2, 3)}
+
+# Kick system -> a piece's `kicks` -> table. With half turns a piece without kicks turns in place.
+KICK_TABLES: dict[KickSystem, dict[Kicks, KickTable]] = {
+    "srs": {"jlstz": SRS_JLSTZ, "i": SRS_I, "none": NO_KICKS},
+    "srs180": {"jlstz": SRS_JLSTZ | HALF_TURNS, "i": SRS_I | HALF_TURNS, "none": NO_KICKS},
+    "srs+": {"jlstz": SRS_JLSTZ | HALF_TURNS, "i": SRS_PLUS_I | HALF_TURNS, "none": NO_KICKS},
+    "none": {"jlstz": NO_KICKS, "i": NO_KICKS, "none": NO_KICKS},
+}
+TURNS: dict[KickSystem, tuple[int, ...]] = {  # quarter turns clockwise: 1, 3 and, with half turns, 2
+    "srs": (1, 3),
+    "srs180": (1, 3, 2),
+    "srs+": (1, 3, 2),
+    "none": (1, 3),
 }
 
 
@@ -88,12 +112,12 @@ class PieceTables:
     width: np.ndarray  # int32[K, 4], columns from the first to the last cell
     height: np.ndarray  # int32[K, 4], rows from the first to the last cell
     num_cells: np.ndarray  # int32[K]
-    kicks: np.ndarray  # int32[K, 4, 2, 5, 2], tests (dx, dy); third axis 0 = clockwise
+    kicks: np.ndarray  # int32[K, 4, D, T, 2], tests (dx, dy); third axis by TURNS (0 = clockwise)
     spins: np.ndarray  # bool[K]
     twin: np.ndarray  # int32[K, 4], lowest orientation with the same cells up to a shift
 
 
-def piece_tables(pieces: tuple[Piece, ...], kicks: Literal["srs", "none"]) -> PieceTables:
+def piece_tables(pieces: tuple[Piece, ...], kicks: KickSystem) -> PieceTables:
     """Derive every look-up table from the drawings."""
     boxes = np.array([len(piece.drawing) for piece in pieces], np.int32)
     grids = [[_turned(piece, turns) for turns in range(4)] for piece in pieces]
@@ -116,7 +140,7 @@ def piece_tables(pieces: tuple[Piece, ...], kicks: Literal["srs", "none"]) -> Pi
         width=any_column.sum(axis=2, dtype=np.int32),
         height=any_row.sum(axis=2, dtype=np.int32),
         num_cells=cells[:, 0].sum(axis=(1, 2), dtype=np.int32),
-        kicks=np.array([_kick_rows(piece.kicks if kicks == "srs" else "none") for piece in pieces]),
+        kicks=np.array([_kick_rows(kicks, piece.kicks) for piece in pieces], np.int32),
         spins=np.array([piece.spins for piece in pieces]),
         twin=np.array(twin, np.int32),
     )
@@ -130,8 +154,9 @@ def _turned(piece: Piece, turns: int) -> np.ndarray:
     return grid
 
 
-def _kick_rows(name: Kicks) -> np.ndarray:
-    """Kick tests of one table as int32[4, 2, 5, 2]: from, direction (0 clockwise), test, (dx, dy)."""
-    table = KICK_TABLES[name]
-    rows = [[table[start, (start + turn) % 4] for turn in (1, 3)] for start in range(4)]
-    return np.array(rows, np.int32)
+def _kick_rows(system: KickSystem, name: Kicks) -> list[list[list[tuple[int, int]]]]:
+    """Kick tests by orientation, turn and number; short rows repeat their first test, which adds nothing."""
+    tables = KICK_TABLES[system]
+    longest = max(len(tests) for table in tables.values() for tests in table.values())
+    rows = [[tables[name][start, (start + turn) % 4] for turn in TURNS[system]] for start in range(4)]
+    return [[[*tests, *tests[:1] * (longest - len(tests))] for tests in row] for row in rows]

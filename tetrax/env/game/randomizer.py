@@ -1,4 +1,6 @@
-"""Which piece comes next: draw n of a game is a function of (key, n) and what is in the bag."""
+"""Which piece comes next: draw n of a game is a function of (key, n) and what is left of the bag."""
+
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -6,10 +8,34 @@ import numpy as np
 from jax import Array
 from jaxtyping import Int32, PRNGKeyArray, UInt32
 
-from tetrax.env.game.rules import Rules
+from tetrax.env.game.rules import TETRIO_ORDER, Rules
+
+# TETR.IO's generator is MINSTD (Park and Miller, 1988): v <- 16807 v mod (2^31 - 1).
+MINSTD_FACTOR = 16807
+MINSTD_MODULUS = 2**31 - 1
+BITS_PER_PIECE = 4  # of a "tetrio" bag
 
 
-def draw_word(key: PRNGKeyArray, draw: Int32[Array, ""]) -> UInt32[Array, ""]:
+class Source(NamedTuple):
+    """What the next draws depend on besides the key and their number."""
+
+    bag: UInt32[Array, ""]  # see State.bag
+    random: UInt32[Array, ""] | None  # see State.random
+
+
+def source(rules: Rules, key: PRNGKeyArray) -> Source:
+    """Return the source before the first draw.
+
+    With randomizer "tetrio" the seed is the key's second word, so that `jax.random.key(seed)` plays
+    the pieces of TETR.IO's seed.
+    """
+    if rules.randomizer != "tetrio":
+        return Source(jnp.uint32(0), None)
+    seed = jax.random.key_data(key)[1] % np.uint32(MINSTD_MODULUS)
+    return Source(jnp.uint32(0), jnp.where(seed == 0, np.uint32(MINSTD_MODULUS - 1), seed))
+
+
+def draw_word(key: PRNGKeyArray, draw: Int32[Array, ""] | UInt32[Array, ""]) -> UInt32[Array, ""]:
     """Return the random word of one draw: half of the Threefry block of (key, draw).
 
     Folding a number into a key runs the block cipher once; its output is as random as any draw
@@ -19,14 +45,35 @@ def draw_word(key: PRNGKeyArray, draw: Int32[Array, ""]) -> UInt32[Array, ""]:
 
 
 def next_piece(
-    rules: Rules, key: PRNGKeyArray, draw: Int32[Array, ""], bag: UInt32[Array, ""]
-) -> tuple[Int32[Array, ""], UInt32[Array, ""]]:
-    """Draw one piece; return its kind and what is left in the bag."""
+    rules: Rules, key: PRNGKeyArray, draw: Int32[Array, ""], left: Source
+) -> tuple[Int32[Array, ""], Source]:
+    """Draw one piece; return its kind and what is left to draw from."""
+    if rules.randomizer == "list":
+        return jnp.asarray(_sequence(rules))[draw % len(rules.sequence)], left
+    if rules.randomizer == "tetrio":
+        return _from_tetrio_bag(rules, left)
     word = draw_word(key, draw)
     if rules.randomizer == "uniform":
-        return _scaled(word, np.uint32(rules.num_pieces)).astype(jnp.int32), bag
+        return scaled(word, np.uint32(rules.num_pieces)).astype(jnp.int32), left
+    kind, bag = _from_bag(rules, word, left.bag)
+    return kind, left._replace(bag=bag)
+
+
+def scaled(word: UInt32[Array, "*n"], count: UInt32[Array, ""] | np.uint32) -> UInt32[Array, "*n"]:
+    """Return floor(word * count / 2**32) for a small count: a number in 0..count-1.
+
+    The counts that two outcomes get differ by at most one in 2**32 / count.
+    """
+    low, high = word & np.uint32(0xFFFF), word >> np.uint32(16)
+    return (high * count + ((low * count) >> np.uint32(16))) >> np.uint32(16)
+
+
+def _from_bag(
+    rules: Rules, word: UInt32[Array, ""], bag: UInt32[Array, ""]
+) -> tuple[Int32[Array, ""], UInt32[Array, ""]]:
+    """Take the piece of a random rank out of a bag; an empty bag is filled first."""
     bag = jnp.where(bag == 0, np.uint32((1 << rules.num_pieces) - 1), bag)
-    rank = _scaled(word, jax.lax.population_count(bag))
+    rank = scaled(word, jax.lax.population_count(bag))
     kind = np.arange(rules.num_pieces, dtype=np.uint32)
     in_bag = (bag >> kind) & np.uint32(1)
     num_before = jax.lax.population_count(bag & ((np.uint32(1) << kind) - np.uint32(1)))
@@ -35,10 +82,52 @@ def next_piece(
     return jnp.sum(jnp.where(chosen, kind, 0), dtype=jnp.uint32).astype(jnp.int32), left
 
 
-def _scaled(word: UInt32[Array, ""], count: UInt32[Array, ""] | np.uint32) -> UInt32[Array, ""]:
-    """Return floor(word * count / 2**32) for a small count: a number in 0..count-1.
+def _sequence(rules: Rules) -> np.ndarray:
+    names = [piece.name for piece in rules.pieces]
+    return np.array([names.index(name) for name in rules.sequence], np.int32)
 
-    The counts that two outcomes get differ by at most one in 2**32 / count.
-    """
-    low, high = word & np.uint32(0xFFFF), word >> np.uint32(16)
-    return (high * count + ((low * count) >> np.uint32(16))) >> np.uint32(16)
+
+def _from_tetrio_bag(rules: Rules, left: Source) -> tuple[Int32[Array, ""], Source]:
+    """Take the next piece of a bag that was shuffled whole (Fisher-Yates, from the last piece down)."""
+    assert left.random is not None
+    names = [piece.name for piece in rules.pieces]
+    full = sum((names.index(name) + 1) << (BITS_PER_PIECE * i) for i, name in enumerate(TETRIO_ORDER))
+    shuffled, value = jnp.uint32(full), left.random
+    for last in range(len(TETRIO_ORDER) - 1, 0, -1):
+        value = minstd(value)
+        shuffled = _swapped(shuffled, last, _scaled_minstd(value, last + 1))
+    empty = left.bag == 0
+    bag = jnp.where(empty, shuffled, left.bag)
+    kind = (bag & np.uint32((1 << BITS_PER_PIECE) - 1)).astype(jnp.int32) - 1
+    return kind, Source(bag >> np.uint32(BITS_PER_PIECE), jnp.where(empty, value, left.random))
+
+
+def minstd(value: UInt32[Array, ""]) -> UInt32[Array, ""]:
+    """Return 16807 value mod (2^31 - 1) in 32 bits, for a value in 1..2^31-2."""
+    factor, modulus = np.uint32(MINSTD_FACTOR), np.uint32(MINSTD_MODULUS)
+    low, high = factor * (value & np.uint32(0xFFFF)), factor * (value >> np.uint32(16))
+    # 2^31 is 1 here, so high 2^16 is (its part from bit 15) + (the part below) 2^16.
+    total = low + (high >> np.uint32(15)) + ((high & np.uint32(0x7FFF)) << np.uint32(16))
+    total = (total & modulus) + (total >> np.uint32(31))
+    return jnp.where(total >= modulus, total - modulus, total)
+
+
+def _scaled_minstd(value: UInt32[Array, ""], count: int) -> UInt32[Array, ""]:
+    """Return floor((value - 1) / 2147483646 count), with the double-precision division of TETR.IO."""
+    steps = [np.uint32(_first_value(step, count)) for step in range(1, count)]
+    return sum(((value >= step).astype(jnp.uint32) for step in steps), start=jnp.uint32(0))
+
+
+def _first_value(step: int, count: int) -> int:
+    """Return the least value that `_scaled_minstd` maps to `step`."""
+    value = step * (MINSTD_MODULUS - 1) // count - 1
+    while (value - 1) / (MINSTD_MODULUS - 1) * count < step:
+        value += 1
+    return value
+
+
+def _swapped(bag: UInt32[Array, ""], i: int, j: UInt32[Array, ""]) -> UInt32[Array, ""]:
+    """Swap pieces i and j of a packed bag."""
+    shift_i, shift_j = np.uint32(BITS_PER_PIECE * i), np.uint32(BITS_PER_PIECE) * j
+    difference = ((bag >> shift_i) ^ (bag >> shift_j)) & np.uint32((1 << BITS_PER_PIECE) - 1)
+    return bag ^ (difference << shift_i) ^ (difference << shift_j)

@@ -23,19 +23,36 @@ class State(struct.PyTreeNode):
     hold_used: Array  # bool[], whether hold was used since the last lock
     queue: Array  # int32[P], kinds of the visible coming pieces, next first
     draws: Array  # int32[], pieces drawn so far
-    bag: Array  # uint32[], bit k = kind k is still in the bag (0 with the uniform randomizer)
+    bag: (
+        Array  # uint32[], bit k = kind k is still in the bag; "tetrio": 4 bits a piece, kind + 1, next lowest
+    )
+    random: Array | None  # uint32[], TETR.IO's generator, only with randomizer "tetrio"
     gravity_accumulator: Array  # int32[], 1/65536 cells fallen but not yet shown
     lock_timer: Array  # int32[], ticks rested since the last restart; -1 = not landed since then
     lock_resets: Array  # int32[], restarts of the lock timer since the newest lowest row
     lowest_y: Array  # int32[], the lowest y the active piece has reached
-    kick: Array  # int32[], kick test of the last successful action; -1 if it was no rotation
+    kick: Array  # int32[], kick test of the last successful action (half turns: 8 more); -1 if no rotation
     score: Array  # int32[], points; stops at 2**31 - 1
     lines: Array  # int32[], lines cleared
     pieces: Array  # int32[], pieces locked
     combo: Array  # int32[], clearing locks in a row minus one; -1 = the last lock cleared nothing
     back_to_back: Array  # int32[], difficult clears in a row minus one; -1 = none
     ticks: Array  # int32[], ticks (inputs) played
+    lives: Array  # int32[], lives left, the running one included; 0 after the end
     game_over: Array  # bool[], nothing changes any more
+    garbage: "Garbage | None"  # only with rules.garbage
+    history: Array | None = None  # uint32[n, H], the rows before each of the last n steps, newest first;
+    # only where the environment observes it
+
+
+class Garbage(struct.PyTreeNode):
+    """Garbage that waits, as packets in order of arrival (Q of them), and what has entered."""
+
+    rows: Array  # int32[Q], rows of each packet; 0 = none, and then none behind it
+    hole: Array  # int32[Q], column of each packet's hole
+    ready: Array  # int32[Q], the first tick at whose lock the packet may enter
+    received: Array  # int32[], packets that ever arrived (draw n of a hole is a function of (key, n))
+    height: Array  # int32[], rows of the matrix, from the floor, that are garbage
 
 
 class Inputs(struct.PyTreeNode):
@@ -45,6 +62,7 @@ class Inputs(struct.PyTreeNode):
     right: Array
     rotate_cw: Array
     rotate_ccw: Array
+    rotate_180: Array  # where the rules have half turns; a quarter turn in the same tick goes before it
     soft_drop: Array
     hard_drop: Array
     hold: Array
@@ -54,7 +72,7 @@ Record = TypeVar("Record")  # any pytree
 
 LOCK_REASONS = ("none", "hard_drop", "soft_drop", "lock_delay", "placed")
 SPINS = ("none", "mini", "full")
-GAME_OVER_REASONS = ("none", "block_out", "lock_out")
+GAME_OVER_REASONS = ("none", "block_out", "lock_out", "garbage_out", "stack_out", "no_placement")
 
 
 class Event(struct.PyTreeNode):
@@ -70,15 +88,21 @@ class Event(struct.PyTreeNode):
     soft_cells: Array  # int32[], cells fallen by soft drop
     hard_cells: Array  # int32[], cells fallen by hard drop
     score: Array  # int32[], points gained
+    pieces: Array  # int32[], pieces locked in the game so far
+    attack: Array  # int32[2], rows sent at others, by the clear and by the perfect clear
+    sent: Array  # int32[2], what is left of the attack after cancelling waiting garbage
+    garbage_received: Array  # int32[], garbage rows that entered
+    garbage_cleared: Array  # int32[], garbage rows among the lines
     hold_refused: Array  # bool[], hold was asked for and not allowed
-    game_over: Array  # int32[], index into GAME_OVER_REASONS, at the step that ends the game
+    life_lost: Array  # bool[], the game was lost, the last time included
+    game_over: Array  # int32[], index into GAME_OVER_REASONS, why a life was lost
     action_clipped: Array  # bool[], the action was outside 0..A-1 (set by the environment)
     reward_terms: struct.PyTreeNode | None = None  # set by the environment: float32[] per term
 
 
-def no_event() -> Event:
+def no_event(state: State) -> Event:
     """Return the event of a step in which nothing happened."""
-    false, zero = jnp.bool_(False), jnp.int32(0)
+    false, zero, none = jnp.bool_(False), jnp.int32(0), jnp.zeros(2, jnp.int32)
     return Event(
         locked=false,
         lock_reason=zero,
@@ -90,7 +114,13 @@ def no_event() -> Event:
         soft_cells=zero,
         hard_cells=zero,
         score=zero,
+        pieces=state.pieces,
+        attack=none,
+        sent=none,
+        garbage_received=zero,
+        garbage_cleared=zero,
         hold_refused=false,
+        life_lost=false,
         game_over=zero,
         action_clipped=false,
     )
@@ -98,8 +128,7 @@ def no_event() -> Event:
 
 def no_inputs() -> Inputs:
     """Return the inputs of a tick in which no key is pressed."""
-    up = jnp.bool_(False)
-    return Inputs(left=up, right=up, rotate_cw=up, rotate_ccw=up, soft_drop=up, hard_drop=up, hold=up)
+    return Inputs(**dict.fromkeys(Inputs.__annotations__, jnp.bool_(False)))
 
 
 def level(params: Params, state: State) -> Array:

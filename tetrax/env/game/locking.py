@@ -1,0 +1,137 @@
+"""What happens when a piece locks: clear, score, attack, garbage, the next piece, and losing."""
+
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jaxtyping import Bool, Int32, UInt32
+
+from tetrax.env.game import board, garbage, moves, randomizer, scoring
+from tetrax.env.game.randomizer import Source
+from tetrax.env.game.rules import Params, Rules
+from tetrax.env.game.state import GAME_OVER_REASONS, Event, State, active_rows, level, where
+
+BLOCK_OUT, LOCK_OUT, GARBAGE_OUT, STACK_OUT = (
+    GAME_OVER_REASONS.index(reason) for reason in ("block_out", "lock_out", "garbage_out", "stack_out")
+)
+
+
+def lock(
+    rules: Rules, params: Params, state: State, event: Event, spin: Int32[Array, ""]
+) -> tuple[State, Event]:
+    """Lock the active piece where it is, clear, score, let garbage in, and bring in the next piece."""
+    bottom = jnp.asarray(rules.tables.bottom)[state.piece, state.orientation]
+    above = state.y + bottom >= rules.height
+    placed = board.place(rules, state.rows, active_rows(rules, state), state.x, state.y)
+    rows, lines = board.clear(rules, placed, state.y)
+    perfect_clear = (lines > 0) & ~jnp.any(rows != 0)
+    worth = scoring.clear_score(
+        lines, spin, perfect_clear, level(params, state), state.combo, state.back_to_back
+    )
+    attack = scoring.attack(rules, params, lines, spin, perfect_clear, worth)
+    state = state.replace(
+        score=added(state.score, worth.points),
+        lines=state.lines + lines,
+        pieces=state.pieces + 1,
+        combo=worth.combo,
+        back_to_back=worth.back_to_back,
+        hold_used=jnp.bool_(False),
+    )
+    event = event.replace(
+        locked=jnp.bool_(True),
+        lines=lines,
+        spin=spin,
+        combo=worth.combo,
+        back_to_back=worth.paid_back_to_back,
+        perfect_clear=perfect_clear,
+        score=event.score + worth.points,
+        pieces=state.pieces,
+        attack=attack,
+        sent=attack,
+    )
+    state, event, pushed_out = _garbage(rules, params, state.replace(rows=rows), event, placed)
+    state, kind = advanced(rules, state)
+    state, fits = spawned(rules, state, kind, lines > 0 if rules.spawn_rise else None)
+    reason = _reason(rules, state, above, pushed_out, fits)
+    return where(reason != 0, lose(rules, state, event, reason), (state, event))
+
+
+def lose(rules: Rules, state: State, event: Event, reason: Int32[Array, ""]) -> tuple[State, Event]:
+    """Lose a life: the active piece enters an emptied matrix, or, with the last life, the game ends."""
+    event = event.replace(life_lost=jnp.bool_(True), game_over=reason)
+    state = state.replace(lives=state.lives - 1)
+    ended = state.replace(game_over=jnp.bool_(True))
+    if rules.lives == 1:
+        return ended, event
+    fresh = state.replace(
+        rows=jnp.zeros_like(state.rows),
+        combo=jnp.int32(-1),
+        back_to_back=jnp.int32(-1),
+        garbage=None if state.garbage is None else garbage.emptied(state.garbage),
+    )
+    fresh, _ = spawned(rules, fresh, state.piece)
+    return where(state.lives > 0, fresh, ended), event
+
+
+def advanced(rules: Rules, state: State) -> tuple[State, Int32[Array, ""]]:
+    """Take the next piece from the queue and draw one more; return its kind."""
+    drawn, left = randomizer.next_piece(rules, state.key, state.draws, Source(state.bag, state.random))
+    pieces = jnp.concatenate([state.queue, drawn[None]])
+    state = state.replace(queue=pieces[1:], draws=state.draws + 1, bag=left.bag, random=left.random)
+    return state, pieces[0]
+
+
+def spawned(
+    rules: Rules, state: State, kind: Int32[Array, ""], may_rise: Bool[Array, ""] | None = None
+) -> tuple[State, Bool[Array, ""]]:
+    """Bring in a piece of a kind; return whether it fits."""
+    pose, fits = moves.spawn(rules, board.walled(rules, state.rows), kind, may_rise)
+    state = state.replace(
+        piece=kind,
+        orientation=pose.orientation,
+        x=pose.x,
+        y=pose.y,
+        gravity_accumulator=jnp.int32(0),
+        lock_timer=jnp.int32(-1),
+        lock_resets=jnp.int32(0),
+        lowest_y=pose.y,
+        kick=jnp.int32(-1),
+    )
+    return state, fits
+
+
+def added(score: Int32[Array, ""], points: Int32[Array, ""]) -> Int32[Array, ""]:
+    """Add points to a score that stops at the largest int32."""
+    return score + jnp.minimum(points, scoring.MAX_SCORE - score)
+
+
+def _garbage(
+    rules: Rules, params: Params, state: State, event: Event, placed: UInt32[Array, "H"]
+) -> tuple[State, Event, Bool[Array, ""]]:
+    """Cancel waiting garbage by the attack, then let some in; return whether it pushed a block out."""
+    if state.garbage is None:
+        return state, event, jnp.bool_(False)
+    waiting, sent = garbage.cancel(state.garbage, event.attack)
+    row = np.arange(rules.total_height, dtype=np.int32)
+    full = (placed == board.full_row(rules)) & (row < waiting.height)
+    num_cleared = jnp.sum(full, dtype=jnp.int32)
+    state = state.replace(garbage=waiting.replace(height=waiting.height - num_cleared))
+    allowed = (event.lines == 0) | (not rules.garbage_blocking)
+    entered = garbage.enter(rules, params, state, state.rows, allowed)
+    event = event.replace(sent=sent, garbage_received=entered.num_rows, garbage_cleared=num_cleared)
+    return state.replace(rows=entered.rows, garbage=entered.waiting), event, entered.pushed_out
+
+
+def _reason(
+    rules: Rules,
+    state: State,
+    above: Bool[Array, ""],
+    pushed_out: Bool[Array, ""],
+    fits: Bool[Array, ""],
+) -> Int32[Array, ""]:
+    """Return why the game is lost, an index into GAME_OVER_REASONS; 0 when it goes on."""
+    reason = jnp.where(fits, 0, BLOCK_OUT)
+    if rules.top_out == "guideline":
+        reason = jnp.where(above, LOCK_OUT, reason)
+    if rules.top_out == "stack":
+        reason = jnp.where(jnp.any(state.rows[rules.height :] != 0), STACK_OUT, reason)
+    return jnp.where(pushed_out, GARBAGE_OUT, reason).astype(jnp.int32)

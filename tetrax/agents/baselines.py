@@ -1,20 +1,83 @@
 """Policies that do not learn, by name."""
 
+import functools
 from collections.abc import Callable
+from typing import Any
 
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from tetrax.agents.agent import Actor, Memory, no_memory
+from tetrax.env.game.drops import CLASSIC_FEATURES
 from tetrax.env.observe import Observation
-from tetrax.env.tetris import Tetris
+from tetrax.env.tetris import ENV_PRESETS, Tetris, make
 from tetrax.ops.distributions import MaskedCategorical
+
+CLASSIC_VIEW = "afterstate_classic"
+
+# Weights of linear controllers, of drops.CLASSIC_FEATURES in order. Dellacherie's, with 0 for what he does
+# not use, is from Fahey's page (2003); BCTS is from Thiery and Scherrer, "Building Controllers for Tetris"
+# (2009); DT-10 and DT-20 are from Gabillon, Ghavamzadeh and Scherrer, "Approximate Dynamic Programming
+# Finally Performs Well in the Game of Tetris" (2013).
+LINEAR_WEIGHTS: dict[str, tuple[float, ...]] = {
+    "dellacherie": (-1, 1, -1, -1, -4, -1, 0, 0, 0),
+    "bcts": (-12.629, 6.601974, -9.215815, -19.77356, -13.08335, -10.48747, -1.611863, -24.04087, 0),
+    "dt10": (-2.18, 2.42, -2.17, -3.31, 0.95, -2.22, -0.81, -9.65, 1.27),
+    "dt20": (-2.68, 1.38, -2.41, -6.32, 2.03, -2.71, -0.43, -9.48, 0.89),
+}
 
 
 def random(env: Tetris) -> Actor:
     """Choose among the legal actions, each alike (greedy or not)."""
     del env
     return Actor(policy=(), initial_memory=no_memory, act=_act_randomly)
+
+
+def linear(name: str, env: Tetris) -> Actor:
+    """Choose the placement whose afterstate has the largest sum of LINEAR_WEIGHTS[name] times its features.
+
+    A placement that loses is chosen only where every one does; among equals the lowest index, that is the
+    first orientation, then the leftmost column. ValueError unless `env` has placements and shows the classic
+    features, as `environment(name, preset)` does.
+    """
+    _check_linear(name, env.config.actions, env.config.view)
+    weights = jnp.asarray(LINEAR_WEIGHTS[name], jnp.float32)
+    return Actor(policy=weights, initial_memory=no_memory, act=_act_linearly)
+
+
+BASELINES: dict[str, Callable[[Tetris], Actor]] = {
+    "random": random,
+    **{name: functools.partial(linear, name) for name in LINEAR_WEIGHTS},
+}
+"""Who plays an environment without having learned it, by name."""
+
+
+def environment(name: str, preset: str, actions: str | None = None) -> Tetris:
+    """Return the preset's environment with the actions given and the observation that a baseline needs.
+
+    The linear ones play whole placements, also where the preset is for keys. ValueError for a preset that is
+    not known, or actions that the baseline cannot play.
+    """
+    chosen: dict[str, Any] = {} if actions is None else {"actions": actions}
+    if name in LINEAR_WEIGHTS:
+        chosen = {"actions": actions or "drop", "observation": CLASSIC_VIEW}
+        if preset in ENV_PRESETS:  # `make` says what is wrong with another
+            _check_linear(name, chosen["actions"], CLASSIC_VIEW)
+    return make(preset, **chosen)
+
+
+def _check_linear(name: str, actions: str, view: str) -> None:
+    if actions != "drop":
+        raise ValueError(
+            f"env.actions: given {actions!r} with policy {name!r}, which chooses among straight drops; "
+            "allowed: drop"
+        )
+    if view != CLASSIC_VIEW:
+        raise ValueError(
+            f"env.observation: given {view!r} with policy {name!r}, which looks at the classic features; "
+            f"allowed: {CLASSIC_VIEW}"
+        )
 
 
 def _act_randomly(
@@ -32,4 +95,22 @@ def _act_randomly(
     return jnp.asarray(uniform.sample(key), jnp.int32), memory, {"entropy": uniform.entropy()}
 
 
-BASELINES: dict[str, Callable[[Tetris], Actor]] = {"random": random}
+def _act_linearly(
+    policy: Array,
+    observation: Observation,
+    memory: Memory,
+    is_first: Array,
+    key: Array,
+    greedy: bool,
+) -> tuple[Array, Memory, dict[str, Array]]:
+    del is_first, key, greedy
+    assert observation.afterstates is not None and observation.afterstates.features is not None
+    features = observation.afterstates.features  # [B, A, 9]
+    # One sum in a fixed order, not a product of matrices: the same placement in a batch of any size.
+    value = jnp.zeros(features.shape[:-1], jnp.float32)
+    for index in range(len(CLASSIC_FEATURES)):
+        value += policy[index] * features[..., index]
+    safe = observation.legal & ~observation.afterstates.terminated
+    choices = jnp.where(jnp.any(safe, axis=-1, keepdims=True), safe, observation.legal)
+    best = jnp.argmax(jnp.where(choices, value, -np.inf), axis=-1)
+    return best.astype(jnp.int32), memory, {}

@@ -13,7 +13,7 @@ from tetrax.env.game.measures import BoardFeatures
 from tetrax.env.game.rules import MAX_GRAVITY_LEVEL, Params, Rules
 from tetrax.env.game.state import State, active_rows, level
 
-OBSERVATIONS = ("auto", "planes", "afterstate_features", "afterstate_boards")
+OBSERVATIONS = ("auto", "planes", "afterstate_features", "afterstate_boards", "afterstate_classic")
 PLANES = ("locked", "active", "ghost")
 SPAWN_ROWS = 2  # rows above the visible ones that a new piece stands in; planes show them
 AFTERSTATE_ROWS = 4  # rows above the visible ones that a placement can reach
@@ -39,7 +39,8 @@ class Afterstates(struct.PyTreeNode):
     """What each action of a placement set would leave behind, before the next piece is placed."""
 
     rows: Array | None  # uint32[A, height + 4], locked cells after the clear, row 0 at the bottom
-    features: Array | None  # float32[A, 12], AFTERSTATE_FEATURES in order, scaled
+    features: Array | None  # float32[A, 12], AFTERSTATE_FEATURES in order, scaled; with view
+    # "afterstate_classic" float32[A, 9], drops.CLASSIC_FEATURES in order, unscaled
     reward: Array  # float32[A], the reward of the step (a block-out by a hidden piece not counted)
     terminated: Array  # bool[A], the game ends, as far as the visible queue tells
 
@@ -130,9 +131,14 @@ def afterstates(
         after,
     )
     num_rows = min(rules.height + AFTERSTATE_ROWS, rules.total_height)
+    shown = None
+    if view == "afterstate_features":
+        shown = _scaled(rules, placed, boards, after)
+    elif view == "afterstate_classic":
+        shown = drops.classic_features(rules, placed, boards)
     return Afterstates(
         rows=measures.to_rows(boards.columns, num_rows) if view == "afterstate_boards" else None,
-        features=_scaled(rules, placed, boards, after) if view == "afterstate_features" else None,
+        features=shown,
         reward=reward.total(terms),
         terminated=ended,
     )

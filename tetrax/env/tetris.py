@@ -11,8 +11,7 @@ from jax import Array
 from jaxtyping import Float32, Int32, PRNGKeyArray
 
 from tetrax.env import actions, observe, reward
-from tetrax.env.actions import ACTION_SETS
-from tetrax.env.game import engine
+from tetrax.env.game import drops, engine
 from tetrax.env.game.rules import RULE_PRESETS, Params, Rules, check_choice, default_params
 from tetrax.env.game.state import Event, State, no_event
 from tetrax.env.observe import OBSERVATIONS, Observation
@@ -27,9 +26,17 @@ class EnvConfig:
     """Name of the environment preset that the other fields start from."""
     rules: Rules = RULE_PRESETS["guideline"]
     """The rules of the game."""
-    actions: Literal["direct", "drop"] = "direct"
-    """What an action is: one of eight keys a tick, or one whole placement."""
-    observation: Literal["auto", "planes", "afterstate_features", "afterstate_boards"] = "auto"
+    actions: Literal["direct", "chords", "drop", "locked_position"] = "direct"
+    """What an action is: one key a tick, several keys a tick, a piece dropped straight down, or any place where
+    a piece may come to rest."""
+    chords: tuple[tuple[str, ...], ...] = ()
+    """Keys pressed together, one action each, with actions "chords" (none given: every subset of the keys)."""
+    orientation: Literal["chosen", "first"] = "chosen"
+    """Whether an action of "locked_position" chooses the orientation too, or gets the first (of 0, R, 2, L) that
+    can be reached at its cell."""
+    observation: Literal[
+        "auto", "planes", "afterstate_features", "afterstate_boards", "afterstate_classic"
+    ] = "auto"
     """What is observed of the board; auto is planes for direct, afterstate_features for drop."""
     reward: Literal["lines_only", "standard", "survival", "stacking"] = "lines_only"
     """Name of the reward."""
@@ -37,14 +44,16 @@ class EnvConfig:
     """Steps after which a game is truncated (0 = never)."""
 
     def __post_init__(self) -> None:
-        check_choice("env.actions", self.actions, tuple(ACTION_SETS))
+        actions.check(self.actions, self.rules, self.chords, self.orientation)
         check_choice("env.observation", self.observation, OBSERVATIONS)
         check_choice("env.reward", self.reward, tuple(REWARDS))
-        if self.observation.startswith("afterstate") and self.actions == "direct":
+        if self.observation.startswith("afterstate") and self.actions != "drop":
             raise ValueError(
-                f"env.observation: given {self.observation!r} with actions 'direct', which place "
-                "no piece at once; allowed: auto, planes"
+                f"env.observation: given {self.observation!r} with actions {self.actions!r}; allowed: auto, planes "
+                "(afterstates are those of straight drops, actions 'drop')"
             )
+        if self.actions == "drop":
+            drops.check(self.rules)
         if isinstance(self.time_limit, bool) or self.time_limit < 0:
             raise ValueError(f"env.time_limit: given {self.time_limit}; allowed: 0 or more steps")
 
@@ -53,11 +62,18 @@ class EnvConfig:
         """Return the observation that 'auto' stands for."""
         if self.observation != "auto":
             return self.observation
-        return "planes" if self.actions == "direct" else "afterstate_features"
+        return "afterstate_features" if self.actions == "drop" else "planes"
 
 
 ENV_PRESETS: dict[str, EnvConfig] = {
     "guideline": EnvConfig(),
+    "tetrio": EnvConfig(preset="tetrio", rules=RULE_PRESETS["tetrio"]),
+    "classic-10x20": EnvConfig(
+        preset="classic-10x20", rules=RULE_PRESETS["classic-10x20"], actions="drop", reward="survival"
+    ),
+    "classic-10x10": EnvConfig(
+        preset="classic-10x10", rules=RULE_PRESETS["classic-10x10"], actions="drop", reward="survival"
+    ),
     "mini": EnvConfig(preset="mini", rules=RULE_PRESETS["mini"]),
 }
 
@@ -92,9 +108,10 @@ class Tetris:
         return self.config.rules
 
     @functools.cached_property
-    def action_set(self) -> actions.Direct | actions.Drop:
+    def action_set(self) -> actions.ActionSet:
         """Return what the actions mean."""
-        return actions.action_set(self.config.actions, self.rules)
+        config = self.config
+        return actions.action_set(config.actions, self.rules, config.chords, config.orientation)
 
     @functools.cached_property
     def action_names(self) -> tuple[str, ...]:

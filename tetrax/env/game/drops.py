@@ -23,7 +23,21 @@ from tetrax.env.game.rules import Rules
 from tetrax.env.game.state import State
 
 FULL_COLUMN = np.uint32(0xFFFFFFFF)
+COLUMN_ROWS = 32  # rows that a column word holds
 NO_SURFACE = np.int32(-64)  # under a column that the piece does not touch
+
+# What the linear controllers of the literature are functions of (Thiery and Scherrer 2009; Gabillon et al. 2013).
+CLASSIC_FEATURES = (
+    "landing_height",
+    "eroded_cells",
+    "row_transitions",
+    "column_transitions",
+    "holes",
+    "wells",  # covered ones too
+    "hole_depth",
+    "rows_with_holes",  # rows
+    "pattern_diversity",  # different steps of at most 2 between neighbouring columns
+)
 
 
 class Candidates(NamedTuple):
@@ -35,6 +49,16 @@ class Candidates(NamedTuple):
     cells: tuple[UInt32[Array, "A"], ...]  # the resting piece's column j from its left, j < 4
 
 
+def check(rules: Rules) -> None:
+    """Raise a ValueError where a piece could come to rest above the rows that a column word holds."""
+    allowed = COLUMN_ROWS - MAX_BOX - rules.height
+    if rules.top_out != "stack" and rules.spawn_row > allowed:
+        raise ValueError(
+            f"rules.spawn_row: given {rules.spawn_row} with actions 'drop' and height {rules.height}; allowed: "
+            f"0 to {allowed}, so that no placement reaches beyond row {COLUMN_ROWS}"
+        )
+
+
 def num_placements(rules: Rules) -> int:
     """Return A: 4 orientations in W columns, twice that with hold."""
     return NUM_ORIENTATIONS * rules.width * (2 if rules.hold else 1)
@@ -44,7 +68,8 @@ def candidates(rules: Rules, state: State) -> Candidates:
     """Find where each placement comes to rest, and which can be reached.
 
     A placement is legal when the piece fits, turned, at its spawn column and in every column on
-    the way to its own, all at its spawn height, from where it drops straight down. Of legal
+    the way to its own, all at its spawn height, from where it drops straight down; with top_out
+    "stack" pieces drop from above everything, and every one between the walls is legal. Of legal
     placements of one kind that fill the same cells only the lowest index stays. Nothing is legal
     after the end, and hold is not when it was used, or would reveal a hidden piece.
     """
@@ -55,7 +80,9 @@ def candidates(rules: Rules, state: State) -> Candidates:
         return active
     kind = incoming(rules, state)
     pose, fits = moves.spawn(rules, board.walled(rules, state.rows), kind)
-    allowed = ~state.game_over & ~state.hold_used & fits & (state.hold != state.piece)
+    allowed = ~state.game_over & ~state.hold_used & (state.hold != state.piece)
+    if rules.top_out != "stack":
+        allowed &= fits
     if rules.preview == 0:
         allowed &= state.hold >= 0
     held = _drops(rules, columns, kind, pose, allowed)
@@ -88,25 +115,48 @@ def eroded_cells(placed: Candidates, boards: Board) -> Int32[Array, "A"]:
     return boards.lines * measures.total(measures.popcount(cells & boards.full) for cells in placed.cells)
 
 
+def classic_features(rules: Rules, placed: Candidates, boards: Board) -> Float32[Array, "A 9"]:
+    """Return CLASSIC_FEATURES of each placement in order, in cells unless said there, unscaled."""
+    after = measures.board_features(rules, boards.columns)
+    # No cell lies higher: with top_out "stack" a piece comes to rest on at most `height` rows.
+    num_rows = rules.height + MAX_BOX if rules.top_out == "stack" else min(rules.total_height, COLUMN_ROWS)
+    values = {
+        **vars(after),
+        "landing_height": landing_height(rules, placed),
+        "eroded_cells": eroded_cells(placed, boards),
+        "wells": measures.covered_wells(boards.columns, num_rows),
+        "pattern_diversity": measures.pattern_diversity(boards.columns),
+    }
+    return jnp.stack([values[name].astype(jnp.float32) for name in CLASSIC_FEATURES], axis=-1)
+
+
 def ends_game(rules: Rules, state: State, placed: Candidates, boards: Board) -> Bool[Array, "A"]:
     """Tell which placements lose as far as a player may know.
 
-    Lock-out always; block-out when the piece that comes next is in the visible queue.
+    Lock-out, where the rules have it; block-out when the piece that comes next is in the visible
+    queue. With top_out "stack" exactly those that leave a cell above the visible rows. Garbage
+    that would enter is not looked at.
     """
+    if rules.top_out == "stack":
+        return functools.reduce(jnp.bitwise_or, boards.columns) >> np.uint32(rules.height) != 0
     bottom = jnp.asarray(rules.tables.bottom)[placed.kind, placed.pose.orientation]
-    lock_out = placed.pose.y + bottom >= rules.height
-    first = _blocked(rules, state.queue[0], boards, slice(0, 4 * rules.width)) if rules.preview else None
-    if first is None:
-        return lock_out
-    if not rules.hold:
-        return lock_out | first
-    held = slice(4 * rules.width, None)
-    second = _blocked(rules, state.queue[0], boards, held)
-    if rules.preview > 1:
-        second = jnp.where(state.hold >= 0, second, _blocked(rules, state.queue[1], boards, held))
-    else:
-        second &= state.hold >= 0
-    return lock_out | jnp.concatenate([first, second])
+    lost = jnp.zeros(placed.kind.shape, bool)
+    if rules.top_out == "guideline":
+        lost = placed.pose.y + bottom >= rules.height
+    if rules.preview == 0:
+        return lost
+    blocked = _blocked(rules, state.queue[0], boards, slice(0, 4 * rules.width))
+    if rules.hold:
+        held = slice(4 * rules.width, None)
+        second = _blocked(rules, state.queue[0], boards, held)
+        if rules.preview > 1:
+            second = jnp.where(state.hold >= 0, second, _blocked(rules, state.queue[1], boards, held))
+        else:
+            second &= state.hold >= 0
+        blocked = jnp.concatenate([blocked, second])
+    if rules.spawn_rise:  # after a clear a blocked piece enters above what is in its way
+        blocked &= boards.lines == 0
+    return lost | blocked
 
 
 def _blocked(rules: Rules, kind: Int32[Array, ""], boards: Board, part: slice) -> Bool[Array, "a"]:
@@ -140,15 +190,17 @@ def _drops(
     piece = jnp.asarray(tables.columns)[kind]  # [4, 4] words by orientation and column of the piece
     lowest = jnp.asarray(_lowest_cells(rules))[kind]  # [4, 4] rows
     beyond = jnp.concatenate([columns, np.full(MAX_BOX - 1, FULL_COLUMN)])
+    from_above = rules.top_out == "stack"
     rest = jnp.full((NUM_ORIENTATIONS, width), NO_SURFACE)
     hits = jnp.zeros((NUM_ORIENTATIONS, width), jnp.uint32)
     for j in range(MAX_BOX):
         column, cells, low = beyond[None, j : j + width], piece[:, j, None], lowest[:, j, None]
         hits |= column & (cells << pose.y.astype(jnp.uint32))
-        under = column & ((np.uint32(1) << (pose.y + low).astype(jnp.uint32)) - np.uint32(1))
-        rest = jnp.maximum(rest, jnp.where(cells != 0, measures.height(under) - low, NO_SURFACE))
+        below = FULL_COLUMN if from_above else _rows_below(pose.y + low)
+        rest = jnp.maximum(rest, jnp.where(cells != 0, measures.height(column & below) - low, NO_SURFACE))
     left = jnp.asarray(tables.left)[kind]
-    legal = allowed & _way_is_free(hits != 0, pose.x + left)
+    inside = jnp.asarray(tables.width)[kind][:, None] + np.arange(width, dtype=np.int32) <= width
+    legal = allowed & (inside if from_above else _way_is_free(hits != 0, pose.x + left))
     legal &= ~_repeats(rules, kind, legal, rest)
     # The box may rest below the floor, by as many rows as are empty at its bottom; its cells do not.
     bottom = jnp.asarray(tables.bottom)[kind][:, None]
@@ -163,6 +215,11 @@ def _drops(
         kind=jnp.broadcast_to(kind, orientation.shape),
         cells=tuple(at_rest[:, j].reshape(-1) for j in range(MAX_BOX)),
     )
+
+
+def _rows_below(y: Int32[Array, "*n"]) -> UInt32[Array, "*n"]:
+    """Return the word of the rows under row y."""
+    return (np.uint32(1) << y.astype(jnp.uint32)) - np.uint32(1)
 
 
 def _way_is_free(blocked: Bool[Array, "4 W"], spawn: Int32[Array, "4"]) -> Bool[Array, "4 W"]:

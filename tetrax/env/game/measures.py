@@ -58,7 +58,7 @@ def board_features(rules: Rules, columns: tuple[UInt32[Array, "*n"], ...]) -> Bo
     """Measure boards given by their W columns (the lowest 32 rows).
 
     The features are those of the controllers of Dellacherie and of Thiery and Scherrer (2009),
-    but for `wells`, which here are read off the surface.
+    but for `wells`, which here are read off the surface; theirs are `covered_wells`.
     """
     heights = [height(column) for column in columns]
     covered = [
@@ -83,6 +83,32 @@ def board_features(rules: Rules, columns: tuple[UInt32[Array, "*n"], ...]) -> Bo
         row_transitions=total(map(popcount, sideways)),
         column_transitions=total(map(popcount, upwards)),
     )
+
+
+def covered_wells(columns: tuple[UInt32[Array, "*n"], ...], num_rows: int) -> Int32[Array, "*n"]:
+    """Return the wells of Dellacherie, and of Thiery and Scherrer (2009), of boards of `num_rows` rows, in cells.
+
+    An empty cell whose neighbours to both sides are filled (walls are) counts itself and the empty
+    cells directly below it, covered or not.
+    """
+    wall = jnp.full_like(columns[0], np.uint32(0xFFFFFFFF))
+    counts = []
+    for left, here, right in zip([wall, *columns], columns, [*columns[1:], wall], strict=False):
+        counted = ~here & left & right
+        for _ in range(num_rows):
+            counts.append(popcount(counted))
+            counted = (counted >> np.uint32(1)) & ~here
+    return total(counts)
+
+
+def pattern_diversity(columns: tuple[UInt32[Array, "*n"], ...]) -> Int32[Array, "*n"]:
+    """Return how many of the steps -2, -1, 0, 1, 2 occur between neighbouring columns (0 to 5)."""
+    heights = [height(column) for column in columns]
+    steps = [(b - a).astype(jnp.uint32) for a, b in itertools.pairwise(heights)]
+    # Step d is bit d + 2 of a word; others are beyond it, since a negative one wraps to a large one.
+    seen = [np.uint32(1) << jnp.minimum(step + np.uint32(2), np.uint32(31)) for step in steps]
+    every = functools.reduce(jnp.bitwise_or, seen, jnp.zeros_like(columns[0]))
+    return popcount(every & np.uint32(0b11111))
 
 
 def to_rows(columns: tuple[UInt32[Array, "*n"], ...], num_rows: int) -> UInt32[Array, "*n R"]:

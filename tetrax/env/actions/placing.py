@@ -1,0 +1,139 @@
+"""Action sets of whole pieces: one action is where a piece comes to rest."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jaxtyping import Bool, Int32
+
+from tetrax.env.game import board, drops, engine, locking, placements
+from tetrax.env.game.drops import Candidates
+from tetrax.env.game.moves import Pose
+from tetrax.env.game.pieces import NUM_ORIENTATIONS
+from tetrax.env.game.rules import Params, Rules
+from tetrax.env.game.state import GAME_OVER_REASONS, SPINS, Event, State, active_rows, where
+
+NO_PLACEMENT = np.int32(GAME_OVER_REASONS.index("no_placement"))
+
+
+class Drop(NamedTuple):
+    """One step is one piece: orientation and leftmost column, straight down.
+
+    With hold there are twice as many actions: the second half holds first. An illegal action
+    leaves the game as it is; only a tick passes.
+    """
+
+    rules: Rules
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return a name per action, such as 'drop_R_4' or 'hold_drop_0_3'."""
+        halves = ("drop", "hold_drop") if self.rules.hold else ("drop",)
+        return tuple(
+            f"{half}_{'0R2L'[orientation]}_{column}"
+            for half in halves
+            for orientation in range(NUM_ORIENTATIONS)
+            for column in range(self.rules.width)
+        )
+
+    def apply(self, params: Params, state: State, action: Int32[Array, ""]) -> tuple[State, Event]:
+        """Place one piece."""
+        candidates = drops.candidates(self.rules, state)
+        pose = jax.tree.map(lambda field: field[action], candidates.pose)
+        use_hold = action >= NUM_ORIENTATIONS * self.rules.width
+        legal = candidates.legal[action]
+        return engine.place(self.rules, params, state, use_hold, pose, legal, jnp.int32(0))
+
+    def candidates(self, state: State) -> Candidates:
+        """Return where each action puts its piece."""
+        return drops.candidates(self.rules, state)
+
+    def legal(self, state: State, candidates: Candidates | None) -> Bool[Array, "A"]:
+        """Tell which placements can be reached."""
+        found = self.candidates(state) if candidates is None else candidates
+        return found.legal
+
+
+class LockedPosition(NamedTuple):
+    """One step is one piece: any place where it can come to rest, by tucks, spins and kicks too.
+
+    The cell (x, y) is the lower-left corner of the resting piece's bounding box, in the visible rows. With
+    `chooses_orientation` the index is orientation height W + y W + x (800 on 10x20); without it is y W + x
+    (200), and the orientation is the first of 0, R, 2, L that can come to rest there. With hold there are
+    twice as many actions: the second half holds first, and is illegal when hold would reveal a hidden piece.
+
+    The mask is exact: a place is legal when that very orientation can reach it by single moves and turns from
+    where the piece is, however fast it would fall. The lock earns the best spin class among the ways there. An
+    illegal action leaves the game as it is; only a tick passes. A step after which nothing can come to rest
+    in the visible rows loses the game (or a life), for the reason "no_placement".
+    """
+
+    rules: Rules
+    chooses_orientation: bool = True
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Return a name per action, such as 'place_R_4_0' or 'hold_place_4_0': orientation, x, y."""
+        halves = ("place", "hold_place") if self.rules.hold else ("place",)
+        orientations = [f"_{name}" for name in "0R2L"] if self.chooses_orientation else [""]
+        return tuple(
+            f"{half}{orientation}_{x}_{y}"
+            for half in halves
+            for orientation in orientations
+            for y in range(self.rules.height)
+            for x in range(self.rules.width)
+        )
+
+    def apply(self, params: Params, state: State, action: Int32[Array, ""]) -> tuple[State, Event]:
+        """Place one piece, and end the game where the next one has no place."""
+        reach = placements.reachable(self.rules, state)
+        width, tables = self.rules.width, self.rules.tables
+        cell, x = action // width, action % width
+        cell, y = cell // self.rules.height, cell % self.rules.height
+        there = (reach.rows[..., y] >> x.astype(jnp.uint32)) & np.uint32(1) != 0  # [S, spin, orientation]
+        if self.chooses_orientation:
+            half, orientation = cell // NUM_ORIENTATIONS, cell % NUM_ORIENTATIONS
+        else:
+            half = cell
+            orientation = jnp.argmax(jnp.any(there[half], axis=0)).astype(jnp.int32)
+        classes = there[half, :, orientation]  # [spin]
+        spin = jnp.max(jnp.where(classes, np.arange(len(SPINS), dtype=np.int32), 0))
+        kind = reach.kind[half]
+        left, bottom = (
+            jnp.asarray(tables.left)[kind, orientation],
+            jnp.asarray(tables.bottom)[kind, orientation],
+        )
+        pose = Pose(orientation, x - left, y - bottom)
+        placed = engine.place(self.rules, params, state, half == 1, pose, jnp.any(classes), spin)
+        return self._lost_without_a_place(*placed)
+
+    def candidates(self, state: State) -> None:
+        """Return None: afterstates are those of straight drops."""
+
+    def legal(self, state: State, candidates: Candidates | None) -> Bool[Array, "A"]:
+        """Tell which places can be reached."""
+        return self._places(state).reshape(-1)
+
+    def _places(self, state: State) -> Bool[Array, "S O height W"]:
+        """Tell where pieces can come to rest in the visible rows (O = 4, or 1 for any orientation)."""
+        found = placements.mask(self.rules, placements.reachable(self.rules, state))[
+            :, :, : self.rules.height
+        ]
+        return found if self.chooses_orientation else jnp.any(found, axis=1, keepdims=True)
+
+    def _lost_without_a_place(self, state: State, event: Event) -> tuple[State, Event]:
+        """Lose where the active piece has no place to go.
+
+        Nearly always it has one straight below. Only the other boards flood, the rest as games that are over;
+        so under vmap the flood takes no round when there are no others.
+        """
+        rules, rows = self.rules, active_rows(self.rules, state)
+        walled = board.walled(rules, state.rows)
+        rest = state.y - board.drop_distance(walled, rows, state.x, state.y)
+        bottom = jnp.asarray(rules.tables.bottom)[state.piece, state.orientation]
+        drops = board.fits(walled, rows, state.x, state.y) & (rest + bottom < rules.height)
+        unsure = ~state.game_over & ~drops
+        stuck = unsure & ~jnp.any(self._places(state.replace(game_over=~unsure)))
+        return where(stuck, locking.lose(rules, state, event, NO_PLACEMENT), (state, event))

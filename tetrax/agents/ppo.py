@@ -19,9 +19,9 @@ from jaxtyping import PRNGKeyArray
 from tetrax.agents.agent import Agent, Memory, Metrics, no_memory
 from tetrax.env.game.state import where
 from tetrax.env.observe import Observation
-from tetrax.env.tetris import EnvParams, Tetris, TimeStep
-from tetrax.env.wrappers import AutoReset, EpisodeState, EpisodeStatistics
-from tetrax.networks.actor_critic import AfterstateActorCritic, PlanesActorCritic
+from tetrax.env.tetris import TimeStep
+from tetrax.env.wrappers import AutoReset, EpisodeState, EpisodeStatistics, Game
+from tetrax.networks.actor_critic import ActorCritic, actor_critic
 from tetrax.ops import normalise, returns
 from tetrax.ops.distributions import MaskedCategorical
 
@@ -67,7 +67,7 @@ class PPOConfig:
     max_grad_norm: float = 0.5
     """Global norm to which gradients are clipped (tunable)."""
 
-    def validate(self, env: Tetris) -> None:
+    def validate(self, env: Game) -> None:
         """Raise ValueError naming the first setting that cannot work."""
         for name in ("num_envs", "num_steps", "num_epochs", "num_minibatches"):
             if getattr(self, name) < 1:
@@ -108,7 +108,7 @@ class TrainState(struct.PyTreeNode):
     value_moments: normalise.RunningMoments  # of the value targets, []
     env_state: EpisodeState  # [B]
     tunables: dict[str, Array]  # float32[], names of TUNABLE_RANGES and "horizon" (iterations)
-    env_params: EnvParams
+    env_params: Any  # of the environment
     iteration: Array  # int32[], iterations done
     key: Array  # key<fry>[]
 
@@ -144,7 +144,7 @@ class Sample(NamedTuple):
     target: Array
 
 
-def make(config: PPOConfig, env: Tetris, horizon: int = 0) -> Agent:
+def make(config: PPOConfig, env: Game, horizon: int = 0) -> Agent:
     """Return a PPO agent for an environment; ValueError when the settings do not fit together.
 
     `horizon` is the number of iterations over which the learning rate falls; 0 keeps it constant.
@@ -162,28 +162,15 @@ def make(config: PPOConfig, env: Tetris, horizon: int = 0) -> Agent:
     )
 
 
-def _network(config: PPOConfig, env: Tetris) -> PlanesActorCritic | AfterstateActorCritic:
-    if env.config.view == "planes":
-        return PlanesActorCritic(
-            num_actions=env.num_actions,
-            num_kinds=env.rules.num_pieces,
-            channels=config.channels,
-            hidden=config.hidden,
-            activation=config.activation,
-        )
-    return AfterstateActorCritic(
-        hidden=config.hidden,
-        channels=config.channels,
-        width=env.rules.width,
-        activation=config.activation,
-    )
+def _network(config: PPOConfig, env: Game) -> ActorCritic:
+    return actor_critic(env, config.hidden, config.channels, config.activation)
 
 
-def _boards(env: Tetris) -> EpisodeStatistics:
+def _boards(env: Game) -> EpisodeStatistics:
     return EpisodeStatistics(AutoReset(env))
 
 
-def _init(config: PPOConfig, env: Tetris, network: Any, horizon: int, key: PRNGKeyArray) -> TrainState:
+def _init(config: PPOConfig, env: Game, network: Any, horizon: int, key: PRNGKeyArray) -> TrainState:
     params_key, reset_key, key = jax.random.split(key, 3)
     env_params = env.default_params
     reset_keys = jax.random.split(reset_key, config.num_envs)
@@ -227,7 +214,7 @@ def _act(
     return jnp.asarray(action, jnp.int32), memory, diagnostics
 
 
-def _train(config: PPOConfig, env: Tetris, network: Any, state: TrainState) -> tuple[TrainState, Metrics]:
+def _train(config: PPOConfig, env: Game, network: Any, state: TrainState) -> tuple[TrainState, Metrics]:
     """Collect one rollout and learn from it."""
     rollout_key, update_key, next_key = jax.random.split(state.key, 3)
     state, rollout, episodes = _collect(config, env, network, state, rollout_key)
@@ -237,14 +224,14 @@ def _train(config: PPOConfig, env: Tetris, network: Any, state: TrainState) -> t
     metrics = {
         **episodes,
         **{name: jnp.mean(value) for name, value in losses.items()},
-        "explained_variance": _explained_variance(samples),
+        "explained_variance": returns.explained_variance(samples.target, samples.value),
         "learning_rate": _learning_rate(state),
     }
     return state.replace(iteration=state.iteration + 1, key=next_key), metrics
 
 
 def _collect(
-    config: PPOConfig, env: Tetris, network: Any, state: TrainState, key: PRNGKeyArray
+    config: PPOConfig, env: Game, network: Any, state: TrainState, key: PRNGKeyArray
 ) -> tuple[TrainState, Transition, Metrics]:
     """Play `num_steps` on every board; return the rollout [T, B] and sums over finished games.
 
@@ -331,7 +318,7 @@ def _advantages(
     samples = Sample(
         rollout.observation, rollout.action, rollout.log_prob, rollout.value, advantages, targets
     )
-    return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), samples), moments  # [T * B]
+    return jax.tree.map(lambda x: jax.lax.collapse(x, 0, 2), samples), moments  # [T * B]
 
 
 def _update(
@@ -410,10 +397,3 @@ def _learning_rate(state: TrainState) -> Array:
 
 def _denormalised(moments: normalise.RunningMoments, value: Array) -> Array:
     return value * jnp.sqrt(moments.variance + 1e-8) + moments.mean
-
-
-def _explained_variance(samples: Sample) -> Array:
-    """Return the share of the targets' variance that the values explain (1 is perfect)."""
-    variance = jnp.var(samples.target)
-    explained = 1.0 - jnp.var(samples.target - samples.value) / jnp.maximum(variance, 1e-12)
-    return jnp.where(variance > 0, explained, 0.0)

@@ -9,31 +9,53 @@ from flax import struct
 from jax import Array
 from jaxtyping import Int32, PRNGKeyArray
 
-from tetrax.env.game import engine
-from tetrax.env.game.state import State, where
+from tetrax.env.game.state import where
 from tetrax.env.observe import Observation
-from tetrax.env.tetris import EnvParams, Tetris, TimeStep
+from tetrax.env.tetris import TimeStep
+
+Params = Any  # the environment's numbers that may change without recompiling, a pytree
 
 
 class Environment(Protocol):
     """Anything with reset and step."""
 
-    def reset(self, key: PRNGKeyArray, params: EnvParams | None = None) -> tuple[Any, TimeStep]:
+    def reset(self, key: PRNGKeyArray, params: Params | None = None) -> tuple[Any, TimeStep]:
         """Start."""
 
     def step(
-        self, state: Any, action: Int32[Array, ""], params: EnvParams | None = None
+        self, state: Any, action: Int32[Array, ""], params: Params | None = None
     ) -> tuple[Any, TimeStep]:
         """Play one action."""
 
-    def observe(self, state: Any, params: EnvParams | None = None) -> Observation:
+    def observe(self, state: Any, params: Params | None = None) -> Observation:
         """Return what a player may know of a state."""
+
+
+class Game(Environment, Protocol):
+    """An environment whose games end; `Tetris`, or another one in its place."""
+
+    @property
+    def num_actions(self) -> int:
+        """Return A."""
+
+    @property
+    def can_truncate(self) -> bool:
+        """Tell whether a step may be truncated, and so whether `last_observation` is there."""
+
+    @property
+    def default_params(self) -> Params:
+        """Return the numbers that are meant when none are given."""
+
+    def transition(
+        self, state: Any, action: Int32[Array, ""], params: Params
+    ) -> tuple[Any, Array, Array, Array, Any]:
+        """Step without observing: state, reward, terminated, truncated, event (None if there is none)."""
 
 
 class AutoResetState(struct.PyTreeNode):
     """A game, and where the keys of the games after it come from."""
 
-    game: State
+    game: Any  # State, where the game is Tetris
     key: Array  # key<fry>[], folded with the number of the game
     num_games: Array  # int32[], games started
 
@@ -47,15 +69,15 @@ class AutoReset:
     when the environment can truncate).
     """
 
-    env: Tetris
+    env: Game
 
-    def reset(self, key: PRNGKeyArray, params: EnvParams | None = None) -> tuple[AutoResetState, TimeStep]:
+    def reset(self, key: PRNGKeyArray, params: Params | None = None) -> tuple[AutoResetState, TimeStep]:
         """Start the first game; game n is played with the key folded with n."""
         game, timestep = self.env.reset(jax.random.fold_in(key, 0), params)
         return AutoResetState(game=game, key=key, num_games=jnp.int32(1)), timestep
 
     def step(
-        self, state: AutoResetState, action: Int32[Array, ""], params: EnvParams | None = None
+        self, state: AutoResetState, action: Int32[Array, ""], params: Params | None = None
     ) -> tuple[AutoResetState, TimeStep]:
         """Play one action, and reset if it ended the game."""
         env = self.env
@@ -63,7 +85,8 @@ class AutoReset:
         game, reward, terminated, truncated, event = env.transition(state.game, action, params)
         last_observation = env.observe(game, params) if env.can_truncate else None
         done = terminated | truncated
-        fresh = engine.init(env.rules, params.game, jax.random.fold_in(state.key, state.num_games))
+        # Its observation is not used, and so not computed: the compiler drops it.
+        fresh, _ = env.reset(jax.random.fold_in(state.key, state.num_games), params)
         game = where(done, fresh, game)
         state = state.replace(game=game, num_games=state.num_games + done.astype(jnp.int32))
         return state, TimeStep(
@@ -75,7 +98,7 @@ class AutoReset:
             last_observation=last_observation,
         )
 
-    def observe(self, state: AutoResetState, params: EnvParams | None = None) -> Observation:
+    def observe(self, state: AutoResetState, params: Params | None = None) -> Observation:
         """Return what a player may know of the running game."""
         return self.env.observe(state.game, params)
 
@@ -100,28 +123,33 @@ class EpisodeState(struct.PyTreeNode):
 
 @dataclass(frozen=True)
 class EpisodeStatistics:
-    """Keep the totals of each game; `state.finished` is fresh where a step ended one."""
+    """Keep the totals of each game; `state.finished` is fresh where a step ended one.
+
+    Lines, pieces and score stay at zero in a game without events, which is not Tetris.
+    """
 
     env: Environment
 
-    def reset(self, key: PRNGKeyArray, params: EnvParams | None = None) -> tuple[EpisodeState, TimeStep]:
+    def reset(self, key: PRNGKeyArray, params: Params | None = None) -> tuple[EpisodeState, TimeStep]:
         """Start with all totals at zero."""
         env_state, timestep = self.env.reset(key, params)
         nothing = _no_episode()
         return EpisodeState(env_state=env_state, running=nothing, finished=nothing), timestep
 
     def step(
-        self, state: EpisodeState, action: Int32[Array, ""], params: EnvParams | None = None
+        self, state: EpisodeState, action: Int32[Array, ""], params: Params | None = None
     ) -> tuple[EpisodeState, TimeStep]:
         """Play one action and add it up."""
         env_state, timestep = self.env.step(state.env_state, action, params)
         event, running = timestep.event, state.running
-        running = Episode(
-            lines=running.lines + event.lines,
-            pieces=running.pieces + event.locked.astype(jnp.int32),
-            score=running.score + event.score,
-            steps=running.steps + 1,
-            episode_return=running.episode_return + timestep.reward,
+        if event is not None:
+            running = running.replace(
+                lines=running.lines + event.lines,
+                pieces=running.pieces + event.locked.astype(jnp.int32),
+                score=running.score + event.score,
+            )
+        running = running.replace(
+            steps=running.steps + 1, episode_return=running.episode_return + timestep.reward
         )
         done = timestep.terminated | timestep.truncated
         return EpisodeState(
@@ -130,7 +158,7 @@ class EpisodeStatistics:
             finished=where(done, running, state.finished),
         ), timestep
 
-    def observe(self, state: EpisodeState, params: EnvParams | None = None) -> Observation:
+    def observe(self, state: EpisodeState, params: Params | None = None) -> Observation:
         """Return what a player may know of the running game."""
         return self.env.observe(state.env_state, params)
 

@@ -1,4 +1,4 @@
-"""Policy and value networks for both kinds of action set.
+"""Policy and value networks: for both kinds of action set, and for games that are not Tetris.
 
 Shapes carry one batch axis B; observations are `tetrax.env.observe.Observation`.
 """
@@ -13,6 +13,8 @@ from jax import Array
 from jaxtyping import Float32, UInt8, UInt32
 
 from tetrax.env.observe import Observation
+from tetrax.env.tetris import Tetris
+from tetrax.env.wrappers import Game
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {"relu": nn.relu, "tanh": nn.tanh, "silu": nn.silu}
 
@@ -154,6 +156,33 @@ class AfterstateActorCritic(nn.Module):
         summary = jnp.concatenate([expected, observation.features], axis=-1)
         value = dense(1, 1.0)(Mlp(self.hidden[-1:], self.activation)(summary))
         return logits, value[..., 0]
+
+
+class FeaturesActorCritic(nn.Module):
+    """Judge the actions from the features alone: one network for the policy, one for the value."""
+
+    num_actions: int
+    hidden: Sequence[int]
+    activation: str = "relu"
+
+    @nn.compact
+    def __call__(self, observation: Observation) -> tuple[Float32[Array, "B A"], Float32[Array, "B"]]:
+        """Return logits and value."""
+        judged = Mlp(self.hidden, self.activation)(observation.features)
+        valued = Mlp(self.hidden, self.activation)(observation.features)
+        return dense(self.num_actions, SMALL_GAIN)(judged), dense(1, 1.0)(valued)[..., 0]
+
+
+ActorCritic = PlanesActorCritic | AfterstateActorCritic | FeaturesActorCritic
+
+
+def actor_critic(env: Game, hidden: Sequence[int], channels: Sequence[int], activation: str) -> ActorCritic:
+    """Return the network that fits what an environment shows; one that is not Tetris shows features."""
+    if not isinstance(env, Tetris):
+        return FeaturesActorCritic(env.num_actions, hidden, activation)
+    if env.config.view == "planes":
+        return PlanesActorCritic(env.num_actions, env.rules.num_pieces, channels, hidden, activation)
+    return AfterstateActorCritic(hidden, channels, env.rules.width, activation)
 
 
 def one_hot_pieces(observation: Observation, num_kinds: int) -> Float32[Array, "*B n"]:

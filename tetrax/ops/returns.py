@@ -35,3 +35,10 @@ def gae(
 
     _, advantages = jax.lax.scan(step, jnp.zeros_like(rewards[0]), (errors, decays), reverse=True)
     return advantages
+
+
+def explained_variance(targets: Float[Array, "*B"], values: Float[Array, "*B"]) -> Float[Array, ""]:
+    """Return the share of the targets' variance that the values explain (1 is perfect)."""
+    variance = jnp.var(targets)
+    explained = 1.0 - jnp.var(targets - values) / jnp.maximum(variance, 1e-12)
+    return jnp.where(variance > 0, explained, 0.0)

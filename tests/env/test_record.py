@@ -109,7 +109,7 @@ def test_a_file_can_be_read_by_a_person(tmp_path: Path) -> None:
 
 def test_a_field_that_came_later_takes_its_default(tmp_path: Path) -> None:
     data = saved(drop_game(), tmp_path)
-    del data["config"]["rules"]["spawn_drop"], data["config"]["time_limit"], data["params"]["reward.holes"]
+    del data["config"]["rules"]["spawn_drop"], data["config"]["time_limit"], data["params"]["reward.piece"]
     verify(load(written(data, tmp_path)))
 
 

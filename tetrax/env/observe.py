@@ -1,64 +1,67 @@
-"""State → Observation: the board as planes, piece identities, scalars, and afterstates."""
+"""State → Observation: views of the board, piece identities, scalars, and what lies ahead."""
 
+from typing import NamedTuple
+
+import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import struct
 from jax import Array
-from jaxtyping import Float32, Int32, UInt8
+from jaxtyping import Float32, Int8, Int32, UInt8, UInt32
 
 from tetrax.env import reward
-from tetrax.env.game import board, drops, measures
-from tetrax.env.game.drops import Candidates
-from tetrax.env.game.measures import BoardFeatures
+from tetrax.env.foresight import AFTERSTATE_FEATURES, Afterstates, GhostOutcome
+from tetrax.env.game import board, measures
 from tetrax.env.game.rules import MAX_GRAVITY_LEVEL, Params, Rules
 from tetrax.env.game.state import State, active_rows, level
+from tetrax.env.reward import RewardChoice
 
-OBSERVATIONS = ("auto", "planes", "afterstate_features", "afterstate_boards", "afterstate_classic")
+OBSERVATIONS = (
+    "auto", "planes", "compact", "flat", "afterstate_features", "afterstate_boards", "afterstate_classic",
+)  # fmt: skip
 PLANES = ("locked", "active", "ghost")
-SPAWN_ROWS = 2  # rows above the visible ones that a new piece stands in; planes show them
-AFTERSTATE_ROWS = 4  # rows above the visible ones that a placement can reach
+CELLS = ("empty", "locked", "active", "ghost")  # of the compact view: a cell is an index into this
+SPAWN_ROWS = 2  # rows above the visible ones that a new piece stands in; views of the board show them
+MAX_HISTORY = 16
 
-# What each afterstate feature is divided by, so that a network sees numbers of order one.
-AFTERSTATE_FEATURES = {
-    "landing_height": 10.0,
-    "eroded_cells": 4.0,
-    "lines": 4.0,
-    "aggregate_height": 100.0,
-    "max_height": 10.0,
-    "bumpiness": 20.0,
-    "holes": 10.0,
-    "rows_with_holes": 5.0,
-    "hole_depth": 10.0,
-    "wells": 10.0,
-    "row_transitions": 50.0,
-    "column_transitions": 20.0,
-}
+# What board features are divided by in the flat vector, besides heights (by the height of the board).
+BOARD_SCALES = {name: AFTERSTATE_FEATURES[name] for name in measures.BoardFeatures.__annotations__}
 
 
-class Afterstates(struct.PyTreeNode):
-    """What each action of a placement set would leave behind, before the next piece is placed."""
+class Show(NamedTuple):
+    """What is shown of a game, as a configuration chooses it."""
 
-    rows: Array | None  # uint32[A, height + 4], locked cells after the clear, row 0 at the bottom
-    features: Array | None  # float32[A, 12], AFTERSTATE_FEATURES in order, scaled; with view
-    # "afterstate_classic" float32[A, 9], drops.CLASSIC_FEATURES in order, unscaled
-    reward: Array  # float32[A], the reward of the step (a block-out by a hidden piece not counted)
-    terminated: Array  # bool[A], the game ends, as far as the visible queue tells
+    view: str  # one of OBSERVATIONS, "auto" resolved
+    by_keys: bool  # whether actions are keys, so that where the piece is decides something
+    reward: RewardChoice
+    board_features: bool = False
+    ghost_outcome: bool = False
+    history: int = 0  # boards
 
 
 class Observation(struct.PyTreeNode):
-    """What a player may know when the next decision is due."""
+    """What a player may know when the next decision is due. R = height + 2 rows, row 0 at the bottom."""
 
-    planes: Array | None  # uint8[height + 2, W, 3], locked, active, ghost; row 0 at the bottom
+    planes: Array | None  # uint8[R, W, 3], locked, active, ghost
     pieces: Array  # int32[2 + P], active, held (K = none), then the queue, next first
     features: Array  # float32[F], scalars named by `feature_names`
     legal: Array  # bool[A], True = legal; all False after the end
     afterstates: Afterstates | None
+    cells: Array | None = None  # int8[R, W], index into CELLS
+    flat: Array | None = None  # float32[N], named by `flat_names`
+    board_features: Array | None = None  # float32[W + 10], named by `board_feature_names`, in cells
+    ghost: GhostOutcome | None = None  # of dropping the active piece now
+    history: Array | None = None  # uint8[n, R, W], locked cells before each of the last n steps, newest first
 
 
-def feature_names(rules: Rules, actions: str) -> tuple[str, ...]:
+def feature_names(rules: Rules, by_keys: bool) -> tuple[str, ...]:
     """Return the names of `Observation.features` in order; none is constant by construction."""
     names = ["level", "combo", "back_to_back"]
-    if actions != "direct":
+    if rules.lives > 1:
+        names.append("lives")
+    if rules.garbage:
+        names.append("garbage_waiting")
+    if not by_keys:
         return tuple(names)
     names += ["x", "y", *(f"orientation_{o}" for o in "0R2L"), "gravity_accumulator", "lock_timer"]
     if rules.lock == "extended":
@@ -68,13 +71,16 @@ def feature_names(rules: Rules, actions: str) -> tuple[str, ...]:
     return tuple(names)
 
 
-def features(rules: Rules, params: Params, state: State, actions: str) -> Float32[Array, "F"]:
+def features(rules: Rules, params: Params, state: State, by_keys: bool) -> Float32[Array, "F"]:
     """Return the scalars, each of order one."""
     orientation = [state.orientation == o for o in range(4)]
+    waiting = jnp.int32(0) if state.garbage is None else jnp.sum(state.garbage.rows, dtype=jnp.int32)
     values = {
         "level": jnp.minimum(level(params, state), MAX_GRAVITY_LEVEL) / MAX_GRAVITY_LEVEL,
         "combo": jnp.minimum(state.combo + 1, 10) / 10,
         "back_to_back": state.back_to_back >= 0,
+        "lives": state.lives / rules.lives,
+        "garbage_waiting": jnp.minimum(waiting, rules.height) / rules.height,
         "x": state.x / rules.width,
         "y": state.y / rules.height,
         **{f"orientation_{name}": here for name, here in zip("0R2L", orientation, strict=True)},
@@ -83,7 +89,7 @@ def features(rules: Rules, params: Params, state: State, actions: str) -> Float3
         "lock_resets": state.lock_resets / jnp.maximum(params.lock_resets, 1),
         "hold_available": ~state.hold_used,
     }
-    names = feature_names(rules, actions)
+    names = feature_names(rules, by_keys)
     return jnp.stack([jnp.asarray(values[name], jnp.float32) for name in names])
 
 
@@ -93,9 +99,114 @@ def pieces(rules: Rules, state: State) -> Int32[Array, "2+P"]:
     return jnp.concatenate([jnp.stack([state.piece, held]), state.queue])
 
 
-def planes(rules: Rules, state: State) -> UInt8[Array, "rows W 3"]:
+def simplify_board(rules: Rules, state: State) -> UInt8[Array, "R W"]:
+    """Return the board as 0 and 1 (1 = a locked cell), without the active piece."""
+    return _shown(rules, state.rows)
+
+
+def planes(rules: Rules, state: State) -> UInt8[Array, "R W 3"]:
     """Return locked cells, the active piece and its ghost (where it would land)."""
-    num_rows = min(rules.height + SPAWN_ROWS, rules.total_height)
+    return jnp.stack(_boards(rules, state), axis=-1)
+
+
+def compact(rules: Rules, state: State) -> Int8[Array, "R W"]:
+    """Return one small integer per cell, an index into CELLS; the active piece hides its ghost."""
+    locked, active, ghost = _boards(rules, state)
+    of_ghost = jnp.where(ghost != 0, np.int8(CELLS.index("ghost")), np.int8(0))
+    of_locked = jnp.where(locked != 0, np.int8(CELLS.index("locked")), of_ghost)
+    return jnp.where(active != 0, np.int8(CELLS.index("active")), of_locked)
+
+
+def history(rules: Rules, state: State) -> UInt8[Array, "n R W"]:
+    """Return the boards before the last n steps, as `simplify_board` shows them, newest first.
+
+    ValueError where the state has none: only an environment with a history starts one.
+    """
+    if state.history is None:
+        raise ValueError(
+            "state.history: given None; allowed: that of a game started by env.init or env.reset"
+        )
+    return jax.vmap(_shown, in_axes=(None, 0))(rules, state.history)
+
+
+def with_history(state: State, length: int) -> State:
+    """Start the history of a fresh game: as if its first board had stood there for ever."""
+    return state.replace(history=jnp.tile(state.rows, (length, 1))) if length else state
+
+
+def remember(before: State, after: State) -> State:
+    """Put the board before a step in front of the history; after the end nothing changes."""
+    if before.history is None:
+        return after
+    moved = jnp.concatenate([before.rows[None], before.history[:-1]])
+    return after.replace(history=jnp.where(before.game_over, before.history, moved))
+
+
+def board_feature_names(rules: Rules) -> tuple[str, ...]:
+    """Return the names of `Observation.board_features` in order."""
+    heights = tuple(f"height_{x}" for x in range(rules.width))
+    return (*heights, *measures.BoardFeatures.__annotations__, "density")
+
+
+def board_features(rules: Rules, state: State) -> Float32[Array, "W+10"]:
+    """Measure the locked cells: heights by column, the fields of `measures.BoardFeatures`, and density.
+
+    Density is the share of filled cells in the rows up to the highest filled one, 0 on an empty board.
+    """
+    columns = tuple(board.columns(rules, state.rows))
+    measured = measures.board_features(rules, columns)
+    filled = measures.total(map(measures.popcount, columns))
+    density = filled / jnp.maximum(measured.max_height * rules.width, 1)
+    values = [*map(measures.height, columns), *vars(measured).values(), density]
+    return jnp.stack([jnp.asarray(value, jnp.float32) for value in values])
+
+
+def flat_names(rules: Rules, show: Show) -> tuple[str, ...]:
+    """Return a name for every number of `Observation.flat`, in order."""
+    kinds = [piece.name for piece in rules.pieces]
+    num_rows = _num_rows(rules)
+    cells = [f"{y}_{x}" for y in range(num_rows) for x in range(rules.width)]
+    names = [f"{plane}_{cell}" for plane in PLANES[:2] for cell in cells]
+    names += [f"piece_{kind}" for kind in kinds]
+    if rules.hold:
+        names += [f"hold_{kind}" for kind in (*kinds, "none")]
+    names += [f"next_{place}_{kind}" for place in range(rules.preview) for kind in kinds]
+    names += feature_names(rules, show.by_keys)
+    if show.board_features:
+        names += [f"board_{name}" for name in board_feature_names(rules)]
+    if show.ghost_outcome:
+        foretold = reward.can_foretell(show.reward, rules)
+        names += [*(["ghost_reward"] if foretold else []), "ghost_lines", "ghost_terminated"]
+    names += [f"before_{step}_{cell}" for step in range(show.history) for cell in cells]
+    return tuple(names)
+
+
+def flat(rules: Rules, state: State, seen: Observation) -> Float32[Array, "N"]:
+    """Return what is seen as one vector, named by `flat_names`; counts are scaled to order one.
+
+    Locked and active cells, pieces one-hot, features, and then what else is chosen: board features
+    (heights by the board's height, others by BOARD_SCALES), the outcome of dropping (lines / 4), history.
+    """
+    locked, active, _ = _boards(rules, state)
+    num_kinds = rules.num_pieces
+    parts = [locked, active, jax.nn.one_hot(seen.pieces[0], num_kinds, dtype=jnp.float32)]
+    if rules.hold:
+        parts.append(jax.nn.one_hot(seen.pieces[1], num_kinds + 1, dtype=jnp.float32))
+    parts += [jax.nn.one_hot(seen.pieces[2:], num_kinds, dtype=jnp.float32), seen.features]
+    if seen.board_features is not None:
+        scales = [*([rules.height] * rules.width), *BOARD_SCALES.values(), 1.0]
+        parts.append(seen.board_features * (1 / np.array(scales, np.float32)))
+    if seen.ghost is not None:
+        outcome = seen.ghost
+        parts += [] if outcome.reward is None else [outcome.reward]
+        parts += [outcome.lines.astype(jnp.float32) / 4, outcome.terminated]
+    if seen.history is not None:
+        parts.append(seen.history)
+    return jnp.concatenate([jnp.ravel(part).astype(jnp.float32) for part in parts])
+
+
+def _boards(rules: Rules, state: State) -> tuple[UInt8[Array, "R W"], ...]:
+    """Return the PLANES: locked cells, the active piece, its ghost."""
     piece = active_rows(rules, state)
     walled = board.walled(rules, state.rows)
     landing = state.y - jnp.maximum(board.drop_distance(walled, piece, state.x, state.y), 0)
@@ -105,56 +216,12 @@ def planes(rules: Rules, state: State) -> UInt8[Array, "rows W 3"]:
         board.place(rules, empty, piece, state.x, state.y),
         board.place(rules, empty, piece, state.x, landing),
     )
-    cells = [board.cells(rules, rows[:num_rows]) for rows in views]
-    return jnp.stack(cells, axis=-1).astype(jnp.uint8)
+    return tuple(_shown(rules, rows) for rows in views)
 
 
-def afterstates(
-    rules: Rules,
-    reward_name: str,
-    reward_params: reward.RewardParams,
-    state: State,
-    placed: Candidates,
-    view: str,
-) -> Afterstates:
-    """Look one placement ahead along every action."""
-    boards = drops.after(rules, state, placed)
-    ended = drops.ends_game(rules, state, placed, boards)
-    after = measures.board_features(rules, boards.columns)
-    terms = reward.placement_terms(
-        reward_name,
-        reward_params,
-        state,
-        boards.lines,
-        ended,
-        reward.features(rules, state),
-        after,
-    )
-    num_rows = min(rules.height + AFTERSTATE_ROWS, rules.total_height)
-    shown = None
-    if view == "afterstate_features":
-        shown = _scaled(rules, placed, boards, after)
-    elif view == "afterstate_classic":
-        shown = drops.classic_features(rules, placed, boards)
-    return Afterstates(
-        rows=measures.to_rows(boards.columns, num_rows) if view == "afterstate_boards" else None,
-        features=shown,
-        reward=reward.total(terms),
-        terminated=ended,
-    )
+def _shown(rules: Rules, rows: UInt32[Array, "H"]) -> UInt8[Array, "R W"]:
+    return board.cells(rules, rows[: _num_rows(rules)]).astype(jnp.uint8)
 
 
-def _scaled(
-    rules: Rules, placed: Candidates, boards: measures.Board, after: BoardFeatures
-) -> Float32[Array, "A 12"]:
-    values = {
-        "landing_height": drops.landing_height(rules, placed),
-        "eroded_cells": drops.eroded_cells(placed, boards),
-        "lines": boards.lines,
-        **vars(after),
-    }
-    columns = [
-        jnp.asarray(values[name], jnp.float32) * np.float32(1 / scale)
-        for name, scale in AFTERSTATE_FEATURES.items()
-    ]
-    return jnp.stack(columns, axis=-1)
+def _num_rows(rules: Rules) -> int:
+    return min(rules.height + SPAWN_ROWS, rules.total_height)

@@ -23,7 +23,6 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from tetrax.env.game import engine
 from tetrax.env.game.state import Event, State
 from tetrax.env.serialise import from_json, to_json
 from tetrax.env.tetris import EnvConfig, EnvParams, Tetris
@@ -192,7 +191,7 @@ def _programs(config: EnvConfig) -> tuple[Callable[..., State], Callable[..., An
         return jax.lax.scan(lambda carry, action: step(carry, action, params), state, actions)
 
     def start(params: EnvParams, key: Array) -> State:
-        return engine.init(config.rules, params.game, key)
+        return env.init(key, params)
 
     return jax.jit(start), jax.jit(steps)
 

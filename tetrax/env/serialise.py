@@ -2,12 +2,14 @@
 
 `to_json` gives dicts, lists, strings, numbers, booleans and None; `from_json` builds the dataclass again
 from its annotations: bool, int, float, str, None, Literal, `X | None`, unions, tuples, dict[str, X] and
-nested dataclasses. Whatever does not fit is one `ValueError` line: the field's path, what was given, what
-is allowed. An annotation outside that list is the programmer's fault: `TypeError`.
+nested dataclasses; functions may be members of a union but are not written. Whatever does not fit is one
+`ValueError` line: the field's path, what was given, what is allowed. An annotation outside that list is the
+programmer's fault: `TypeError`.
 """
 
 from __future__ import annotations
 
+import collections.abc
 import dataclasses
 import difflib
 import math
@@ -37,6 +39,12 @@ def to_json(value: Any, path: str = "") -> Json:
         return [to_json(item, f"{path}[{index}]") for index, item in enumerate(value)]
     if isinstance(value, Mapping):
         return {_key(key, path): to_json(item, _join(path, str(key))) for key, item in value.items()}
+    if callable(value):
+        name = getattr(value, "__qualname__", type(value).__name__)
+        raise ValueError(
+            f"{path or 'value'}: given the function {name}, which a file cannot hold; allowed: a name or a record, "
+            "so that what is saved can be loaded and gone on with"
+        )
     raise TypeError(f"{path or 'value'}: a {type(value).__name__} cannot be written as JSON")
 
 
@@ -106,9 +114,14 @@ class _Reader:
         """Read the one member of the union that fits; a lone member beside None reports its own errors."""
         if data is None and types.NoneType in members:
             return None
-        others = [member for member in members if member is not types.NoneType]
+        others = [member for member in members if member is not types.NoneType and not _is_function(member)]
         if len(others) == 1:
             return self.read(others[0], data, path)
+        # An object can only be meant for a dataclass, and a name for a Literal: those say best what is wrong.
+        meant = dataclasses.is_dataclass if isinstance(data, dict) else _is_literal
+        chosen = [member for member in others if meant(member)]
+        if len(chosen) == 1 and isinstance(data, (dict, str)):
+            return self.read(chosen[0], data, path)
         if sum(dataclasses.is_dataclass(member) for member in others) > 1:
             raise TypeError(f"{path or 'value'}: name one of {_describe_all(others)} in `choices`")
         # Exact scalars first, so that 2 in `int | float` stays an integer whatever the order.
@@ -118,7 +131,8 @@ class _Reader:
                 return self.read(member, data, path)
             except ValueError:
                 continue
-        raise _refusal(path, data, _describe_all(members), ())
+        none = [types.NoneType] if types.NoneType in members else []
+        raise _refusal(path, data, _describe_all([*others, *none]), ())
 
     def _read_tuple(self, arguments: tuple[Any, ...], data: Json, path: str) -> tuple[Any, ...]:
         items = _expect(list, data, path, "a list")
@@ -206,6 +220,14 @@ def _place(message: str, path: str, fields: Iterable[str]) -> str:
 
 def _has_default(field: dataclasses.Field[Any]) -> bool:
     return field.default is not dataclasses.MISSING or field.default_factory is not dataclasses.MISSING
+
+
+def _is_function(annotation: Any) -> bool:
+    return typing.get_origin(annotation) is collections.abc.Callable
+
+
+def _is_literal(annotation: Any) -> bool:
+    return typing.get_origin(annotation) is Literal
 
 
 def _join(path: str, name: str) -> str:

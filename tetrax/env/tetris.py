@@ -5,17 +5,18 @@ import functools
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import jax
 import jax.numpy as jnp
 from flax import struct
 from jax import Array
 from jaxtyping import Float32, Int32, PRNGKeyArray
 
-from tetrax.env import actions, observe, reward
+from tetrax.env import actions, foresight, observe, reward
 from tetrax.env.game import drops, engine
 from tetrax.env.game.rules import RULE_PRESETS, Params, Rules, check_choice, default_params
 from tetrax.env.game.state import Event, State, no_event
-from tetrax.env.observe import OBSERVATIONS, Observation
-from tetrax.env.reward import REWARDS, RewardParams
+from tetrax.env.observe import OBSERVATIONS, Observation, Show
+from tetrax.env.reward import RewardChoice, RewardParams, RewardTerms
 
 
 @dataclass(frozen=True)
@@ -35,25 +36,38 @@ class EnvConfig:
     """Whether an action of "locked_position" chooses the orientation too, or gets the first (of 0, R, 2, L) that
     can be reached at its cell."""
     observation: Literal[
-        "auto", "planes", "afterstate_features", "afterstate_boards", "afterstate_classic"
+        "auto", "planes", "compact", "flat", "afterstate_features", "afterstate_boards", "afterstate_classic"
     ] = "auto"
-    """What is observed of the board; auto is planes for direct, afterstate_features for drop."""
-    reward: Literal["lines_only", "standard", "survival", "stacking"] = "lines_only"
-    """Name of the reward."""
+    """What is observed of the board; auto is afterstate_features for drop, planes for the others."""
+    board_features: bool = False
+    """Whether measurements of the board are observed too: heights, holes, bumpiness, transitions, …."""
+    ghost_outcome: bool = False
+    """Whether is observed what dropping the active piece now would bring: reward, lines, and a loss."""
+    history: int = 0
+    """Boards before the last steps that are observed too (0 to 16)."""
+    reward: RewardChoice = "lines_only"
+    """Name of the reward; in Python also a `RewardRule`, or a function (rules, params, state before, state after,
+    event) -> float32[]."""
     time_limit: int = 0
     """Steps after which a game is truncated (0 = never)."""
 
     def __post_init__(self) -> None:
         actions.check(self.actions, self.rules, self.chords, self.orientation)
         check_choice("env.observation", self.observation, OBSERVATIONS)
-        check_choice("env.reward", self.reward, tuple(REWARDS))
+        reward.check(self.reward)
         if self.observation.startswith("afterstate") and self.actions != "drop":
             raise ValueError(
-                f"env.observation: given {self.observation!r} with actions {self.actions!r}; allowed: auto, planes "
-                "(afterstates are those of straight drops, actions 'drop')"
+                f"env.observation: given {self.observation!r} with actions {self.actions!r}; "
+                "allowed: auto, planes, compact, flat (afterstates are those of straight drops, actions 'drop')"
             )
         if self.actions == "drop":
             drops.check(self.rules)
+        for name in ("board_features", "ghost_outcome"):
+            if not isinstance(getattr(self, name), bool):
+                raise ValueError(f"env.{name}: given {getattr(self, name)!r}; allowed: True or False")
+        longest = observe.MAX_HISTORY
+        if isinstance(self.history, bool) or not 0 <= self.history <= longest:
+            raise ValueError(f"env.history: given {self.history!r}; allowed: 0 to {longest} boards")
         if isinstance(self.time_limit, bool) or self.time_limit < 0:
             raise ValueError(f"env.time_limit: given {self.time_limit}; allowed: 0 or more steps")
 
@@ -123,10 +137,29 @@ class Tetris:
         """Return A."""
         return len(self.action_names)
 
+    @functools.cached_property
+    def show(self) -> Show:
+        """Return what is shown of a game."""
+        config = self.config
+        by_keys = config.actions in actions.KEY_ACTIONS
+        return Show(
+            config.view, by_keys, config.reward, config.board_features, config.ghost_outcome, config.history
+        )
+
     @property
     def feature_names(self) -> tuple[str, ...]:
         """Return the names of `Observation.features`."""
-        return observe.feature_names(self.rules, self.config.actions)
+        return observe.feature_names(self.rules, self.show.by_keys)
+
+    @property
+    def board_feature_names(self) -> tuple[str, ...]:
+        """Return the names of `Observation.board_features`."""
+        return observe.board_feature_names(self.rules)
+
+    @property
+    def flat_names(self) -> tuple[str, ...]:
+        """Return the names of `Observation.flat`."""
+        return observe.flat_names(self.rules, self.show)
 
     @property
     def can_truncate(self) -> bool:
@@ -141,13 +174,17 @@ class Tetris:
     def reset(self, key: PRNGKeyArray, params: EnvParams | None = None) -> tuple[State, TimeStep]:
         """Start a game from one typed Threefry key."""
         params = self.default_params if params is None else params
-        state = engine.init(self.rules, params.game, key)
+        state = self.init(key, params)
         return state, self.first_step(state, params)
+
+    def init(self, key: PRNGKeyArray, params: EnvParams) -> State:
+        """Return the first state of a game, and no more: what `reset` starts from."""
+        return observe.with_history(engine.init(self.rules, params.game, key), self.config.history)
 
     def first_step(self, state: State, params: EnvParams | None = None) -> TimeStep:
         """Return the TimeStep of a game that starts at `state`: no reward, nothing happened."""
         params = self.default_params if params is None else params
-        nothing = self._terms(state, state, no_event(state), params)
+        nothing = jax.tree.map(jnp.zeros_like, self._terms(state, state, no_event(state), params))
         observation = self.observe(state, params)
         return TimeStep(
             observation=observation,
@@ -184,6 +221,7 @@ class Tetris:
         action, was_clipped = actions.clip(action, self.num_actions)
         before = state
         state, event = self.action_set.apply(params.game, state, action)
+        state = observe.remember(before, state)
         terms = self._terms(before, state, event, params)
         event = event.replace(action_clipped=was_clipped, reward_terms=terms)
         truncated = jnp.bool_(False)
@@ -194,23 +232,34 @@ class Tetris:
     def observe(self, state: State, params: EnvParams | None = None) -> Observation:
         """Return what a player may know of a state."""
         params = self.default_params if params is None else params
-        view, rules = self.config.view, self.rules
+        rules, show, view = self.rules, self.show, self.show.view
         candidates = self.action_set.candidates(state)
-        afterstates = None
+        looked_ahead = (rules, show.reward, params.game, params.reward, state)
+        afterstates = ghost = None
         if candidates is not None and view.startswith("afterstate"):
-            afterstates = observe.afterstates(
-                rules, self.config.reward, params.reward, state, candidates, view
-            )
-        return Observation(
+            afterstates = foresight.afterstates(*looked_ahead, candidates, view)
+        if show.ghost_outcome:
+            ghost = foresight.ghost_outcome(*looked_ahead)
+        seen = Observation(
             planes=observe.planes(rules, state) if view == "planes" else None,
             pieces=observe.pieces(rules, state),
-            features=observe.features(rules, params.game, state, self.config.actions),
+            features=observe.features(rules, params.game, state, show.by_keys),
             legal=self.action_set.legal(state, candidates),
             afterstates=afterstates,
+            cells=observe.compact(rules, state) if view == "compact" else None,
+            board_features=observe.board_features(rules, state) if show.board_features else None,
+            ghost=ghost,
+            history=observe.history(rules, state) if show.history else None,
         )
+        return seen.replace(flat=observe.flat(rules, state, seen)) if view == "flat" else seen
 
-    def _terms(self, before: State, after: State, event: Event, params: EnvParams) -> reward.RewardTerms:
-        return reward.terms(self.config.reward, self.rules, params.reward, before, after, event)
+    def _terms(self, before: State, after: State, event: Event, params: EnvParams) -> RewardTerms:
+        made_of = reward.rule(self.config.reward)
+        if made_of is not None:
+            return reward.terms(made_of, self.rules, params.reward, before, after, event)
+        assert callable(self.config.reward)
+        given = self.config.reward(self.rules, params, before, after, event)
+        return reward.injected_terms(params.reward, before, given)
 
 
 def make(preset: str = "guideline", **overrides: object) -> Tetris:

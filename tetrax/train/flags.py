@@ -61,10 +61,9 @@ def field_types(record: Any, prefix: str = "") -> dict[str, Any]:
     hints = typing.get_type_hints(type(record))
     leaves: dict[str, Any] = {}
     for field in dataclasses.fields(record):
-        value, path = getattr(record, field.name), prefix + field.name
-        leaves |= (
-            field_types(value, f"{path}.") if dataclasses.is_dataclass(value) else {path: hints[field.name]}
-        )
+        value, path, hint = getattr(record, field.name), prefix + field.name, hints[field.name]
+        is_leaf = _names(hint) is not None or not dataclasses.is_dataclass(value)
+        leaves |= {path: _names(hint) or hint} if is_leaf else field_types(value, f"{path}.")
     return leaves
 
 
@@ -210,6 +209,14 @@ def _is_piece_set(expected: Any) -> bool:
     return expected == tuple[Piece, ...]
 
 
+def _names(expected: Any) -> Any:
+    """Return the Literal of a union of names with a record or a function, which no flag can spell; or None."""
+    members = typing.get_args(expected) if typing.get_origin(expected) in (Union, types.UnionType) else ()
+    literals = [member for member in members if typing.get_origin(member) is Literal]
+    others = [member for member in members if dataclasses.is_dataclass(member)]
+    return literals[0] if literals and others else None
+
+
 def _is_list(expected: Any) -> bool:
     return typing.get_origin(expected) is tuple and not _is_piece_set(expected)
 
@@ -223,7 +230,7 @@ def _reads(kind: Callable[[str], Any], text: str) -> bool:
 
 
 def _registry() -> tyro.constructors.ConstructorRegistry:
-    """Teach tyro to name sets of pieces instead of spelling each drawing."""
+    """Teach tyro to name sets of pieces and rewards instead of spelling what they are made of."""
     registry = tyro.constructors.ConstructorRegistry()
     names = {pieces: name for name, pieces in PIECE_SETS.items()}
 
@@ -237,6 +244,19 @@ def _registry() -> tyro.constructors.ConstructorRegistry:
             instance_from_str=lambda given: PIECE_SETS[given[0]],
             is_instance=lambda value: isinstance(value, tuple),
             str_from_instance=lambda value: [names.get(value, " ".join(piece.name for piece in value))],
+        )
+
+    @registry.primitive_rule
+    def names_alone(info: Any) -> tyro.constructors.PrimitiveConstructorSpec[Any] | None:
+        literal = _names(info.type)
+        if literal is None:
+            return None
+        return tyro.constructors.PrimitiveConstructorSpec(
+            nargs=1,
+            metavar="{" + ",".join(typing.get_args(literal)) + "}",
+            instance_from_str=lambda given: given[0],
+            is_instance=lambda value: True,
+            str_from_instance=lambda value: [value if isinstance(value, str) else "as-configured"],
         )
 
     return registry

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from tetrax.env import observe
 from tetrax.env.game import board, engine, moves, randomizer
 from tetrax.env.game.rules import Rules, default_params
 from tetrax.env.game.state import State
@@ -45,11 +46,11 @@ def state_from_ascii(
         raise ValueError(f"hold: given {hold!r}; allowed: None, these rules have no hold")
     state = engine.init(rules, default_params(rules), jax.random.key(0) if key is None else key)
     kinds, left = _deal(rules, state.key, given)
-    pose, fits = moves.spawn(rules, board.walled(rules, jnp.asarray(rows)), kinds[0])
+    pose, fits = moves.spawn(rules, board.walled(rules, jnp.asarray(rows)), kinds[0], jnp.bool_(False))
     if not fits:
         name = rules.pieces[int(kinds[0])].name
         raise ValueError(f"drawing: given cells where piece {name!r} enters; allowed: its spawn place free")
-    return state.replace(
+    state = state.replace(
         rows=jnp.asarray(rows),
         piece=kinds[0],
         orientation=pose.orientation,
@@ -61,6 +62,7 @@ def state_from_ascii(
         bag=left.bag,
         random=left.random,
     )
+    return state if isinstance(env, Rules) else observe.with_history(state, env.config.history)
 
 
 def board_to_ascii(env: Tetris | Rules, state: State) -> str:

@@ -79,7 +79,7 @@ def candidates(rules: Rules, state: State) -> Candidates:
     if not rules.hold:
         return active
     kind = incoming(rules, state)
-    pose, fits = moves.spawn(rules, board.walled(rules, state.rows), kind)
+    pose, fits = moves.spawn(rules, board.walled(rules, state.rows), kind, state.combo >= 0)
     allowed = ~state.game_over & ~state.hold_used & (state.hold != state.piece)
     if rules.top_out != "stack":
         allowed &= fits
@@ -199,7 +199,7 @@ def _drops(
         below = FULL_COLUMN if from_above else _rows_below(pose.y + low)
         rest = jnp.maximum(rest, jnp.where(cells != 0, measures.height(column & below) - low, NO_SURFACE))
     left = jnp.asarray(tables.left)[kind]
-    inside = jnp.asarray(tables.width)[kind][:, None] + np.arange(width, dtype=np.int32) <= width
+    inside = jnp.asarray(tables.width)[kind][:, None] + np.arange(width, dtype=np.int32)[None] <= width
     legal = allowed & (inside if from_above else _way_is_free(hits != 0, pose.x + left))
     legal &= ~_repeats(rules, kind, legal, rest)
     # The box may rest below the floor, by as many rows as are empty at its bottom; its cells do not.

@@ -50,7 +50,7 @@ def lock(
     )
     state, event, pushed_out = _garbage(rules, params, state.replace(rows=rows), event, placed)
     state, kind = advanced(rules, state)
-    state, fits = spawned(rules, state, kind, lines > 0 if rules.spawn_rise else None)
+    state, fits = spawned(rules, state, kind)
     reason = _reason(rules, state, above, pushed_out, fits)
     return where(reason != 0, lose(rules, state, event, reason), (state, event))
 
@@ -80,11 +80,9 @@ def advanced(rules: Rules, state: State) -> tuple[State, Int32[Array, ""]]:
     return state, pieces[0]
 
 
-def spawned(
-    rules: Rules, state: State, kind: Int32[Array, ""], may_rise: Bool[Array, ""] | None = None
-) -> tuple[State, Bool[Array, ""]]:
+def spawned(rules: Rules, state: State, kind: Int32[Array, ""]) -> tuple[State, Bool[Array, ""]]:
     """Bring in a piece of a kind; return whether it fits."""
-    pose, fits = moves.spawn(rules, board.walled(rules, state.rows), kind, may_rise)
+    pose, fits = moves.spawn(rules, board.walled(rules, state.rows), kind, after_clear=state.combo >= 0)
     state = state.replace(
         piece=kind,
         orientation=pose.orientation,

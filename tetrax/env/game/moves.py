@@ -28,18 +28,18 @@ def spawn(
     rules: Rules,
     walled: UInt32[Array, "H+13"],
     kind: Int32[Array, ""],
-    may_rise: Bool[Array, ""] | None = None,
+    after_clear: Bool[Array, ""],
 ) -> tuple[Pose, Bool[Array, ""]]:
     """Return where a piece enters, and whether it fits there (else the game ends: block-out).
 
-    Where it is blocked and `may_rise` it enters in the first free row above. With `rules.spawn_drop`
-    it then falls one row at once if it can.
+    With `rules.spawn_rise`, where it is blocked and the last lock was a line clear, it enters in the first
+    free row above. With `rules.spawn_drop` it then falls one row at once if it can.
     """
     rows = jnp.asarray(rules.tables.rows[:, 0])[kind]
     x = jnp.asarray(rules.spawn_x, jnp.int32)[kind]
     y = jnp.asarray(rules.spawn_y, jnp.int32)[kind]
-    if may_rise is not None:
-        y = jnp.where(may_rise, board.first_free_row(walled, rows, x, y), y)
+    if rules.spawn_rise:
+        y = jnp.where(after_clear, board.first_free_row(walled, rows, x, y), y)
     fits = board.fits(walled, rows, x, y)
     if rules.spawn_drop:
         falls = fits & board.fits(walled, rows, x, y - 1)

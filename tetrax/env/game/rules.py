@@ -83,7 +83,7 @@ class Rules:
     spawn_drop: bool = True
     """Whether a new piece falls one row at once if that row is free."""
     spawn_rise: bool = False
-    """Whether a piece that is blocked just after a line clear enters in the first free row above."""
+    """Whether a piece blocked at its spawn, if the last lock cleared lines, enters in the first free row above."""
     top_out: Literal["guideline", "block_out", "stack"] = "guideline"
     """How a game is lost: guideline is block-out (no room to enter), lock-out (a whole piece above the visible
     rows) and garbage pushing a block out; block_out is the same without lock-out; stack is a stack higher than

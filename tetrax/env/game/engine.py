@@ -103,10 +103,10 @@ def place(
     one tick.
     """
     before = state
-    state = state.replace(ticks=state.ticks + 1)
+    state = garbage.by_timer(rules, params, state.replace(ticks=state.ticks + 1))
     waiting = state
     state, event, _ = _hold(rules, state, use_hold, no_event(before))
-    cells = state.y - pose.y
+    cells = jnp.maximum(state.y - pose.y, 0)
     state = state.replace(orientation=pose.orientation, x=pose.x, y=pose.y)
     state = state.replace(score=added(state.score, scoring.HARD_DROP_POINTS * cells))
     event = event.replace(

@@ -1,6 +1,8 @@
 """The games that are compared: fixed ones that between them meet every rule, and random ones."""
 
-from tests.reference.game import Settings
+import dataclasses
+
+from tests.reference.settings import Settings
 from tests.reference.side import Case
 from tests.reference.tables import BOX, CELLS
 
@@ -53,28 +55,53 @@ DROP_CASES = (
 )
 
 
-def random_case(random, name, whole_pieces=False, **numbers):
-    """Draw any game that the engine allows."""
+def random_rules(random):
+    """Draw any Rules that the engine allows, smaller ones more often; the numbers are the default ones."""
     pieces = "".join(random.sample(tuple(CELLS), random.choice((1, 2, 4, 7, len(CELLS)))))
-    pieces = random.choice((pieces, pieces, "IJLOSTZ"))
+    pieces = random.choice((pieces, "IJLOSTZ", "".join(random.sample("IJLOSTZ", 7))))
     side = max(BOX[name] for name in pieces)
-    settings = Settings(
-        width=random.choice((side, random.randint(side, 10), 10, random.randint(side, 22))),
-        height=random.choice((max(2, side), random.randint(max(2, side), 20), 20, 28)),
-        buffer=random.choice((4, random.randint(4, 20), 20)),
+    randomizers = ("bag", "uniform", "list") + ("tetrio",) * 3 * (sorted(pieces) == sorted("IJLOSTZ"))
+    randomizer = random.choice(randomizers)
+    top_out = random.choice(("guideline", "block_out", "stack"))
+    buffer = random.choice((4, random.randint(4, 20), 20))
+    return Settings(
+        width=random.choice((side, random.randint(max(4, side), 12), 10, random.randint(side, 22))),
+        height=random.choice((max(2, side), random.randint(max(4, side), 24), 8, 20, 28)),
+        buffer=buffer,
         pieces=pieces,
-        randomizer=random.choice(("bag", "uniform")),
-        kicks=random.choice(("srs", "srs", "srs", "none")),
+        randomizer=randomizer,
+        sequence=tuple(random.choices(pieces, k=random.randint(1, 9))) if randomizer == "list" else (),
+        kicks=random.choice(("srs", "srs180", "srs+", "srs+", "none")),
         hold=random.random() < 0.7,
         preview=random.randint(0, 6),
         gravity=random.choice(("level", "fixed")),
         ticks_per_second=random.choice((1, 4, 10, 10, 60, 1000)),
-        lock=random.choice(("extended", "extended", "infinite", "classic")),
-        spawn_drop=random.random() < 0.7,
+        lock=random.choice(("extended", "extended", "infinite", "classic", "step_count")),
+        spawn_row=random.choice((0, min(1, buffer - 4), random.randint(0, buffer - 4))),
+        spawn_drop=random.random() < 0.5,
+        spawn_rise=top_out != "stack" and random.random() < 0.5,
+        top_out=top_out,
+        spins=random.choice(("guideline", "tetrio")),
+        lives=random.choice((1, 1, 2, 3, 99)),
+        garbage=random.random() < 0.75,
+        garbage_blocking=random.random() < 0.6,
+        attack=random.choice(("guideline", "guideline_modern", "tetrio", "tetrio")),
+    )
+
+
+def random_numbers(random, settings):
+    """Draw the numbers of a game, which need no new program."""
+    return dataclasses.replace(
+        settings,
         start_level=random.choice((1, 1, 5, 18, 40)),
         fixed_gravity=random.choice((0, 700, 30000, 65536, 200000, 2**31 - 1)),
         soft_drop_factor=random.choice((1, 2, 20, 20, 1000)),
         lock_delay=random.choice((1, 2, 5, 5, 30)),
         lock_resets=random.choice((0, 1, 15, 15)),
+        starting_garbage=random.choice((0, 0, random.randint(0, settings.height))),
+        garbage_interval=random.choice((0, 0, 7, 40, 100, 300)),
+        garbage_rows=random.choice((0, 1, 1, 2, 5, 25)),
+        garbage_delay=random.choice((0, 1, 20, 100, 1000)),
+        garbage_cap=random.choice((0, 1, 2, 8, 8, 20)),
+        garbage_multiplier=random.choice((0, 100, 256, 256, 256, 400, 1000)),
     )
-    return Case(name, settings, whole_pieces=whole_pieces, **numbers)

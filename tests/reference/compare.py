@@ -16,10 +16,10 @@ from tests.reference.report import difference
 from tests.reference.side import DRAWS_AT_ONCE, EVENT_FIELDS, POOL, STATE_FIELDS, Side
 from tests.reference.tables import BOX, CAN_SPIN, KICK_LIKE_I, NEVER_KICK
 from tetrax.env.actions import Drop
-from tetrax.env.game import engine
+from tetrax.env.game import engine, garbage
 from tetrax.env.game.pieces import DOMINOES, TETROMINOES, Piece
 from tetrax.env.game.rules import Params, Rules
-from tetrax.env.game.state import Event, Inputs, State, where
+from tetrax.env.game.state import Event, Garbage, Inputs, State, where
 
 PIECES = {piece.name: piece for piece in TETROMINOES + DOMINOES} | {
     "M": Piece("M", ("#",)),
@@ -39,13 +39,8 @@ def rules_of(settings):
 
 def params_of(settings):
     """Translate the reference's settings to the engine's Params."""
-    return Params(
-        start_level=jnp.int32(settings.start_level),
-        gravity=jnp.int32(settings.fixed_gravity),
-        soft_drop_factor=jnp.int32(settings.soft_drop_factor),
-        lock_delay=jnp.int32(settings.lock_delay),
-        lock_resets=jnp.int32(settings.lock_resets),
-    )
+    names = {name: name for name in Params.__dataclass_fields__} | {"gravity": "fixed_gravity"}
+    return Params(**{name: jnp.int32(getattr(settings, theirs)) for name, theirs in names.items()})
 
 
 def check_tables():
@@ -53,7 +48,10 @@ def check_tables():
     for name, piece in PIECES.items():
         kicks = "i" if name in KICK_LIKE_I else "none" if name in NEVER_KICK else "jlstz"
         assert (len(piece.drawing), piece.kicks, piece.spins) == (BOX[name], kicks, name in CAN_SPIN), name
-    assert [field.name for field in dataclasses.fields(State)] == ["key", *STATE_FIELDS]
+    fields = dict.fromkeys(name.partition(".")[0] for name in STATE_FIELDS)
+    assert [field.name for field in dataclasses.fields(State)] == ["key", *fields, "history"]
+    parts = [name.partition(".")[2] for name in STATE_FIELDS if "." in name]
+    assert [field.name for field in dataclasses.fields(Garbage)] == parts
     assert [field.name for field in dataclasses.fields(Event)] == [*EVENT_FIELDS, "reward_terms"]
     assert tuple(field.name for field in dataclasses.fields(Inputs)) == KEYS
 
@@ -66,7 +64,7 @@ def play(case):
     check_tables()
     keys = start_keys(case.seed)
     key_data = np.asarray(jax.random.key_data(keys))
-    side = Side(case, functools.partial(draw_words, key_data))
+    side = Side(case, Words(key_data), key_data[:, 1].tolist())
     side.run()
     new_games, states, events, played_keys = engine_history(case, side, keys)
     for number, (mine, theirs) in enumerate(zip(side.new_games, new_games, strict=True)):
@@ -92,8 +90,14 @@ def first_difference(case, side, step, engine):
             where = f"step {step}, board {board}, game {game}"
             names = [*STATE_FIELDS, *(f"event.{name}" for name in side.event_fields)]
             pressed = side.action_text(step, board)
+            pressed += garbage_text(*side.requests[step][board])
             return difference(case, where, pressed, before, names, state + event, theirs + their_event)
     raise RuntimeError("no board differs")
+
+
+def garbage_text(rows, hole):
+    """Say what garbage was asked for before a step."""
+    return f", {rows} rows of garbage, hole {'drawn' if hole < 0 else hole}" if rows else ""
 
 
 @jax.jit
@@ -104,59 +108,103 @@ def start_keys(seed):
 
 
 @jax.jit
+@functools.partial(jax.vmap, in_axes=(0, None))
 def _words(key_data, first):
     key = jax.random.wrap_key_data(key_data)
-    folded = jax.vmap(lambda n: jax.random.fold_in(key, n))(first + jnp.arange(DRAWS_AT_ONCE))
+    numbers = first + jnp.arange(DRAWS_AT_ONCE, dtype=jnp.uint32)
+    folded = jax.vmap(lambda n: jax.random.fold_in(key, n))(numbers)
     return jax.vmap(jax.random.key_data)(folded)[:, 1]
 
 
-def draw_words(key_data, game, first):
-    """Return the 32-bit numbers of some draws of one game, by the rule that the engine documents."""
-    return _words(key_data[game], first).tolist()
+class Words:
+    """The 32-bit numbers of draws, by the rule that the engine documents: DRAWS_AT_ONCE of one game."""
+
+    def __init__(self, key_data):
+        self.key_data = key_data
+        self.blocks = {}  # the first block of every game is needed: made for all games at once
+
+    def __call__(self, game, first):
+        if first not in self.blocks:
+            self.blocks[first] = np.asarray(_words(self.key_data, np.uint32(first)))
+        return self.blocks[first][game].tolist()
 
 
 def engine_history(case, side, keys):
     """Play the same actions through the compiled engine; return tuples like the reference's, and the keys."""
     rules, params = rules_of(case.settings), params_of(case.settings)
     new_pool, run = _programs(rules, case.whole_pieces, case.compiler_level)
-    pool = new_pool(keys)
-    pool = pool.replace(**{name: jnp.asarray(column) for name, column in side.start_columns().items()})
-    history = jax.device_get(run(params, pool, np.array(side.restarts, np.int32), side.action_array()))
-    states, events, played_keys, legal = history
+    pool = with_starts(new_pool(params, keys), side.start_columns())
+    restarts, asked = np.array(side.restarts, np.int32), (side.request_array(), side.action_array())
+    states, events, played_keys, legal = jax.device_get(run(params, pool, restarts, asked))
     assert events.reward_terms is None
     event_columns = [getattr(events, name) for name in EVENT_FIELDS]
     if case.whole_pieces:
         event_columns.append(legal)
-    new_games = snapshots([getattr(pool, name) for name in STATE_FIELDS])
+    new_games = snapshots(state_columns(jax.device_get(pool.replace(key=None))))
+    columns = state_columns(states)
     return (
         new_games[: len(side.new_games)],
-        [snapshots(row) for row in zip(*(getattr(states, name) for name in STATE_FIELDS), strict=True)],
+        [snapshots([each if each is None else each[t] for each in columns]) for t in range(case.steps)],
         [snapshots(row) for row in zip(*event_columns, strict=True)],
         played_keys,
     )
+
+
+def with_starts(pool, columns):
+    """Return the pool's games with fields of some of them replaced."""
+    for field, given in columns.items():
+        outer, _, inner = field.partition(".")
+        record = getattr(pool, outer) if inner else pool
+        column = np.array(getattr(record, inner or outer))
+        numbers, values = zip(*given, strict=True)
+        column[list(numbers)] = values
+        record = record.replace(**{inner or outer: jnp.asarray(column)})
+        pool = pool.replace(**{outer: record}) if inner else record
+    return pool
+
+
+def state_columns(states):
+    """Return the fields of many games in the order of STATE_FIELDS, None for what the rules lack."""
+    waiting = states.garbage
+    if waiting is not None:  # the hole of no packet means nothing
+        none = waiting.rows == 0
+        holes, ready = np.where(none, 0, waiting.hole), np.where(none, 0, waiting.ready)
+        states = states.replace(garbage=waiting.replace(hole=holes, ready=ready))
+    columns = []
+    for name in STATE_FIELDS:
+        outer, _, inner = name.partition(".")
+        column = getattr(states, outer)
+        columns.append(getattr(column, inner) if inner and column is not None else column)
+    return columns
 
 
 @functools.lru_cache(maxsize=32)
 def _programs(rules, whole_pieces, compiler_level):
     """Compile the new games of a pool, and a run over steps and boards."""
     options = {"xla_backend_optimization_level": compiler_level}
-    new_pool = jax.jit(jax.vmap(functools.partial(engine.init, rules)), compiler_options=options)
+    init = jax.vmap(functools.partial(engine.init, rules), in_axes=(None, 0))
+    new_pool = jax.jit(init, compiler_options=options)
     return new_pool, jax.jit(functools.partial(_run, rules, whole_pieces), compiler_options=options)
 
 
 def snapshots(columns):
     """Turn arrays with boards first into one tuple of plain values per board."""
-    plain = [np.asarray(column).tolist() for column in columns]
+    missing = [None] * len(columns[0])
+    plain = [missing if column is None else np.asarray(column).tolist() for column in columns]
     plain = [
         [tuple(x) for x in column] if column and isinstance(column[0], list) else column for column in plain
     ]
     return list(zip(*plain, strict=True))
 
 
-def _run(rules, whole_pieces, params, pool, restarts, actions):
+def _run(rules, whole_pieces, params, pool, restarts, asked):
     """Scan all boards over the steps; returns states, events, key data and legal placements, each [T, B]."""
 
-    def step(state, action):
+    def step(state, wish, action):
+        if rules.garbage:
+            rows, hole = wish
+            drawn = garbage.receive(rules, params, state, jnp.where(hole < 0, rows, 0))
+            state = garbage.receive(rules, params, drawn, jnp.where(hole < 0, 0, rows), hole)
         if not whole_pieces:
             inputs = Inputs(**{key: action[index] for index, key in enumerate(KEYS)})
             return *engine.tick(rules, params, state, inputs), None
@@ -164,11 +212,11 @@ def _run(rules, whole_pieces, params, pool, restarts, actions):
         return *drop.apply(params, state, action), drop.legal(state, drop.candidates(state))
 
     def body(states, now):
-        restart, action = now
+        restart, (wish, action) = now
         fresh = jax.tree.map(lambda leaf: leaf[jnp.maximum(restart, 0)], pool)
         states = jax.vmap(where)(restart >= 0, fresh, states)
-        states, events, legal = jax.vmap(step)(states, action)
+        states, events, legal = jax.vmap(step)(states, wish, action)
         return states, (states.replace(key=None), events, jax.random.key_data(states.key), legal)
 
     first = jax.tree.map(lambda leaf: leaf[: restarts.shape[1]], pool)
-    return jax.lax.scan(body, first, (restarts, actions))[1]
+    return jax.lax.scan(body, first, (restarts, asked))[1]

@@ -1,43 +1,24 @@
 """A slow Tetris in plain Python, written from the rules alone, to check the engine against.
 
 Cells are letters in lists of lists, the bag is a list of names, nothing is packed and nothing is compiled.
-Chance comes from outside: `draw_word(n)` gives the 32-bit number of draw n.
 """
 
 import math
-from dataclasses import dataclass
 from fractions import Fraction
 
-from tests.reference import tables
+from tests.reference import garbage, tables
+from tests.reference.chance import Chance
+from tests.reference.garbage import Garbage
+from tests.reference.placing import Placing
+from tests.reference.settings import Settings
 from tests.reference.tables import FACINGS, SHAPES
 
-KEYS = ("left", "right", "rotate_cw", "rotate_ccw", "soft_drop", "hard_drop", "hold")
+KEYS = ("left", "right", "rotate_cw", "rotate_ccw", "rotate_180", "soft_drop", "hard_drop", "hold")
 HIGHEST_SCORE = 2**31 - 1
-PLAYING, BLOCK_OUT, LOCK_OUT = 0, 1, 2
-NOT_LOCKED, BY_HARD_DROP, BY_SOFT_DROP, BY_DELAY, BY_PLACING = range(5)
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Everything that may differ between two games, as plain values."""
-
-    width: int = 10
-    height: int = 20
-    buffer: int = 20
-    pieces: str = "IJLOSTZ"
-    randomizer: str = "bag"
-    kicks: str = "srs"
-    hold: bool = True
-    preview: int = 5
-    gravity: str = "level"
-    ticks_per_second: int = 10
-    lock: str = "extended"
-    spawn_drop: bool = True
-    start_level: int = 1
-    fixed_gravity: int = 0
-    soft_drop_factor: int = 20
-    lock_delay: int = 5
-    lock_resets: int = 15
+LOCK_REASONS = ("not", "hard drop", "soft drop", "delay", "placing")
+NOT_LOST, BLOCK_OUT, LOCK_OUT, GARBAGE_OUT, STACK_OUT = range(5)
+HALF_TURN = 8  # added to the number of a half turn's kick test
+MARGIN = 8  # cells around the matrix that a piece may be tried in
 
 
 def gravity_of_level(level, ticks_per_second):
@@ -47,64 +28,52 @@ def gravity_of_level(level, ticks_per_second):
     return math.ceil(65536 / seconds_per_row / ticks_per_second)
 
 
-def empty_event():
-    """What is reported about a tick in which nothing happens."""
-    return {
-        "locked": False,
-        "lock_reason": NOT_LOCKED,
-        "lines": 0,
-        "spin": 0,
-        "combo": -1,
-        "back_to_back": False,
-        "perfect_clear": False,
-        "soft_cells": 0,
-        "hard_cells": 0,
-        "score": 0,
-        "hold_refused": False,
-        "game_over": PLAYING,
-        "action_clipped": False,
-    }
-
-
-class Game:
+class Game(Chance, Garbage, Placing):
     """One game; `tick` and `place` change it and return what happened as a dict."""
 
-    def __init__(self, settings, draw_word):
+    def __init__(self, settings: Settings, draw_word, seed=0):
         self.settings = settings
-        self.draw_word = draw_word
         self.width = settings.width
         self.total_height = settings.height + settings.buffer
-        self.cells = [[""] * self.width for _ in range(self.total_height)]  # bottom row first, replaced whole
-        self.bag = list(settings.pieces) if settings.randomizer == "bag" else []
-        self.drawn = 0
+        self.stride = self.width + 2 * MARGIN
+        self.offsets = tables.offsets(self.stride)
+        self.cells = self.no_cells()
         self.held = ""
         self.hold_used = False
         self.score = self.lines = self.locked = self.ticks = 0
         self.combo = self.back_to_back = -1
+        self.lives = settings.lives
         self.over = False
-        self.gravity_table = [gravity_of_level(n, settings.ticks_per_second) for n in range(21)]
+        self.speeds = {}
+        self.start_chance(draw_word, seed)
+        self.start_garbage()
         first = self.draw()
         self.queue = [self.draw() for _ in range(settings.preview)]
         self.spawn(first)
 
-    # chance
-
-    def draw(self):
-        """Take one piece out of the bag, or any piece when there is no bag."""
-        word = self.draw_word(self.drawn)
-        self.drawn += 1
-        if self.settings.randomizer == "uniform":
-            return self.settings.pieces[word * len(self.settings.pieces) // 2**32]
-        if not self.bag:
-            self.bag = list(self.settings.pieces)
-        return self.bag.pop(word * len(self.bag) // 2**32)
-
     def next_piece(self):
         """Take the head of the queue and fill its tail; without a queue, draw."""
-        self.queue.append(self.draw())
-        return self.queue.pop(0)
+        first, *self.queue = [*self.queue, self.draw()]
+        return first
 
     # where things are
+
+    @property
+    def cells(self):
+        """The matrix, bottom row first, a letter for each filled cell; replaced whole, never changed."""
+        return self._cells
+
+    @cells.setter
+    def cells(self, cells):
+        self._cells = cells
+        # The same row after row in one list, with filled cells around: quicker to look at.
+        wall = [True] * MARGIN
+        outside = [True] * (self.stride * MARGIN)
+        inside = [mark != "" for row in cells for mark in (*wall, *row, *wall)]
+        self.solid = outside + inside + outside
+
+    def no_cells(self):
+        return [[""] * self.width for _ in range(self.total_height)]
 
     @property
     def level(self):
@@ -112,14 +81,14 @@ class Game:
 
     def filled(self, x, y):
         """Whether a cell is taken; everything outside the matrix is."""
-        return not (0 <= x < self.width and 0 <= y < self.total_height) or self.cells[y][x] != ""
+        return self.solid[(y + MARGIN) * self.stride + x + MARGIN]
 
     def fits(self, name, facing, x, y):
         """Whether a piece with its box's lower-left corner at (x, y) touches nothing."""
-        cells, width, total_height = self.cells, self.width, self.total_height
-        for dx, dy in SHAPES[name][facing]:
-            column, row = x + dx, y + dy
-            if not (0 <= column < width and 0 <= row < total_height) or cells[row][column]:
+        solid = self.solid
+        corner = (y + MARGIN) * self.stride + x + MARGIN
+        for offset in self.offsets[name][facing]:
+            if solid[corner + offset]:
                 return False
         return True
 
@@ -150,33 +119,64 @@ class Game:
     def entrance(self, name):
         """Find where a piece appears (x, y) and whether there is room for it."""
         x = (self.width - tables.BOX[name]) // 2
-        y = self.settings.height - min(dy for _, dy in SHAPES[name]["0"])
-        fits = self.fits(name, "0", x, y)
-        if self.settings.spawn_drop and fits and self.fits(name, "0", x, y - 1):
-            y -= 1  # a piece that is blocked out stays where it appeared
-        return x, y, fits
+        y = self.entrance_row(name)
+        if self.fits(name, "0", x, y):
+            drops = self.settings.spawn_drop and self.fits(name, "0", x, y - 1)
+            return x, y - 1 if drops else y, True
+        if self.settings.spawn_rise and self.combo >= 0:  # the last lock cleared lines
+            for higher in range(y + 1, self.total_height):
+                if self.fits(name, "0", x, higher):
+                    return x, higher, True
+        return x, y, False  # a piece that is blocked out stays where it appeared
+
+    def entrance_row(self, name):
+        """Return the y of a new piece whose lowest cell is `spawn_row` above the visible rows."""
+        return self.settings.height + self.settings.spawn_row - min(dy for _, dy in SHAPES[name]["0"])
 
     # one tick
 
+    def begin(self):
+        """Let a tick go by, unless the game is over; return what is reported when nothing happens in it."""
+        if not self.over:
+            self.ticks += 1
+            self.timer()
+        return {
+            "locked": False,
+            "lock_reason": 0,
+            "lines": 0,
+            "spin": 0,
+            "combo": -1,
+            "back_to_back": False,
+            "perfect_clear": False,
+            "soft_cells": 0,
+            "hard_cells": 0,
+            "score": 0,
+            "pieces": self.locked,
+            "attack": (0, 0),
+            "sent": (0, 0),
+            "garbage_received": 0,
+            "garbage_cleared": 0,
+            "hold_refused": False,
+            "life_lost": False,
+            "game_over": NOT_LOST,
+            "action_clipped": False,
+        }
+
     def tick(self, keys):
         """Play one tick with a set of pressed keys."""
-        event = empty_event()
-        if self.over:
-            return event
-        self.ticks += 1
-        if "hold" in keys and not self.swap_hold(event):
-            self.gain(event)
+        event = self.begin()
+        if self.over or ("hold" in keys and not self.swap_hold(event)):
             return event
         turned = self.turn(keys)
         moved = self.shift(keys) or turned
         if "hard_drop" in keys:
             event["hard_cells"] = self.fall(self.total_height)
             event["score"] += 2 * event["hard_cells"]
-            self.lock(event, BY_HARD_DROP)
+            self.lock(event, "hard drop")
         else:
             self.gravitate("soft_drop" in keys, event)
             if self.wait_on_ground(moved):
-                self.lock(event, BY_SOFT_DROP if "soft_drop" in keys else BY_DELAY)
+                self.lock(event, "soft drop" if "soft_drop" in keys else "delay")
         self.gain(event)
         return event
 
@@ -184,7 +184,7 @@ class Game:
         self.score = min(self.score + event["score"], HIGHEST_SCORE)
 
     def swap_hold(self, event):
-        """Try to swap with the held piece; return whether the game goes on."""
+        """Try to swap with the held piece; return whether play goes on in this tick."""
         if not self.settings.hold or self.hold_used:
             event["hold_refused"] = True
             return True
@@ -192,28 +192,30 @@ class Game:
         self.held = self.name
         self.hold_used = True
         if not self.spawn(incoming):
-            self.over = True
-            event["game_over"] = BLOCK_OUT
-        return not self.over
+            self.lose(event, BLOCK_OUT)
+        return not event["life_lost"]
 
     def turn(self, keys):
-        """Rotate if exactly one rotation key is down and some kick test fits; return whether it did."""
-        if ("rotate_cw" in keys) == ("rotate_ccw" in keys):
+        """Rotate if exactly one quarter turn is asked for, or else a half turn, and some kick test fits."""
+        if ("rotate_cw" in keys) != ("rotate_ccw" in keys):
+            step = 1 if "rotate_cw" in keys else 3
+        elif "rotate_180" in keys and self.settings.kicks in tables.HAVE_HALF_TURNS:
+            step = 2
+        else:
             return False
-        step = 1 if "rotate_cw" in keys else -1
         facing = FACINGS[(FACINGS.index(self.facing) + step) % 4]
         for index, (dx, dy) in enumerate(self.kick_tests(self.facing + facing)):
             if self.fits(self.name, facing, self.x + dx, self.y + dy):
                 self.facing = facing
                 self.x += dx
                 self.y += dy
-                self.kick = index
+                self.kick = index + HALF_TURN * (step == 2)
                 return True
         return False
 
     def kick_tests(self, turn):
         """List where the active piece is tried, in order, for a turn such as "0R"."""
-        return tables.kick_tests(self.name, turn) if self.settings.kicks == "srs" else [(0, 0)]
+        return tables.kick_tests(self.settings.kicks, self.name, turn)
 
     def shift(self, keys):
         """Go one column sideways if exactly one of the two keys is down and there is room."""
@@ -236,8 +238,13 @@ class Game:
 
     def speed(self, soft):
         """Fall per tick in 1/65536 cells."""
-        fixed = self.settings.gravity == "fixed"
-        speed = self.settings.fixed_gravity if fixed else self.gravity_table[min(self.level, 20)]
+        if self.settings.gravity == "fixed":
+            speed = self.settings.fixed_gravity
+        else:
+            level = min(self.level, 20)
+            if level not in self.speeds:
+                self.speeds[level] = gravity_of_level(level, self.settings.ticks_per_second)
+            speed = self.speeds[level]
         return speed * self.settings.soft_drop_factor if soft else speed
 
     def gravitate(self, soft, event):
@@ -255,7 +262,8 @@ class Game:
         if self.y < self.lowest:
             self.lowest = self.y
             self.resets = 0
-            self.lock_timer = -1
+            if self.settings.lock != "step_count":
+                self.lock_timer = -1
         elif moved and self.lock_timer >= 0 and self.may_restart():
             self.resets += 1
             self.lock_timer = -1
@@ -272,29 +280,43 @@ class Game:
     # locking
 
     def lock(self, event, reason):
-        """Fix the active piece, clear full rows, pay for it, and bring in the next piece."""
+        """Fix the active piece, clear full rows, pay for it, take garbage, and bring in the next piece."""
         shape = self.cells_at(self.name, self.facing, self.x, self.y)
         event["locked"] = True
-        event["lock_reason"] = reason
+        event["lock_reason"] = LOCK_REASONS.index(reason)
         event["spin"] = self.spin()
         self.locked += 1
-        lock_out = all(y >= self.settings.height for _, y in shape)
-
-        cells = [list(row) for row in self.cells]
-        for x, y in shape:
-            cells[y][x] = self.name
-        remaining = [row for row in cells if not all(row)]
-        lines = event["lines"] = self.total_height - len(remaining)
-        self.cells = remaining + [[""] * self.width for _ in range(lines)]
-        event["perfect_clear"] = lines > 0 and not any(any(row) for row in self.cells)
+        event["pieces"] = self.locked
+        whole_above = all(y >= self.settings.height for _, y in shape)
+        self.clear(shape, event)
         event["score"] += self.pay(event) * self.level  # the level of before the clear
-        self.lines += lines
+        self.lines += event["lines"]
+        pushed_out = self.exchange_garbage(event)
 
+        lost = NOT_LOST
+        if pushed_out:
+            lost = GARBAGE_OUT
+        elif self.settings.top_out == "guideline" and whole_above:
+            lost = LOCK_OUT
+        elif self.settings.top_out == "stack" and self.stack_height() > self.settings.height:
+            lost = STACK_OUT
         self.hold_used = False
-        blocked = not self.spawn(self.next_piece())
-        if lock_out or blocked:
-            self.over = True
-            event["game_over"] = LOCK_OUT if lock_out else BLOCK_OUT
+        if not self.spawn(self.next_piece()) and lost == NOT_LOST:
+            lost = BLOCK_OUT
+        if lost != NOT_LOST:
+            self.lose(event, lost)
+
+    def clear(self, shape, event):
+        """Fill the cells of a piece and take the full rows out."""
+        cells = list(self.cells)
+        for x, y in shape:
+            cells[y] = [*cells[y][:x], self.name, *cells[y][x + 1 :]]
+        full = [y for y, row in enumerate(cells) if all(row)]
+        event["lines"] = len(full)
+        event["garbage_cleared"] = sum(y < self.garbage_height for y in full)
+        self.garbage_height -= event["garbage_cleared"]
+        self.cells = [row for row in cells if not all(row)] + self.no_cells()[: len(full)]
+        event["perfect_clear"] = len(full) > 0 and self.stack_height() == 0
 
     def spin(self):
         """Judge a T-spin before the piece is placed: 0 none, 1 mini, 2 full."""
@@ -303,10 +325,11 @@ class Game:
         if sum(self.filled(self.x + dx, self.y + dy) for dx, dy in tables.CORNERS) < 3:
             return 0
         front = all(self.filled(self.x + dx, self.y + dy) for dx, dy in tables.FRONTS[self.facing])
-        return 2 if front or self.kick == 4 else 1
+        fifth = self.kick == 4 and (self.settings.spins == "guideline" or self.facing in "RL")
+        return 2 if front or fifth else 1
 
     def pay(self, event):
-        """Count a lock's points without the level factor; update combo and back-to-back."""
+        """Count a lock's points without the level factor, and its attack; update combo and back-to-back."""
         lines, spin = event["lines"], event["spin"]
         points = (tables.CLEAR, tables.MINI_SPIN, tables.FULL_SPIN)[spin][lines]
         self.combo = self.combo + 1 if lines else -1
@@ -322,78 +345,31 @@ class Game:
         if event["perfect_clear"]:
             tetris_again = lines == 4 and event["back_to_back"]
             points += tables.SECOND_TETRIS_PERFECT_CLEAR if tetris_again else tables.PERFECT_CLEAR[lines]
+        by_clear = garbage.attack(
+            self.settings, lines, spin, self.combo, self.back_to_back, event["back_to_back"]
+        )
+        extra = garbage.multiplied(self.settings, tables.PERFECT_CLEAR_ATTACK * event["perfect_clear"])
+        event["attack"] = (by_clear, extra)
         return points
 
-    # whole pieces at once
+    def exchange_garbage(self, event):
+        """Cancel what waits, send the rest, let in what is ready; return whether cells were pushed out."""
+        by_clear, extra = event["attack"]
+        event["sent"] = (self.cancel(by_clear), self.cancel(extra))
+        if event["lines"] > 0 and self.settings.garbage_blocking:
+            return False
+        event["garbage_received"], pushed_out = self.let_in()
+        return pushed_out
 
-    def num_placements(self):
-        return 4 * self.width * (2 if self.settings.hold else 1)
-
-    def placements(self):
-        """Find where each placement comes to rest: {index: (hold first, facing, x, y)}, legal ones only.
-
-        Index a means facing a // width and leftmost column a % width; a second half holds first.
-        """
-        found, seen, stack = {}, set(), self.stack_height()
-        for hold_first in (False, True):
-            piece = self.piece_to_place(hold_first)
-            if piece is None:
-                continue
-            name, spawn_x, spawn_y = piece
-            held = self.name if hold_first else self.held
-            for number, facing in enumerate(FACINGS):
-                left = min(dx for dx, _ in SHAPES[name][facing])
-                for x in self.free_way(name, facing, spawn_x, spawn_y):
-                    y = self.landing(name, facing, x, min(spawn_y, stack))  # nothing is above the stack
-                    after = (held, frozenset(self.cells_at(name, facing, x, y)))
-                    if after not in seen:
-                        seen.add(after)
-                        found[(4 * hold_first + number) * self.width + x + left] = (hold_first, facing, x, y)
-        return found
-
-    def piece_to_place(self, hold_first):
-        """Return (name, x, y at spawn) of the active piece or of the one that hold would bring, if it may."""
-        if self.over:
-            return None
-        if not hold_first:
-            return self.name, self.x, self.y
-        if not self.settings.hold or self.hold_used or not (self.held or self.queue):
-            return None
-        name = self.held or self.queue[0]
-        x, y, fits = self.entrance(name)
-        return (name, x, y) if fits else None
-
-    def free_way(self, name, facing, start, y):
-        """List the x that a piece reaches sideways from its spawn column in its row, in order."""
-        if not self.fits(name, facing, start, y):
-            return []
-        first = last = start
-        while self.fits(name, facing, first - 1, y):
-            first -= 1
-        while self.fits(name, facing, last + 1, y):
-            last += 1
-        return range(first, last + 1)
-
-    def landing(self, name, facing, x, y):
-        """Return the y at which a piece dropped straight down comes to rest."""
-        while self.fits(name, facing, x, y - 1):
-            y -= 1
-        return y
-
-    def place(self, placement):
-        """Play one whole piece, an item of `placements`; None, an illegal one, only lets time pass."""
-        event = empty_event()
-        if self.over:
-            return event
-        self.ticks += 1
-        if placement is None:
-            return event
-        hold_first, facing, x, y = placement
-        if hold_first:
-            self.swap_hold(event)
-        event["hard_cells"] = self.y - y
-        event["score"] = 2 * event["hard_cells"]
-        self.facing, self.x, self.y = facing, x, y
-        self.lock(event, BY_PLACING)
-        self.gain(event)
-        return event
+    def lose(self, event, reason):
+        """Take a life; while there is another, the newest piece enters an empty matrix."""
+        event["life_lost"] = True
+        event["game_over"] = reason
+        self.lives -= 1
+        self.over = self.lives == 0
+        if not self.over:
+            self.cells = self.no_cells()
+            self.waiting = []
+            self.garbage_height = 0
+            self.combo = self.back_to_back = -1
+            self.spawn(self.name)

@@ -7,7 +7,7 @@ look for a spin, fiddle with the piece on the ground (kicks, worn-out lock delay
 from collections import deque
 
 from tests.reference.game import KEYS
-from tests.reference.tables import CAN_SPIN, CORNERS, FACINGS, FRONTS, SHAPES
+from tests.reference.tables import CAN_SPIN, CORNERS, FACINGS, FRONTS, HAVE_HALF_TURNS, SHAPES
 
 TEMPERS = {  # chance of each style, and of a random chord instead of the planned keys in any tick
     "careful": ({"stack": 0.9, "fiddle": 0.08, "chords": 0.02}, 0.01),
@@ -19,10 +19,12 @@ CHORD = {
     "right": 0.3,
     "rotate_cw": 0.3,
     "rotate_ccw": 0.2,
+    "rotate_180": 0.15,
     "soft_drop": 0.25,
     "hard_drop": 0.04,
     "hold": 0.06,
 }
+QUARTERS = ("rotate_cw", "rotate_ccw")
 MOVES = ({"left"}, {"right"}, {"rotate_cw"}, {"rotate_ccw"}, {"soft_drop"})
 
 
@@ -37,13 +39,15 @@ class Player:
         """Return the set of keys to press now."""
         if game is not self.game:
             self.game = game
+            self.half_turns = game.settings.kicks in HAVE_HALF_TURNS
             temper = self.random.choices(tuple(TEMPERS), (6, 4, 1))[0]
             self.styles, self.noise = TEMPERS[temper]
         if (game.locked, game.name) != self.piece:
             self.piece = (game.locked, game.name)
             self.plan(game)
         if self.style == "chords" or self.random.random() < self.noise:
-            return {key for key in KEYS if self.random.random() < CHORD[key]}
+            known = [key for key in KEYS if key != "rotate_180" or self.half_turns]
+            return {key for key in known if self.random.random() < CHORD[key]}
         if self.style == "spin":
             return self.follow(game)
         keys = self.steer(game)
@@ -65,7 +69,9 @@ class Player:
         """Press what brings the piece nearer to its place."""
         keys = set()
         turns = (FACINGS.index(self.facing) - FACINGS.index(game.facing)) % 4
-        if turns:
+        if turns == 2 and self.half_turns and self.random.random() < 0.7:
+            keys.add("rotate_180")
+        elif turns:
             keys.add("rotate_ccw" if turns == 3 else "rotate_cw")
         if game.x != self.x:
             keys.add("left" if game.x > self.x else "right")
@@ -77,7 +83,8 @@ class Player:
             return {"hard_drop"} if self.random.random() < 0.8 else {"soft_drop"}
         if game.active_fits(0, -1):
             return {"soft_drop"}
-        keys = {self.random.choice(("rotate_cw", "rotate_ccw", "left", "right"))}
+        turns = (*QUARTERS, "rotate_180") if self.half_turns else QUARTERS
+        keys = {self.random.choice((*turns, "left", "right"))}
         if self.random.random() < 0.3:
             keys.add(self.random.choice(("rotate_cw", "soft_drop", "rotate_ccw")))
         return keys
@@ -106,15 +113,16 @@ def path_to_spin(game):
     top = max(column_heights(game)) + 2
     start = (game.facing, game.x, game.y)
     came, queue, best = {start: None}, deque([start]), (0, None)
+    moves = (*MOVES, {"rotate_180"}) if game.settings.kicks in HAVE_HALF_TURNS else MOVES
     while queue:
         pose = queue.popleft()
-        for keys in MOVES:
+        for keys in moves:
             following = moved(game, pose, keys, top)
             if following is None or following in came:
                 continue
             came[following] = (pose, keys)
             queue.append(following)
-            if keys <= {"rotate_cw", "rotate_ccw"}:
+            if keys <= {*QUARTERS, "rotate_180"}:
                 best = max(best, (worth(game, following), following), key=lambda pair: pair[0])
     steps, pose = [(best[1], set())], best[1]
     if pose is None:
@@ -135,7 +143,8 @@ def moved(game, pose, keys, top):
     if "left" in keys or "right" in keys:
         x += 1 if "right" in keys else -1
         return (facing, x, y) if game.fits(game.name, facing, x, y) else None
-    target = FACINGS[(FACINGS.index(facing) + (1 if "rotate_cw" in keys else 3)) % 4]
+    step = 1 if "rotate_cw" in keys else 3 if "rotate_ccw" in keys else 2
+    target = FACINGS[(FACINGS.index(facing) + step) % 4]
     for dx, dy in game.kick_tests(facing + target):
         if game.fits(game.name, target, x + dx, y + dy):
             return (target, x + dx, y + dy)

@@ -7,25 +7,27 @@ from tests.reference.tables import CAN_SPIN, FACINGS, SHAPES
 NUMBERS = {  # what else may be true at the start, so that high levels and large scores are met
     "lines": (0, 0, 0, 9, 38, 97, 185, 400),
     "score": (0, 0, 0, 12345, 2**31 - 2000, 2**31 - 1),
-    "combo": (-1, -1, 0, 7),
-    "back_to_back": (-1, 0, 3),
+    "combo": (-1, -1, 0, 1, 2, 7, 20),
+    "back_to_back": (-1, 0, 1, 3, 12, 150),
 }
 
 
 @dataclass(frozen=True)
 class Start:
-    """How a game differs from a new one: filled rows from the bottom ('#' and '.'), and counters."""
+    """How a game differs from a new one: filled rows from the bottom ('#' and '.'), and counters.
 
-    rows: tuple[str, ...] = ()
+    Rows of None leave the new game's.
+    """
+
+    rows: tuple[str, ...] | None = ()
     numbers: dict[str, int] = field(default_factory=dict)
 
 
 def apply(start, game):
     """Give a new reference game the start's board and counters."""
-    cells = [[""] * game.width for _ in range(game.total_height)]
-    for y, row in enumerate(start.rows):
-        cells[y] = ["#" if mark == "#" else "" for mark in row]
-    game.cells = cells
+    if start.rows is not None:
+        rows = [["#" if mark == "#" else "" for mark in row] for row in start.rows]
+        game.cells = rows + game.no_cells()[len(rows) :]
     for name, number in start.numbers.items():
         setattr(game, name, number)
 
@@ -40,9 +42,12 @@ def random_start(random, game):
     rows = random.choice(kinds)(random, game)
     # The row under the spawn rows stays free, and no row is full: such boards never stand in a game.
     rows = [row for row in rows[: game.settings.height - 1] if "." in row]
-    numbers = {}
+    numbers = {"garbage_height": random.randint(0, len(rows))} if game.settings.garbage else {}
     if random.random() < 0.4:
-        numbers = {name: random.choice(choices) for name, choices in NUMBERS.items()}
+        numbers |= {name: random.choice(choices) for name, choices in NUMBERS.items()}
+    if game.settings.starting_garbage > 0 and random.random() < 0.5:
+        numbers.pop("garbage_height", None)  # of the new game itself
+        return Start(None, numbers)
     return Start(tuple(rows), numbers)
 
 

@@ -4,6 +4,8 @@ Nothing here is taken from tetrax: shapes are typed orientation by orientation (
 kicks are copied from RULES.md row by row, one string per row.
 """
 
+import functools
+
 FACINGS = "0R2L"  # the order of clockwise quarter turns
 
 # Cells as "xy" in the piece's box, x to the right, y up from the box's bottom row: one string per facing.
@@ -48,11 +50,39 @@ R2 0L | 0,0 -1,0 2,0 -1,2 2,-1
 2R L0 | 0,0 1,0 -2,0 1,-2 -2,1
 """
 
+# SRS+: other tests for I. Systems with half turns share the tests of those, for every piece that kicks.
+SRS_PLUS_I_ROWS = """
+0R | 0,0 1,0 -2,0 -2,-1 1,2
+0L | 0,0 -1,0 2,0 2,-1 -1,2
+R0 | 0,0 -1,0 2,0 -1,-2 2,1
+R2 | 0,0 -1,0 2,0 -1,2 2,-1
+2R | 0,0 -2,0 1,0 -2,1 1,-2
+2L | 0,0 2,0 -1,0 2,1 -1,-2
+L0 | 0,0 1,0 -2,0 1,2 -2,-1
+L2 | 0,0 1,0 -2,0 1,-2 -2,1
+"""
+HALF_TURN_ROWS = """
+02 | 0,0 0,1 1,1 -1,1 1,0 -1,0
+RL | 0,0 1,0 1,2 1,1 0,2 0,1
+20 | 0,0 0,-1 -1,-1 1,-1 -1,0 1,0
+LR | 0,0 -1,0 -1,2 -1,1 0,2 0,1
+"""
+HAVE_HALF_TURNS = ("srs180", "srs+")
+
 CLEAR = {0: 0, 1: 100, 2: 300, 3: 500, 4: 800}
 FULL_SPIN = {0: 400, 1: 800, 2: 1200, 3: 1600}
 MINI_SPIN = {0: 100, 1: 200, 2: 400, 3: 1600}  # the last cannot be made with a T
 PERFECT_CLEAR = {1: 800, 2: 1200, 3: 1800, 4: 2000}
 SECOND_TETRIS_PERFECT_CLEAR = 3200  # by a tetris that was paid as back-to-back
+
+# Rows sent at others, by class of spin and lines; a mini spin of three lines cannot be made with a T.
+CLEAR_ATTACK = ({1: 0, 2: 1, 3: 2, 4: 4}, {1: 0, 2: 1, 3: 2}, {1: 2, 2: 4, 3: 6})
+PERFECT_CLEAR_ATTACK = 10
+COMBO_ATTACK = {  # by combo, the first clear of one counting as 0; the last number goes on
+    "guideline": (0, 1, 1, 2, 2, 3, 3, 4, 4, 4, 5),
+    "guideline_modern": (0, 1, 1, 2, 2, 2, 3, 3, 3, 3, 3, 3, 4),
+}
+TETRIO_BAG = "ZLOSIJT"  # the order of each bag before it is shuffled
 
 
 def pairs(text):
@@ -71,14 +101,31 @@ def read_kicks(rows):
 
 
 SHAPES = {name: dict(zip(FACINGS, map(pairs, texts), strict=True)) for name, texts in CELLS.items()}
+
+
+@functools.cache
+def offsets(stride):
+    """Return shapes as places in a list of rows, each row `stride` long."""
+    return {
+        name: {facing: [dy * stride + dx for dx, dy in shape] for facing, shape in shapes.items()}
+        for name, shapes in SHAPES.items()
+    }
+
+
 FRONTS = {facing: pairs(text) for facing, text in FRONT_CORNERS.items()}
 CORNERS = pairs(ALL_CORNERS)
 JLSTZ_KICKS = read_kicks(JLSTZ_ROWS)
 I_KICKS = read_kicks(I_ROWS)
+SRS_PLUS_I_KICKS = read_kicks(SRS_PLUS_I_ROWS)
+HALF_TURN_KICKS = read_kicks(HALF_TURN_ROWS)
 
 
-def kick_tests(name, turn):
-    """List the (dx, dy) that the named piece tries, in order, for a turn such as "0R"."""
-    if name in NEVER_KICK:
+def kick_tests(system, name, turn):
+    """List the (dx, dy) that the named piece tries, in order, for a turn such as "0R" or "02"."""
+    if system == "none" or name in NEVER_KICK:
         return [(0, 0)]
-    return I_KICKS[turn] if name in KICK_LIKE_I else JLSTZ_KICKS[turn]
+    if turn in HALF_TURN_KICKS:
+        return HALF_TURN_KICKS[turn]
+    if name not in KICK_LIKE_I:
+        return JLSTZ_KICKS[turn]
+    return (SRS_PLUS_I_KICKS if system == "srs+" else I_KICKS)[turn]

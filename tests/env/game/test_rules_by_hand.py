@@ -349,7 +349,7 @@ def same(left, right):
 
 def dealt(rules, seed, count):
     """Return the kinds of the first pieces, and the queue seen at the start."""
-    state = engine.init(rules, jax.random.key(seed))
+    state = engine.init(rules, params(rules), jax.random.key(seed))
     kinds, queue = [int(state.piece)], np.asarray(state.queue).tolist()
     while len(kinds) < count:
         state, _ = press(state.replace(rows=jnp.zeros_like(state.rows)), "hard_drop", rules=rules)
@@ -383,7 +383,7 @@ def test_uniform_draws():
     """Kinds come about equally often, and often twice in a row: once in seven times."""
     rules = Rules(randomizer="uniform", preview=6)
     keys = jax.random.split(jax.random.key(5), 1000)
-    states = jax.jit(jax.vmap(lambda key: engine.init(rules, key)))(keys)
+    states = jax.jit(jax.vmap(lambda key: engine.init(rules, params(rules), key)))(keys)
     kinds = np.concatenate([np.asarray(states.piece)[:, None], np.asarray(states.queue)], axis=1)  # [1000, 7]
     # 7000 draws with chance 1/7: mean 1000, standard deviation sqrt(7000 × 1/7 × 6/7) = 29.3.
     assert (np.abs(np.bincount(kinds.ravel(), minlength=7) - 1000) < 4 * 29.3).all()

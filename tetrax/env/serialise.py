@@ -118,9 +118,12 @@ class _Reader:
         if len(others) == 1:
             return self.read(others[0], data, path)
         # An object can only be meant for a dataclass, and a name for a Literal: those say best what is wrong.
-        meant = dataclasses.is_dataclass if isinstance(data, dict) else _is_literal
-        chosen = [member for member in others if meant(member)]
-        if len(chosen) == 1 and isinstance(data, (dict, str)):
+        chosen = []
+        if isinstance(data, dict):
+            chosen = [member for member in others if dataclasses.is_dataclass(member)]
+        elif isinstance(data, str):
+            chosen = [member for member in others if typing.get_origin(member) is Literal]
+        if len(chosen) == 1:
             return self.read(chosen[0], data, path)
         if sum(dataclasses.is_dataclass(member) for member in others) > 1:
             raise TypeError(f"{path or 'value'}: name one of {_describe_all(others)} in `choices`")
@@ -224,10 +227,6 @@ def _has_default(field: dataclasses.Field[Any]) -> bool:
 
 def _is_function(annotation: Any) -> bool:
     return typing.get_origin(annotation) is collections.abc.Callable
-
-
-def _is_literal(annotation: Any) -> bool:
-    return typing.get_origin(annotation) is Literal
 
 
 def _join(path: str, name: str) -> str:

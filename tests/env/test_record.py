@@ -56,7 +56,7 @@ def test_replay_gives_every_state_and_event_bit_for_bit(game: Any) -> None:
         state, timestep = env.step(state, action)
         return state, timestep.event
 
-    state = engine.init(env.rules, jax.random.wrap_key_data(recording.key_data))
+    state = engine.init(env.rules, env.default_params.game, jax.random.wrap_key_data(recording.key_data))
     states, events = [leaves(state)], []
     for action in recording.actions:
         state, event = step(state, action)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from typing import Any
 
 import jax
@@ -12,9 +13,11 @@ import pytest
 
 from tests.env.games import Letters, played_by_keys, played_by_placements
 from tetrax.env.ascii import state_from_ascii
-from tetrax.env.game.rules import Rules
-from tetrax.env.record import replay
-from tetrax.env.scene import EMPTY, clear_rows, moments, placed_cells, scene, scenes
+from tetrax.env.follow import EMPTY, clear_rows, garbage_kind, moments, placed_cells, unknown_kind
+from tetrax.env.game.rules import RULE_PRESETS, Rules
+from tetrax.env.record import Recording, record, replay
+from tetrax.env.scene import frames, numbers, scene, scene_at, scenes
+from tetrax.env.tetris import make
 
 RULES = Rules(width=6, height=7, buffer=4, preview=2)
 BOARD = """
@@ -93,7 +96,7 @@ def test_a_state_is_shown_with_its_active_piece_and_ghost() -> None:
     assert set(shown.active) == {(1, 6), (2, 6), (3, 6), (2, 7)}
     # It falls until its flat side would touch the cell (1, 1): rows 2 and 3.
     assert set(shown.ghost) == {(1, 2), (2, 2), (3, 2), (2, 3)}
-    unknown = RULES.num_pieces
+    unknown = unknown_kind(RULES)
     assert shown.cells[:3].tolist() == [
         [unknown if mark == "#" else EMPTY for mark in line] for line in reversed(BOARD.split())
     ]
@@ -126,9 +129,10 @@ def test_a_piece_that_slid_under_a_roof_is_found_by_the_board_it_left() -> None:
         rows=jnp.array([0b000001, 0b001111, *[0] * 9], jnp.uint32), lines=jnp.int32(1), pieces=jnp.int32(1)
     )
     pair = moments(jax.tree.map(lambda a, b: jnp.stack([a, b]), before, after))
-    cells, kind = placed_cells(RULES, *pair)
-    assert set(cells) == {(0, 0), (1, 0), (2, 0), (0, 1)}
-    assert RULES.pieces[kind].name == "J"
+    kind = [piece.name for piece in RULES.pieces].index("J")
+    for given in (kind, unknown_kind(RULES)):
+        cells = placed_cells(RULES, *pair, kind=given)
+        assert set(cells) == {(0, 0), (1, 0), (2, 0), (0, 1)}
 
 
 def test_a_board_that_no_place_explains_is_refused() -> None:
@@ -136,13 +140,97 @@ def test_a_board_that_no_place_explains_is_refused() -> None:
     after = before.replace(rows=jnp.zeros_like(before.rows), lines=jnp.int32(1), pieces=jnp.int32(1))
     pair = moments(jax.tree.map(lambda a, b: jnp.stack([a, b]), before, after))
     with pytest.raises(ValueError, match="piece 0: no place of J gives the next board"):
-        placed_cells(RULES, *pair)
+        placed_cells(RULES, *pair, kind=1)
+
+
+@functools.cache
+def with_garbage(actions: str) -> Recording:
+    """Play a game of three lives at random, in which garbage rises from below."""
+    rules = dataclasses.replace(RULE_PRESETS["mini"], garbage=True, lives=3, hold=True)
+    env = make("mini", rules=rules, actions=actions)
+    params = env.default_params
+    seed, interval = {"direct": (4, 12), "drop": (10, 6)}[actions]  # a game that clears garbage, by luck
+    numbers = {"starting_garbage": 1, "garbage_interval": interval, "garbage_delay": 1, "garbage_rows": 1}
+    game = params.game.replace(**{name: jnp.int32(value) for name, value in numbers.items()})
+    chosen = np.random.default_rng(seed).integers(env.num_actions, size=500)
+    return record(env.config, params.replace(game=game), jax.random.key(seed), chosen)
+
+
+@pytest.mark.parametrize("actions", ["direct", "drop"])
+def test_garbage_is_told_from_pieces(actions: str) -> None:
+    """The engine counts the rows of garbage at the floor: all cells there are garbage, none above are."""
+    recording = with_garbage(actions)
+    grey = garbage_kind(recording.config.rules)
+    replayed = replay(recording)
+    heights, rows = np.asarray(replayed.states.garbage.height), replayed.states.rows
+    for step in [0, *np.flatnonzero(replayed.events.locked) + 1]:
+        shown = scene_at(recording, int(step))
+        is_garbage = shown.cells == grey
+        assert is_garbage.any(axis=1).tolist() == [y < heights[step] for y in range(len(is_garbage))]
+        assert (is_garbage.sum(axis=1)[: heights[step]] == 3).all()  # 4 columns, one hole
+        assert is_garbage.sum() + ((shown.cells >= 0) & ~is_garbage).sum() == sum(
+            int(row).bit_count() for row in rows[step]
+        )
+        alone = jax.tree.map(lambda leaf, step=step: leaf[step], replayed.states)
+        assert ((scene(recording.config.rules, alone).cells == grey) == is_garbage).all()
+    assert recording.outcome.lines > 0
+    assert (np.asarray(replayed.events.garbage_received) > 0).sum() > 5
+    assert (np.asarray(replayed.events.garbage_cleared) > 0).any()
+
+
+@pytest.mark.parametrize("actions", ["direct", "drop"])
+def test_lives_are_counted_and_the_board_of_a_lost_one_goes(actions: str) -> None:
+    recording = with_garbage(actions)
+    shown = list(frames(recording))
+    assert recording.outcome.game_over
+    assert {frame.scene.lives for frame in shown} == {0, 1, 2, 3}
+    lost = [frame for frame in shown if "life lost: " in frame.words]
+    assert [frame.scene.lives for frame in lost] == [2, 1]
+    for frame in lost:
+        assert frame.highlight
+        assert (frame.scene.cells == EMPTY).all()
+        assert dict(numbers(frame.scene))["LIVES"] == str(frame.scene.lives)
+    assert "game over: " in shown[-1].words
+    assert shown[-1].scene.game_over
+    assert (shown[-1].scene.cells != EMPTY).any()
+
+
+def test_every_frame_knows_its_step_and_what_happened_in_it() -> None:
+    recording, _ = played_by_keys(seed=1, ticks=1200)
+    events = replay(recording).events
+    shown = list(frames(recording))
+    assert [frame.step for frame in shown if not frame.scene.full_rows] == list(
+        range(len(recording.actions) + 1)
+    )
+    for frame in shown[1:]:
+        happened = jax.tree.map(
+            lambda leaf, step=frame.step: leaf[step - 1].item(),
+            events.replace(reward_terms=None, attack=None, sent=None),
+        )
+        assert bool(frame.words) == (happened.locked or happened.hold_refused)
+        assert (f"+{happened.score:,}" in frame.words) == (happened.locked and happened.score > 0)
+        assert ("-spin" in frame.words) == (happened.spin > 0)
+        assert ("line" in frame.words) == (happened.lines > 0 and happened.spin == 0)
+    assert shown[0].words == ""
+
+
+def test_a_recording_is_shown_after_any_step() -> None:
+    recording, boards = played_by_placements(seed=2, pieces=90)
+    rules = recording.config.rules
+    for step in (0, 1, 45, 90, -1, -2, -91):
+        shown = scene_at(recording, step)
+        assert letters(rules, shown.cells) == boards[step]
+        assert shown.pieces == step % 91
+        assert len(shown.active) == 4
+    for step in (91, -92):
+        with pytest.raises(ValueError, match=f"step: given {step}; allowed: -91 to 90, the steps of the"):
+            scene_at(recording, step)
 
 
 def test_colours_that_are_not_the_boards_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Were the tracking wrong somewhere, the scene would say so and not show a wrong board."""
     recording, _ = played_by_placements(seed=2, pieces=90)
-    from tetrax.env import scene as module
+    from tetrax.env import follow as module
 
     def one_row_short(cells: np.ndarray, rows: tuple[int, ...]) -> np.ndarray:
         return clear_rows(cells, rows[1:])

@@ -20,8 +20,21 @@ OTHER_COLOURS: tuple[Colour, ...] = (  # kinds with other names, in their order
     (226, 120, 176),
     (160, 190, 80),
     (216, 160, 110),
+    (140, 160, 250),
+    (250, 170, 190),
+    (60, 140, 130),
+    (200, 220, 140),
+    (170, 70, 110),
+    (110, 220, 190),
+    (150, 110, 70),
+    (190, 160, 240),
+    (100, 130, 60),
+    (250, 200, 150),
+    (70, 110, 170),
+    (200, 60, 170),
 )
 UNKNOWN: Colour = (128, 138, 158)  # a locked cell whose piece nobody saw
+GARBAGE: Colour = (92, 94, 98)  # a cell of a row that came from below
 PAGE: Colour = (17, 19, 27)
 PANEL: Colour = (25, 28, 39)
 WELL: Colour = (22, 25, 35)
@@ -33,9 +46,9 @@ ALARM: Colour = (255, 107, 107)
 
 
 def colour_of(rules: Rules, kind: int) -> Colour:
-    """Return the colour of a kind; of `rules.num_pieces`, that of unknown cells."""
+    """Return the colour of a kind; of `rules.num_pieces`, that of unknown cells, and of one more, of garbage."""
     if kind >= rules.num_pieces:
-        return UNKNOWN
+        return UNKNOWN if kind == rules.num_pieces else GARBAGE
     others = [piece.name for piece in rules.pieces if piece.name not in PIECE_COLOURS]
     name = rules.pieces[kind].name
     return PIECE_COLOURS.get(name) or OTHER_COLOURS[others.index(name) % len(OTHER_COLOURS)]

@@ -8,8 +8,9 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from tetrax.env.colours import ALARM, EDGE, GRID, LABEL, PAGE, PANEL, TEXT, WELL, Colour, colour_of, mixed
+from tetrax.env.follow import EMPTY, NO_PIECES
 from tetrax.env.game.rules import Rules
-from tetrax.env.scene import EMPTY, ROWS_ABOVE, Scene, numbers, upright
+from tetrax.env.scene import ROWS_ABOVE, Scene, numbers, upright
 
 PANEL_WIDTH = 5  # cells; wide enough for an I of four at three quarters of a cell
 MARGIN = 0.7  # cells
@@ -57,7 +58,7 @@ def palette(rules: Rules, *, cell: int) -> np.ndarray:
 
     All of them but the soft edges of letters (here in eighths) and the board behind "GAME OVER".
     """
-    colours = tuple(colour_of(rules, kind) for kind in range(rules.num_pieces + 1))
+    colours = tuple(colour_of(rules, kind) for kind in range(rules.num_pieces + NO_PIECES))
     flat = [PAGE, PANEL, EDGE, *colours, *(mixed(PANEL, colour, DIM) for colour in colours)]
     flat += [mixed(PAGE, ink, eighths / 8) for ink in (LABEL, TEXT, ALARM) for eighths in range(1, 9)]
     tiles = _tiles(colours, cell).reshape(-1, 3)
@@ -67,7 +68,7 @@ def palette(rules: Rules, *, cell: int) -> np.ndarray:
 def _board_pixels(scene: Scene, cell: int) -> np.ndarray:
     """Lay the board out of tiles, uint8[rows * cell, W * cell, 3]."""
     rules = scene.rules
-    rows, kinds = rules.height + ROWS_ABOVE, rules.num_pieces + 1
+    rows, kinds = rules.height + ROWS_ABOVE, rules.num_pieces + NO_PIECES
     block, ghost, placed, flash = (2 + group * kinds for group in range(4))
     index = np.where(scene.cells[:rows] == EMPTY, 0, scene.cells[:rows] + block).astype(np.int64)
     index[rules.height :][scene.cells[rules.height : rows] == EMPTY] = 1

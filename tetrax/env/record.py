@@ -2,7 +2,8 @@
 
 Every draw is a function of the reset key, so that these four give every board again, bit for bit. A
 recording carries what its game came to, and `verify` plays it again and names what differs. The file is
-JSON that a person can read. (Reading and writing that file is the only I/O of the environment.)
+JSON that a person can read. (Files of recordings, and of pictures of them, are the only I/O of the
+environment.)
 """
 
 from __future__ import annotations
@@ -57,6 +58,12 @@ class Recording:
     key_data: np.ndarray  # uint32[2], of the key the game was reset with
     actions: np.ndarray  # int32[T]
     outcome: Outcome
+
+    def _repr_html_(self) -> str:
+        """Show the game in a notebook, as a player."""
+        from tetrax.env.html import iframe  # it replays recordings, so it imports this module
+
+        return iframe(self)
 
 
 class Replay(NamedTuple):
@@ -116,8 +123,13 @@ def save(recording: Recording, path: str | Path) -> None:
         "key_data": recording.key_data.tolist(),
         "actions": recording.actions.tolist(),
     }
+    write_whole(path, (_layout(data) + "\n").encode())
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Write a file, whole or not at all."""
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
-    unfinished.write_text(_layout(data) + "\n", encoding="utf-8")
+    unfinished.write_bytes(data)
     unfinished.replace(path)
 
 

@@ -1,24 +1,27 @@
-"""A State as text or RGB array, a recording as an animated GIF: the face of everything that draws.
+"""A State as text, RGB array or SVG, a recording as an animated GIF or a page that plays it.
 
-What is drawn is in `scene.py`, how in `text.py` and `picture.py`. Nothing here touches a file.
+The face of everything that draws: what is drawn is in `scene.py`, how in `text.py`, `picture.py`, `svg.py` and
+`html.py`. Only `save` touches a file.
 """
 
 from __future__ import annotations
 
 import io
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
+from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
 from PIL import Image
 
+from tetrax.env import html, svg
 from tetrax.env.game.rules import Rules
 from tetrax.env.game.state import State
 from tetrax.env.picture import palette, picture
-from tetrax.env.record import Recording
-from tetrax.env.scene import Scene, scene, scenes
+from tetrax.env.record import Recording, write_whole
+from tetrax.env.scene import Scene, scene, scene_at, scenes
 from tetrax.env.tetris import Tetris
 from tetrax.env.text import render_text
 
@@ -37,6 +40,47 @@ def render_rgb(env: Tetris | Rules, state: State, *, cell: int = 24, start_level
     """Draw one State as uint8[height, width, 3]; `cell` is the side of a cell in pixels (8 or more)."""
     rules = env if isinstance(env, Rules) else env.rules
     return picture(scene(rules, state, start_level=start_level), cell=cell)
+
+
+def render_svg(env: Tetris | Rules, state: State, *, start_level: int = 1) -> svg.Svg:
+    """Draw one State as SVG: a str of the image, which a notebook shows as the picture."""
+    rules = env if isinstance(env, Rules) else env.rules
+    return svg.draw(scene(rules, state, start_level=start_level))
+
+
+def render_step(recording: Recording, step: int = -1) -> svg.Svg:
+    """Draw a recording after `step` actions as SVG, locked cells coloured by their pieces.
+
+    Negative steps count from the end; -1 is the last board.
+    """
+    title = f"{html.default_title(recording)} · step {step % (len(recording.actions) + 1)}"
+    return svg.draw(scene_at(recording, step), title=title)
+
+
+def render_html(recording: Recording, *, title: str | None = None) -> str:
+    """Return one HTML page that plays a recording: pause, single steps, speed, and what each action did.
+
+    The page needs no other file and no network. In a notebook a recording shows itself so.
+    """
+    return html.page(recording, title=title)
+
+
+def save(recording: Recording, path: str | Path) -> None:
+    """Write a recording as its suffix says, whole or not at all.
+
+    `.html` is the page that plays it, `.gif` the animation of its last frames; `.svg` and `.txt` show its last
+    board. (`record.save` writes the JSON that can be loaded again.)
+    """
+    path = Path(path)
+    writers: dict[str, Callable[[], bytes]] = {
+        ".gif": lambda: render_gif(recording),
+        ".html": lambda: render_html(recording).encode(),
+        ".svg": lambda: render_step(recording).encode(),
+        ".txt": lambda: (render_text(scene_at(recording)) + "\n").encode(),
+    }
+    if path.suffix not in writers:
+        raise ValueError(f"path: given {str(path)!r}; allowed: a name that ends in {', '.join(writers)}")
+    write_whole(path, writers[path.suffix]())
 
 
 def render_gif(

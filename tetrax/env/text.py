@@ -5,8 +5,9 @@ from __future__ import annotations
 from itertools import groupby, zip_longest
 
 from tetrax.env.colours import ALARM, EDGE, LABEL, TEXT, Colour, colour_of
+from tetrax.env.follow import EMPTY
 from tetrax.env.game.rules import Rules
-from tetrax.env.scene import EMPTY, ROWS_ABOVE, Scene, numbers, upright
+from tetrax.env.scene import ROWS_ABOVE, Scene, numbers, upright
 
 Span = tuple[str, Colour | None]  # a piece of a line and its colour
 Line = list[Span]

@@ -5,17 +5,17 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
-import jax
 import numpy as np
 
 from tetrax.agents.agent import Actor
-from tetrax.env.record import replay, save
-from tetrax.env.render import render, render_gif
+from tetrax.env import render
+from tetrax.env.record import save
 from tetrax.train import checkpoint, files, log, plots
 from tetrax.train.display import Summary, duration
 from tetrax.train.evaluate import EvalResult, evaluate, recording_of_best
 from tetrax.train.run import DIVERGED, STOPPED, Progress, Run
 
+PICTURES = (".txt", ".gif", ".html")  # what the best game is shown as, besides its recording
 SEED = 0  # of every evaluation: the default of `python -m tetrax.evaluate`, which gives the same games
 
 
@@ -94,7 +94,7 @@ def summarise(
         )
     shown = {
         "learning curve": folder.learning_curve,
-        "best game": folder.recordings / "best.gif",
+        "best game": folder.recordings / "best.html",
         "its recording": folder.recordings / "best.json",
     }
     facts |= {label: str(path) for label, path in shown.items() if path.exists()}
@@ -122,16 +122,15 @@ def _in_words(evaluation: dict[str, Any]) -> str:
 
 
 def record_best(run: Run, results: list[EvalResult]) -> None:
-    """Write the game with the most lines as a recording, as text and as an animated picture."""
+    """Write the game with the most lines as a recording, as text, as an animated picture and as a player."""
     result = max(results, key=lambda result: (result.lines.max(), result.score[result.best]))
     recording = recording_of_best(run.env, result)
     folder = run.folder.recordings
     folder.mkdir(exist_ok=True)
     save(recording, folder / "best.json")
-    last_state = jax.tree.map(lambda leaf: leaf[-1], replay(recording).states)
-    files.write_text(folder / "best.txt", render(run.env, last_state) + "\n")
-    with files.replacing(folder / "best.gif") as temporary:
-        temporary.write_bytes(render_gif(recording))
+    for suffix in PICTURES:
+        with files.replacing(folder / f"best{suffix}") as temporary:
+            render.save(recording, temporary)
 
 
 def _pooled(results: list[EvalResult]) -> EvalResult:

@@ -113,8 +113,8 @@ def enter(
     last = jnp.cumsum(taken, dtype=jnp.int32)  # number of the row after each packet's last, from 0
 
     number = num_rows - 1 - np.arange(MAX_GARBAGE_CAP, dtype=np.int32)  # row 0 entered last
-    from_packet = (last - taken <= number[:, None]) & (number[:, None] < last)  # [cap, Q]
-    holes = jnp.sum(jnp.where(from_packet, waiting.hole, 0), axis=1, dtype=jnp.int32)
+    from_packet = ((last - taken)[None] <= number[:, None]) & (number[:, None] < last[None])  # [cap, Q]
+    holes = jnp.sum(jnp.where(from_packet, waiting.hole[None], 0), axis=1, dtype=jnp.int32)
     entering = jnp.where(number >= 0, _row(rules, holes), np.uint32(0))
 
     raised, pushed_out = _raised(rows, num_rows)

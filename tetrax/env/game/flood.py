@@ -1,13 +1,13 @@
 """Flood fill over every pose of a piece: which can be reached, which are at rest, and by what spin.
 
-A plane says something about every place (x, y) of a matrix: one word per column, its bits the rows
-from the top, so that falling as far as it goes is one addition. A pose is an orientation and the
-lower-left corner of the piece's bounding box there (not of the box it is drawn in). Boards lie along
-the trailing axes [*n], side by side; nothing here looks at one board alone.
+A pose is an orientation and the lower-left corner (x, y) of the piece's bounding box there (not of the
+box it is drawn in). A set of poses is one word per orientation and column, its bits the rows from the
+top, so that falling as far as it goes is one addition. Boards lie along the trailing axes [*n], side
+by side; everything here is done to all of them at once and looks at none alone.
 """
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import jax
@@ -18,394 +18,395 @@ from jaxtyping import Bool, Int32, UInt32
 
 from tetrax.env.game.pieces import MAX_BOX, NUM_ORIENTATIONS, TURNS
 from tetrax.env.game.rules import Rules
-from tetrax.env.game.scoring import CORNERS, FRONT
+from tetrax.env.game.scoring import CORNERS, FRONT, LAST_KICK
 
-WORD = 32  # rows in a word
+WORD = 32  # rows in a word: word i holds rows 32 i to 32 i + 31, the highest in bit 0
 ALL, ZERO, ONE = np.uint32(0xFFFFFFFF), np.uint32(0), np.uint32(1)
 HALF_TURN = 2
-LAST_KICK = 4  # the fifth test may make a spin full
 
-# Word i holds rows 32 i to 32 i + 31, the highest in bit 0; each is uint32[W, *n]. Nothing is set
-# outside the matrix.
-Plane = tuple[UInt32[Array, "W *n"], ...]
-Planes = tuple[Plane, Plane, Plane, Plane]  # by orientation
+Poses = UInt32[Array, "words 4 W *n"]  # nothing is set outside the matrix
+Cells = UInt32[Array, "words W *n"]
 Kind = int | Int32[Array, "*n"]  # one kind for all boards (a smaller program), or one for each
 
 
 class Start(NamedTuple):
-    """Where a flood begins, by box as in `State`."""
+    """Where a flood begins, as in `State`."""
 
     orientation: Int32[Array, "*n"]
     x: Int32[Array, "*n"]  # column of the left side of the piece's box
     y: Int32[Array, "*n"]  # row of the lower side of the piece's box
+    kick: Int32[Array, "*n"]  # the kick test that led here, -1 if no turn did
     allowed: Bool[Array, "*n"]  # False: nothing can be reached
 
 
-class Test(NamedTuple):
-    """One kick test of one turn, for bounding boxes."""
+class Moves(NamedTuple):
+    """What brings poses from elsewhere, as look-ups; the leading axes [*m] count the moves."""
 
-    origin: int
-    target: int
-    turn: int  # quarter turns clockwise: 1, 2, 3
-    number: int
-    dx: int  # columns from the bounding box before to the one after
-    dy: int  # rows
-
-
-class Arrival(NamedTuple):
-    """The places that one kick test turns a piece to."""
-
-    test: Test
-    used: Plane  # where it leads: it fits there, and no earlier test fitted
+    index: np.ndarray  # int32[*m, words, 4, W], which word each word comes from
+    inside: np.ndarray  # uint32[*m, words, 4, W], ones where that word exists
+    next_index: np.ndarray  # int32[*m, words, 4, W], the word whose rows enter
+    next_inside: np.ndarray  # uint32[*m, words, 4, W]
+    down: np.ndarray  # uint32[*m, 4], rows
+    up: np.ndarray  # uint32[*m, 4], rows; of the two at least one is 0
 
 
-def num_words(rules: Rules) -> int:
-    """Return the words of a column."""
-    return -(-rules.total_height // WORD)
+class Turns(NamedTuple):
+    """The kick tests of all turns, U turns of T tests each, one after the other."""
+
+    moves: Moves  # [U T, G], for G groups of kinds
+    kinds: tuple[tuple[int, ...], ...]  # the kinds in each group
+    used: UInt32[Array, "UT words 4 W *n"]  # poses led to: the piece fits there, and no earlier test did
 
 
-def empty_cells(rules: Rules, rows: UInt32[Array, "H *n"]) -> Plane:
+class Resting(NamedTuple):
+    """Poses at rest that can be reached, by the spin class of the way there; a pose may be in several."""
+
+    none: Poses
+    mini: Poses
+    full: Poses
+
+
+def resting(rules: Rules, rows: UInt32[Array, "H *n"], kind: Kind, start: Start) -> Resting:
+    """Find every pose at which a piece can come to rest by moves sideways, down, and turns with kicks.
+
+    The class of a way is that of its last move: a turn into a place with three filled corners earns a mini
+    spin, a full one if both corners in front of the piece are filled or its kick is one that promotes.
+    """
+    empty = empty_cells(rules, rows)
+    free = free_poses(rules, empty, kind)
+    first = start_pose(rules, free, kind, start)
+    turns = kick_turns(rules, free, kind)
+    reached = fill(rules, free, turns, kind, first)
+    above = _one(_moves(rules, [(range(NUM_ORIENTATIONS), 0, 1)]), 0)
+    rest = free & ~_moved(free, above)
+    spinning = tuple(np.flatnonzero(rules.tables.spins).tolist())
+    if not spinning or (isinstance(kind, int) and kind not in spinning):
+        nothing = jnp.zeros_like(reached)
+        return Resting(reached & rest, nothing, nothing)
+    classes = _by_spin(rules, free, empty, turns, kind, reached, first, start.kick)
+    if not isinstance(kind, int):
+        member = _is_one_of(kind, spinning)
+        none = jnp.where(member, classes.none, reached)
+        classes = Resting(none, *(jnp.where(member, poses, ZERO) for poses in classes[1:]))
+    return Resting(*(poses & rest for poses in classes))
+
+
+def empty_cells(rules: Rules, rows: UInt32[Array, "H *n"]) -> Cells:
     """Return the empty cells of boards given by rows."""
-    x = np.arange(rules.width, dtype=np.uint32).reshape(1, -1, *(1,) * (rows.ndim - 1))
+    x = _along(np.arange(rules.width, dtype=np.uint32), 1, rows.ndim + 1)
     empty = (~rows[:, None] >> x) & ONE  # [H, W, *n]
     words = []
     for first in range(0, rules.total_height, WORD):
         part = empty[first : first + WORD]
-        bit = WORD - 1 - np.arange(part.shape[0], dtype=np.uint32).reshape(-1, *(1,) * rows.ndim)
+        bit = _along(WORD - 1 - np.arange(part.shape[0], dtype=np.uint32), 0, part.ndim)
         words.append(jnp.sum(part << bit, axis=0, dtype=jnp.uint32))
-    return tuple(words)
+    return jnp.stack(words)
 
 
-def to_rows(rules: Rules, plane: Plane) -> UInt32[Array, "H *n"]:
-    """Return a plane by rows, bit x = column x."""
-    x = np.arange(rules.width, dtype=np.uint32).reshape(1, -1, *(1,) * (plane[0].ndim - 1))
-    rows = []
-    for first in range(0, rules.total_height, WORD):
+def to_rows(rules: Rules, poses: Poses) -> UInt32[Array, "4 H *n"]:
+    """Return poses by orientation and lowest row, bit x = leftmost column."""
+    parts = []
+    for word, first in zip(poses, range(0, rules.total_height, WORD), strict=True):
         num_rows = min(WORD, rules.total_height - first)
-        bit = WORD - 1 - np.arange(num_rows, dtype=np.uint32).reshape(-1, *(1,) * plane[0].ndim)
-        cells = (plane[first // WORD][None] >> bit) & ONE
-        rows.append(jnp.sum(cells << x, axis=1, dtype=jnp.uint32))
-    return jnp.concatenate(rows)
+        bit = _along(WORD - 1 - np.arange(num_rows, dtype=np.uint32), 1, word.ndim)
+        columns = [((word[:, x, None] >> bit) & ONE) << np.uint32(x) for x in range(rules.width)]
+        parts.append(functools.reduce(jnp.bitwise_or, columns))
+    return jnp.concatenate(parts, axis=1)
 
 
-def free(rules: Rules, empty: Plane, kind: Kind) -> Planes:
+def free_poses(rules: Rules, empty: Cells, kind: Kind) -> Poses:
     """Return the poses at which a piece overlaps nothing and stands inside the matrix."""
-    shapes, planes = shapes_of(rules), []
-    for orientation in range(NUM_ORIENTATIONS):
-        plane = tuple(jnp.full_like(word, ALL) for word in empty)
-        for cell in sorted({cell for shape in shapes for cell in shape[orientation]}):
-            having = [k for k, shape in enumerate(shapes) if cell in shape[orientation]]
-            moved = shifted(empty, -cell[0], -cell[1])
-            plane = both(plane, only_if(kind, having, moved, otherwise=ALL))
-        planes.append(plane)
-    return planes[0], planes[1], planes[2], planes[3]
+    shapes = _shapes(rules)
+    if isinstance(kind, int):
+        shapes = shapes[kind : kind + 1]
+    cells = np.argwhere(shapes.any(axis=(0, 1)))  # every (x, y) that belongs to a piece at all
+    moves = _moves(rules, [([0] * 4, -x, -y) for y, x in cells], origins=1)
+    has = np.stack([shapes[:, :, y, x] for y, x in cells])  # [C, K, 4]
+    trailing = empty.shape[2:]
+
+    def overlap(free: Poses, cell: tuple[Moves, Array]) -> tuple[Poses, None]:
+        moves, has = cell
+        lacks = has[0] if isinstance(kind, int) else jnp.moveaxis(has[kind], -1, 0)  # [4] or [4, *n]
+        lacks = lacks.reshape(1, NUM_ORIENTATIONS, 1, *(lacks.shape[1:] or (1,) * len(trailing)))
+        return free & (_moved(empty[:, None], moves) | lacks), None
+
+    everywhere = jnp.full((empty.shape[0], NUM_ORIENTATIONS, *empty.shape[1:]), ALL)
+    return jax.lax.scan(overlap, everywhere, (moves, np.where(has, ZERO, ALL)))[0]
 
 
-def start_pose(rules: Rules, free_poses: Planes, kind: Kind, start: Start) -> Planes:
+def start_pose(rules: Rules, free: Poses, kind: Kind, start: Start) -> Poses:
     """Return the one pose at which a flood begins (none if it does not fit or is not allowed)."""
-    tables, planes = rules.tables, []
+    tables = rules.tables
     left, bottom = jnp.asarray(tables.left)[kind], jnp.asarray(tables.bottom)[kind]  # [*n, 4] or [4]
-    column = np.arange(rules.width, dtype=np.int32).reshape(-1, *(1,) * start.x.ndim)
-    for orientation in range(NUM_ORIENTATIONS):
-        x, y = start.x + left[..., orientation], start.y + bottom[..., orientation]
-        here = start.allowed & (start.orientation == orientation)
-        words = []
-        for i, word in enumerate(free_poses[orientation]):
-            row = y - WORD * i
-            inside = here & (row >= 0) & (row < WORD)
+    words = []
+    for i in range(free.shape[0]):
+        by_orientation = []
+        for orientation in range(NUM_ORIENTATIONS):
+            x, row = start.x + left[..., orientation], start.y + bottom[..., orientation] - WORD * i
+            here = start.allowed & (start.orientation == orientation) & (row >= 0) & (row < WORD)
             bit = ONE << (WORD - 1 - jnp.clip(row, 0, WORD - 1)).astype(jnp.uint32)
-            words.append(jnp.where((column == x[None]) & inside[None], bit[None], ZERO) & word)
-        planes.append(tuple(words))
-    return planes[0], planes[1], planes[2], planes[3]
+            column = _along(np.arange(rules.width, dtype=np.int32), 0, x.ndim + 1)
+            by_orientation.append(jnp.where((column == x[None]) & here[None], bit[None], ZERO))
+        words.append(jnp.stack(by_orientation))
+    return jnp.stack(words) & free
 
 
-def fill(rules: Rules, free_poses: Planes, arrivals: Iterable[Arrival], start: Planes) -> Planes:
-    """Return every pose reached from `start` by moves sideways, down and by `arrivals`."""
-    arrivals = list(arrivals)
-    runs = [_runs(plane) for plane in free_poses]
+def kick_turns(rules: Rules, free: Poses, kind: Kind) -> Turns:
+    """Return where each kick test of each turn leads; of one turn's tests the first that fits wins."""
+    kinds, to_origin, to_target = _turn_moves(rules, kind if isinstance(kind, int) else None)
+    first = np.tile(np.arange(num_tests(rules)) == 0, len(TURNS[rules.kicks]))
 
-    def spread(reached: list[Plane]) -> list[Plane]:
-        reached = list(reached)
-        for target in (0, 1, 3, 2):
-            plane = reached[target]
-            for arrival in arrivals:
-                if arrival.test.target == target:
-                    plane = either(plane, turned(reached, arrival))
-            reached[target] = _fallen(_slid(plane, runs[target]), free_poses[target])
-        return reached
+    def choose(earlier: Poses, test: tuple[Moves, Bool[Array, ""]]) -> tuple[Poses, Poses]:
+        moves, is_first = test
+        earlier = jnp.where(is_first, ZERO, earlier)
+        fits = _moved_by_kind(free, moves, kind, kinds)
+        return earlier | fits, fits & free & ~earlier
 
-    def cond(carry: tuple[list[Plane], Bool[Array, ""]]) -> Bool[Array, ""]:
-        return carry[1]
+    def lead(carry: None, test: tuple[Moves, Poses]) -> tuple[None, Poses]:
+        moves, used = test
+        return None, _moved_by_kind(used, moves, kind, kinds)
 
-    def body(carry: tuple[list[Plane], Bool[Array, ""]]) -> tuple[list[Plane], Bool[Array, ""]]:
-        after = spread(carry[0])
-        changed = [
-            jnp.any(a != b) for a, b in zip(jax.tree.leaves(carry[0]), jax.tree.leaves(after), strict=True)
-        ]
-        return after, functools.reduce(jnp.logical_or, changed)
-
-    reached, _ = jax.lax.while_loop(cond, body, (list(start), jnp.bool_(True)))
-    return reached[0], reached[1], reached[2], reached[3]
+    _, used = jax.lax.scan(choose, jnp.zeros_like(free), (to_origin, first))
+    _, used = jax.lax.scan(lead, None, (to_target, used))
+    return Turns(to_target, kinds, used)
 
 
-def at_rest(free_poses: Planes) -> Planes:
-    """Return the poses that cannot go one lower."""
-    planes = [without(plane, shifted(plane, 0, 1)) for plane in free_poses]
-    return planes[0], planes[1], planes[2], planes[3]
+def fill(rules: Rules, free: Poses, turns: Turns, kind: Kind, start: Poses) -> Poses:
+    """Return every pose reached from `start` by moves sideways, down and by `turns`."""
+    sideways = _sideways(rules)
+    ways = _ways(rules, free)
+
+    def turn(carry: tuple[Poses, Poses], test: tuple[Moves, Poses]) -> tuple[tuple[Poses, Poses], None]:
+        before, reached = carry
+        moves, used = test
+        return (before, reached | (_moved_by_kind(before, moves, kind, turns.kinds) & used)), None
+
+    def slide(reached: Poses, step: tuple[Moves, Poses]) -> tuple[Poses, None]:
+        moves, way = step
+        right, left = (_moved(reached, jax.tree.map(lambda m: m[side], moves)) for side in range(2))
+        return reached | (right & way[0]) | (left & way[1]), None
+
+    def spread(carry: tuple[Poses, Bool[Array, ""]]) -> tuple[Poses, Bool[Array, ""]]:
+        before, _ = carry
+        (_, reached), _ = jax.lax.scan(turn, (before, before), (turns.moves, turns.used))
+        reached, _ = jax.lax.scan(slide, reached, (sideways, ways))
+        reached = _fallen(reached, free)
+        return reached, jnp.any(reached != before)
+
+    reached, _ = jax.lax.while_loop(lambda carry: carry[1], spread, (start, jnp.bool_(True)))
+    return reached
 
 
-def arrivals(rules: Rules, free_poses: Planes, kind: Kind) -> list[Arrival]:
-    """Return where each kick test leads, the tests of all kinds that move alike as one."""
-    merged: dict[Test, Plane] = {}
-    for tests, kinds in groups(rules, kind):
-        for arrival in first_fits(free_poses, tests):
-            key = arrival.test._replace(turn=0, number=0)
-            used = only_if(kind, kinds, arrival.used)
-            merged[key] = either(merged[key], used) if key in merged else used
-    return [Arrival(test, used) for test, used in merged.items()]
-
-
-def first_fits(free_poses: Planes, tests: tuple[Test, ...]) -> list[Arrival]:
-    """Return where each test leads when all belong to one kind: the first that fits wins."""
-    found = []
-    for origin, turn in sorted({(test.origin, test.turn) for test in tests}):
-        earlier = tuple(jnp.zeros_like(word) for word in free_poses[0])
-        for test in (test for test in tests if (test.origin, test.turn) == (origin, turn)):
-            fits = shifted(free_poses[test.target], -test.dx, -test.dy)
-            used = both(without(fits, earlier), free_poses[origin])
-            found.append(Arrival(test, shifted(used, test.dx, test.dy)))
-            earlier = either(earlier, fits)
-    return found
-
-
-def turned(reached: list[Plane] | Planes, arrival: Arrival) -> Plane:
-    """Return where the reached poses are turned to by one test."""
-    test = arrival.test
-    return both(shifted(reached[test.origin], test.dx, test.dy), arrival.used)
-
-
-def groups(rules: Rules, kind: Kind) -> list[tuple[tuple[Test, ...], tuple[int, ...]]]:
-    """List the different kick tables and the kinds that use them, those of `kind` alone if it is known."""
-    all_tests = tests_of(rules)
-    if isinstance(kind, int):
-        return [(all_tests[kind], (kind,))]
-    return [
-        (tests, tuple(k for k, t in enumerate(all_tests) if t == tests)) for tests in dict.fromkeys(all_tests)
-    ]
-
-
-@functools.lru_cache(maxsize=64)
-def shapes_of(rules: Rules) -> tuple[tuple[tuple[tuple[int, int], ...], ...], ...]:
-    """List the cells (x, y) in the bounding box by kind and orientation."""
-    tables = rules.tables
-    return tuple(
-        tuple(
-            tuple(
-                (int(dx - tables.left[k, o]), int(dy - tables.bottom[k, o]))
-                for dy in range(MAX_BOX)
-                for dx in range(MAX_BOX)
-                if tables.rows[k, o, dy] >> dx & 1
-            )
-            for o in range(NUM_ORIENTATIONS)
-        )
-        for k in range(rules.num_pieces)
-    )
-
-
-@functools.lru_cache(maxsize=64)
-def tests_of(rules: Rules) -> tuple[tuple[Test, ...], ...]:
-    """List the kick tests by kind; a test that repeats an earlier one of its turn is left out."""
-    tables, found = rules.tables, []
-    for k in range(rules.num_pieces):
-        tests: dict[tuple[int, ...], Test] = {}
-        for origin in range(NUM_ORIENTATIONS):
-            for column, turn in enumerate(TURNS[rules.kicks]):
-                target = (origin + turn) % NUM_ORIENTATIONS
-                for number, (dx, dy) in enumerate(tables.kicks[k, origin, column].tolist()):
-                    dx += int(tables.left[k, target] - tables.left[k, origin])
-                    dy += int(tables.bottom[k, target] - tables.bottom[k, origin])
-                    tests.setdefault((origin, turn, dx, dy), Test(origin, target, turn, number, dx, dy))
-        found.append(tuple(tests.values()))
-    return tuple(found)
-
-
-def only_if(kind: Kind, kinds: Iterable[int], plane: Plane, otherwise: np.uint32 = ZERO) -> Plane:
-    """Return a plane for the boards whose kind is among `kinds`, and `otherwise` everywhere for the others."""
-    kinds = tuple(kinds)
-    if isinstance(kind, int):
-        return plane if kind in kinds else tuple(jnp.full_like(word, otherwise) for word in plane)
-    member = functools.reduce(jnp.logical_or, [kind == k for k in kinds])
-    return tuple(jnp.where(member[None], word, otherwise) for word in plane)
-
-
-def shifted(plane: Plane, dx: int, dy: int) -> Plane:
-    """Move everything dx columns to the right and dy rows up; what leaves is lost, nothing enters."""
-    moved = tuple(_columns_moved(word, dx) for word in plane)
-    if dy == 0:
-        return moved
-    by = np.uint32(abs(dy))
-    back = np.uint32(WORD) - by
-    if dy > 0:
-        below = (None, *moved[:-1])
-        return tuple(
-            word >> by if low is None else (word >> by) | (low << back)
-            for word, low in zip(moved, below, strict=True)
-        )
-    above = (*moved[1:], None)
-    return tuple(
-        word << by if high is None else (word << by) | (high >> back)
-        for word, high in zip(moved, above, strict=True)
-    )
-
-
-def _columns_moved(word: UInt32[Array, "W *n"], dx: int) -> UInt32[Array, "W *n"]:
-    width = word.shape[0]
-    if dx == 0:
-        return word
-    if abs(dx) >= width:
-        return jnp.zeros_like(word)
-    gap = jnp.zeros((abs(dx), *word.shape[1:]), jnp.uint32)
-    return jnp.concatenate([gap, word[:-dx]] if dx > 0 else [word[-dx:], gap])
-
-
-def either(a: Plane, b: Plane) -> Plane:
-    """Return what is in one of two planes."""
-    return tuple(p | q for p, q in zip(a, b, strict=True))
-
-
-def both(a: Plane, b: Plane) -> Plane:
-    """Return what is in both planes."""
-    return tuple(p & q for p, q in zip(a, b, strict=True))
-
-
-def without(a: Plane, b: Plane) -> Plane:
-    """Return what is in the first plane only."""
-    return tuple(p & ~q for p, q in zip(a, b, strict=True))
-
-
-def count(plane: Plane) -> Int32[Array, "*n"]:
-    """Return the number of places in a plane."""
-    return sum(jnp.sum(jax.lax.population_count(word).astype(jnp.int32), axis=0) for word in plane)
-
-
-def _runs(plane: Plane) -> list[list[Plane]]:
-    """Return the free way between columns: entry [left/right][d] is free from a column to the d-th beyond."""
-    ways: list[list[Plane]] = [[], []]
-    width = plane[0].shape[0]
-    for side, step in enumerate((1, -1)):
-        way, reach = plane, 1
-        while reach < width:
-            ways[side].append(way)
-            way = both(way, shifted(way, step * reach, 0))
-            reach *= 2
-    return ways
-
-
-def _slid(plane: Plane, runs: list[list[Plane]]) -> Plane:
-    """Return all that is reached by moving sideways."""
-    for ways, step in zip(runs, (1, -1), strict=True):
-        for i, way in enumerate(ways):
-            plane = either(plane, both(shifted(plane, step << i, 0), way))
-    return plane
-
-
-def _fallen(plane: Plane, free_poses: Plane) -> Plane:
-    """Return all that is reached by falling: a sum carries each pose down to the end of its free run."""
-    words, lowest = [], None
-    for word, way in zip(reversed(plane), reversed(free_poses), strict=True):
-        if lowest is not None:
-            word = word | ((lowest >> np.uint32(WORD - 1)) & way)
-        lowest = word | (way & ~(way + word))
-        words.append(lowest)
-    return tuple(reversed(words))
-
-
-class Classes(NamedTuple):
-    """Reached poses by the spin class that the way there earns; a pose may be in several."""
-
-    none: Planes
-    mini: Planes
-    full: Planes
-
-
-def by_spin(
+def _by_spin(
     rules: Rules,
-    free_poses: Planes,
-    filled: Plane,
+    free: Poses,
+    empty: Cells,
+    turns: Turns,
     kind: Kind,
-    reached: Planes,
-    start: Planes,
+    reached: Poses,
+    first: Poses,
     kick: Int32[Array, "*n"],
-) -> Classes:
-    """Part the reached poses by the last successful action; `kick` is that of `start`, as in `State`.
+) -> Resting:
+    """Part the reached poses by the last move of a way there; `kick` is that of the pose `first`."""
+    same = range(NUM_ORIENTATIONS)
+    by_one = _moves(rules, [(same, dx, dy) for dx, dy in ((1, 0), (-1, 0), (0, -1))])
+    moved = functools.reduce(jnp.bitwise_or, [_moved(reached, _one(by_one, i)) for i in range(3)])
+    may_promote = np.array([rules.spins == "guideline" or o % 2 == 1 for o in same])
+    by_turn = (kick >= 0)[None, None, None]
+    started = (kick[None] == LAST_KICK) & _along(may_promote, 0, kick.ndim + 1)  # [4, *n]
+    started = started[None, :, None]
+    plain = jnp.where(by_turn & ~started, first, ZERO)
+    promoted = jnp.where(started, first, ZERO)
+    full = _promoting(rules, may_promote)  # [U T, 4]
 
-    A move earns nothing; a turn into a place with three filled corners earns a mini spin, and a full one
-    if both corners on the piece's front are filled or the kick is one that promotes.
-    """
-    spinning = tuple(k for k in range(rules.num_pieces) if rules.tables.spins[k])
-    if not spinning or (isinstance(kind, int) and kind not in spinning):
-        nothing = jax.tree.map(jnp.zeros_like, reached)
-        return Classes(reached, nothing, nothing)
-    none, mini, full = ([] for _ in range(3))
-    came_by_turn = kick >= 0
-    for o in range(NUM_ORIENTATIONS):
-        moves = [shifted(reached[o], dx, dy) for dx, dy in ((1, 0), (-1, 0), (0, -1))]
-        moved = both(functools.reduce(either, moves), free_poses[o])
-        none.append(either(moved, where(~came_by_turn, start[o])))
-        mini.append(tuple(map(jnp.zeros_like, reached[o])))
-        full.append(tuple(map(jnp.zeros_like, reached[o])))
+    def turn(
+        carry: tuple[Poses, Poses], test: tuple[Moves, Poses, Array]
+    ) -> tuple[tuple[Poses, Poses], None]:
+        moves, used, promotes = test
+        there = _moved_by_kind(reached, moves, kind, turns.kinds) & used
+        promotes = promotes.reshape(1, -1, *(1,) * (there.ndim - 2))
+        return (carry[0] | (there & ~promotes), carry[1] | (there & promotes)), None
 
-    def add(o: int, plane: Plane, promoted: Bool[Array, "*n"] | bool, kinds: tuple[int, ...]) -> None:
-        for (corners, front), same in _tight_places(rules, filled, o, kind, kinds):
-            mine = only_if(kind, same, plane)
-            is_full = (
-                either(front, where(promoted, corners))
-                if not isinstance(promoted, bool)
-                else (corners if promoted else both(corners, front))
-            )
-            tight = both(mine, corners)
-            none[o] = either(none[o], without(mine, corners))
-            full[o] = either(full[o], both(tight, is_full))
-            mini[o] = either(mini[o], without(tight, is_full))
-
-    for tests, kinds in groups(rules, kind):
-        kinds = tuple(k for k in kinds if k in spinning)
-        if kinds:
-            for arrival in first_fits(free_poses, tests):
-                add(arrival.test.target, turned(reached, arrival), _promotes(rules, arrival.test), kinds)
-    for o in range(NUM_ORIENTATIONS):
-        may = rules.spins == "guideline" or o % 2 == 1
-        add(o, where(came_by_turn, start[o]), (kick == LAST_KICK) & may, spinning)
-    spins_here = [only_if(kind, spinning, plane, ZERO) for plane in (*none, *mini, *full)]
-    plain = [only_if(kind, sorted(set(range(rules.num_pieces)) - set(spinning)), plane) for plane in reached]
-    parts = [tuple(spins_here[i : i + NUM_ORIENTATIONS]) for i in range(0, len(spins_here), NUM_ORIENTATIONS)]
-    none_planes = tuple(either(a, b) for a, b in zip(parts[0], plain, strict=True))
-    return Classes(none_planes, parts[1], parts[2])
+    (plain, promoted), _ = jax.lax.scan(turn, (plain, promoted), (turns.moves, turns.used, full))
+    tight, front = _corners(rules, empty, kind)
+    none = (moved & free) | jnp.where(by_turn, ZERO, first) | ((plain | promoted) & ~tight)
+    return Resting(none, plain & tight & ~front, tight & (promoted | (plain & front)))
 
 
-def where(condition: Bool[Array, "*n"], plane: Plane) -> Plane:
-    """Return the plane of the boards for which the condition holds, nothing for the others."""
-    return tuple(jnp.where(condition[None], word, ZERO) for word in plane)
-
-
-def _promotes(rules: Rules, test: Test) -> bool:
-    """Tell whether a test makes any spin full."""
-    may = rules.spins == "guideline" or test.target % 2 == 1
-    return test.turn != HALF_TURN and test.number == LAST_KICK and may
-
-
-def _tight_places(
-    rules: Rules, filled: Plane, orientation: int, kind: Kind, kinds: tuple[int, ...]
-) -> list[tuple[tuple[Plane, Plane], tuple[int, ...]]]:
-    """Return where three corners of the box are filled, and where both front ones are, by kinds alike in this."""
+def _corners(rules: Rules, empty: Cells, kind: Kind) -> tuple[Poses, Poses]:
+    """Return the poses at which three corners of a spinning piece's box are filled, and both front ones."""
     tables = rules.tables
-    offsets = {k: (int(tables.left[k, orientation]), int(tables.bottom[k, orientation])) for k in kinds}
-    found = []
-    for left, bottom in dict.fromkeys(offsets.values()):
-        empty = tuple(~word for word in filled)  # nothing is empty outside the matrix
-        corners = [tuple(~word for word in shifted(empty, left - dx, bottom - dy)) for dx, dy in CORNERS]
-        front = [corner for corner, is_front in zip(corners, FRONT[orientation], strict=True) if is_front]
-        triples = [functools.reduce(both, corners[:i] + corners[i + 1 :]) for i in range(len(corners))]
-        same = tuple(k for k in kinds if offsets[k] == (left, bottom))
-        found.append(((functools.reduce(either, triples), functools.reduce(both, front)), same))
-    return found
+    offsets = {}
+    for k in np.flatnonzero(tables.spins).tolist():
+        if not isinstance(kind, int) or kind == k:
+            offset = (tuple(tables.left[k].tolist()), tuple(tables.bottom[k].tolist()))
+            offsets.setdefault(offset, []).append(k)
+    filled = []  # by corner
+    for dx, dy in CORNERS:
+        moves = _moves(rules, [([0] * 4, np.array(x) - dx, np.array(y) - dy) for x, y in offsets], origins=1)
+        options = [_moved(empty[:, None], _one(moves, i)) for i in range(len(offsets))]
+        filled.append(~_chosen(kind, list(map(tuple, offsets.values())), options))
+    a, b, c, d = filled
+    tight = (a & b & (c | d)) | (c & d & (a | b))
+    behind = [_along(np.where(FRONT[:, i], ZERO, ALL), 1, a.ndim) for i in range(len(CORNERS))]
+    front = functools.reduce(
+        jnp.bitwise_and, [corner | skip for corner, skip in zip(filled, behind, strict=True)]
+    )
+    return tight, front
+
+
+def _promoting(rules: Rules, may_promote: np.ndarray) -> UInt32[np.ndarray, "UT 4"]:
+    """Return all ones where a kick test makes any spin full."""
+    promotes = [
+        may_promote & (number == LAST_KICK) & (turn != HALF_TURN)
+        for turn in TURNS[rules.kicks]
+        for number in range(num_tests(rules))
+    ]
+    return np.where(np.stack(promotes), ALL, ZERO)
+
+
+def _ways(rules: Rules, free: Poses) -> UInt32[Array, "steps 2 words 4 W *n"]:
+    """Return for steps of 1, 2, 4, … columns the poses that are free all the way from a step to the left, or right.
+
+    Each step may be taken or not: together they reach every column.
+    """
+    ways = []
+    sideways = _sideways(rules)
+    for side in range(2):
+        way = free & _moved(free, _one(sideways, (0, side)))
+
+        def extend(way: Poses, moves: Moves, side: int = side) -> tuple[Poses, Poses]:
+            return way & _moved(way, _one(moves, side)), way
+
+        ways.append(jax.lax.scan(extend, way, sideways)[1])
+    return jnp.stack(ways, axis=1)
+
+
+def _fallen(reached: Poses, free: Poses) -> Poses:
+    """Return all that is reached by falling: a sum carries each pose down to the end of its free run."""
+    words, above = [], None
+    for word, way in zip(reversed(list(reached)), reversed(list(free)), strict=True):
+        if above is not None:
+            word = word | ((above >> np.uint32(WORD - 1)) & way)
+        above = word | (way & ~(way + word))
+        words.append(above)
+    return jnp.stack(words[::-1])
+
+
+def _moved(poses: Poses, moves: Moves) -> Poses:
+    """Look up the poses that one move brings; what leaves the matrix is lost, and nothing enters it."""
+    flat = poses.reshape(-1, *poses.shape[3:])
+    num_words, trailing = moves.index.shape[0], (1,) * (poses.ndim - 3)
+
+    def look_up(index: Array, inside: Array) -> Array:
+        found = flat.at[index].get(mode="promise_in_bounds")  # [words, 4, W, *n]
+        return found & inside.reshape(*inside.shape, *trailing)
+
+    down, up = (by.reshape(1, -1, 1, *trailing) for by in (moves.down, moves.up))
+    moved = (look_up(moves.index, moves.inside) << down) >> up
+    if num_words > 1:  # shifts in two parts, since a shift by a whole word is none
+        entering = look_up(moves.next_index, moves.next_inside)
+        from_above = (entering >> ONE) >> (WORD - 1 - down)
+        from_below = (entering << ONE) << (WORD - 1 - up)
+        moved |= jnp.where(down > 0, from_above, jnp.where(up > 0, from_below, ZERO))
+    return moved
+
+
+def _moves(
+    rules: Rules, moves: Sequence[tuple[Iterable[int], object, object]], origins: int = NUM_ORIENTATIONS
+) -> Moves:
+    """Prepare moves, each from an orientation by dx columns to the right and dy rows up, for 4 orientations."""
+    num_words, width = -(-rules.total_height // WORD), rules.width
+    origin = np.array([list(m[0]) for m in moves])  # [m, 4]
+    dx, dy = (
+        np.array([np.broadcast_to(np.asarray(m[i]), (NUM_ORIENTATIONS,)) for m in moves]) for i in (1, 2)
+    )
+    column = (np.arange(width) - dx[..., None])[:, None]  # [m, 1, 4, W], where from
+    word = np.arange(num_words)[:, None, None]
+
+    def source(word: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        inside = (column >= 0) & (column < width) & (word >= 0) & (word < num_words)
+        index = (np.clip(word, 0, num_words - 1) * origins + origin[:, None, :, None]) * width
+        index = index + np.clip(column, 0, width - 1)
+        return index.astype(np.int32), np.where(inside, ALL, ZERO)
+
+    down, up = np.maximum(-dy, 0).astype(np.uint32), np.maximum(dy, 0).astype(np.uint32)
+    return Moves(*source(word), *source(word - np.sign(dy)[:, None, :, None]), down, up)
+
+
+def _one(moves: Moves, at: object) -> Moves:
+    return Moves(*(field[at] for field in moves))
+
+
+def _moved_by_kind(poses: Poses, moves: Moves, kind: Kind, kinds: tuple[tuple[int, ...], ...]) -> Poses:
+    return _chosen(kind, kinds, [_moved(poses, _one(moves, group)) for group in range(len(kinds))])
+
+
+def _chosen(kind: Kind, kinds: Sequence[tuple[int, ...]], values: Sequence[Poses]) -> Poses:
+    """Select among values, each for some kinds."""
+    chosen = values[0]
+    for members, value in list(zip(kinds, values, strict=True))[1:]:
+        chosen = jnp.where(_is_one_of(kind, members), value, chosen)
+    return chosen
+
+
+def _is_one_of(kind: Kind, kinds: tuple[int, ...]) -> Bool[Array, "1 1 1 *n"]:
+    return functools.reduce(jnp.logical_or, [kind == k for k in kinds])[None, None, None]
+
+
+def _along(values: np.ndarray, axis: int, ndim: int) -> np.ndarray:
+    """Lay a vector along one axis of `ndim`."""
+    return values.reshape((1,) * axis + (-1,) + (1,) * (ndim - axis - 1))
+
+
+@functools.lru_cache(maxsize=64)
+def _shapes(rules: Rules) -> np.ndarray:
+    """Return the cells in the bounding box, bool[K, 4, y, x]."""
+    tables = rules.tables
+    shapes = np.zeros((rules.num_pieces, NUM_ORIENTATIONS, MAX_BOX, MAX_BOX), bool)
+    for k, o, y, x in np.ndindex(shapes.shape):
+        row, column = y + tables.bottom[k, o], x + tables.left[k, o]
+        shapes[k, o, y, x] = row < MAX_BOX and tables.rows[k, o, row] >> column & 1
+    return shapes
+
+
+def num_tests(rules: Rules) -> int:
+    """Return the kick tests of a turn (T)."""
+    return rules.tables.kicks.shape[3]
+
+
+@functools.lru_cache(maxsize=64)
+def _sideways(rules: Rules) -> Moves:
+    """Return moves of 1, 2, 4, … columns to the right and to the left, [steps, 2]."""
+    steps = [1 << i for i in range((rules.width - 1).bit_length())] or [1]
+    moves = _moves(rules, [(range(NUM_ORIENTATIONS), side * step, 0) for step in steps for side in (1, -1)])
+    return Moves(*(field.reshape(len(steps), 2, *field.shape[1:]) for field in moves))
+
+
+@functools.lru_cache(maxsize=256)
+def _turn_moves(rules: Rules, kind: int | None) -> tuple[tuple[tuple[int, ...], ...], Moves, Moves]:
+    """Return groups of kinds that turn alike, and for each kick test of each turn the moves back and forth.
+
+    Both are [U T, G]. Back: what is at the pose after the turn comes to the orientation before it.
+    """
+    tables, turns, orientation = rules.tables, TURNS[rules.kicks], np.arange(NUM_ORIENTATIONS)
+    groups: dict[bytes, list[int]] = {}
+    for k in range(rules.num_pieces) if kind is None else [kind]:
+        same = (tables.kicks[k], tables.left[k] - tables.left[k, 0], tables.bottom[k] - tables.bottom[k, 0])
+        groups.setdefault(b"".join(part.tobytes() for part in same), []).append(k)
+    back, forth = [], []
+    for u, turn in enumerate(turns):
+        before, after = (orientation - turn) % NUM_ORIENTATIONS, (orientation + turn) % NUM_ORIENTATIONS
+        for number in range(num_tests(rules)):
+            for k, *_ in groups.values():
+                dx, dy = tables.kicks[k, :, u, number].T  # by the orientation before
+                dx = dx + tables.left[k, after] - tables.left[k]
+                dy = dy + tables.bottom[k, after] - tables.bottom[k]
+                back.append((after, -dx, -dy))
+                forth.append((before, dx[before], dy[before]))
+    shape = (len(turns) * num_tests(rules), len(groups))
+    both = [
+        Moves(*(field.reshape(*shape, *field.shape[1:]) for field in _moves(rules, moves)))
+        for moves in (back, forth)
+    ]
+    return tuple(map(tuple, groups.values())), both[0], both[1]

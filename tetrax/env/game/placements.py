@@ -4,7 +4,11 @@ A place is an orientation and the lower-left corner (x, y) of the piece's boundi
 flood fill (`flood`): left, right, one down and every turn with its kicks, from where the piece is now.
 """
 
+import functools
+from collections.abc import Callable
+
 import jax
+import jax.custom_batching
 import jax.numpy as jnp
 import numpy as np
 from flax import struct
@@ -51,20 +55,9 @@ def reachable(rules: Rules, state: State) -> Reach:
     a turn mini or full. Nothing can be reached after the end. Nothing can be reached with hold when it was
     used, when it would reveal a hidden piece, or when its piece does not fit.
     """
-    kind, start, kick = _starts(rules, state)
-    rows = jnp.broadcast_to(state.rows[:, None], (rules.total_height, kind.shape[0]))
-    empty = flood.empty_cells(rules, rows)
-    free = flood.free(rules, empty, kind)
-    first = flood.start_pose(rules, free, kind, start)
-    reached = flood.fill(rules, free, flood.arrivals(rules, free, kind), first)
-    filled = tuple(~word for word in empty)
-    classes = flood.by_spin(rules, free, filled, kind, reached, first, kick)
-    rest = flood.at_rest(free)
-    resting = [
-        jnp.stack([flood.to_rows(rules, flood.both(p, r)) for p, r in zip(planes, rest, strict=True)])
-        for planes in classes
-    ]
-    return Reach(rows=jnp.moveaxis(jnp.stack(resting), -1, 0), kind=kind)
+    kind, start = _starts(rules, state)
+    rows = jnp.broadcast_to(state.rows[:, None], (rules.total_height, *kind.shape))
+    return Reach(rows=jnp.moveaxis(_search(rules)(rows, kind, start), -1, 0), kind=kind)
 
 
 def mask(rules: Rules, reach: Reach) -> Bool[Array, "S 4 H W"]:
@@ -137,25 +130,42 @@ def features(rules: Rules, rows: UInt32[Array, "N H"]) -> BoardFeatures:
     return measures.board_features(rules, tuple(columns[:, x] for x in range(rules.width)))
 
 
-def _starts(rules: Rules, state: State) -> tuple[Array, flood.Start, Array]:
-    """Return the kinds that may be placed, where each begins, and by which kick it came there, each [S]."""
+@functools.lru_cache(maxsize=64)
+def _search(rules: Rules) -> Callable[[Array, Array, flood.Start], Array]:
+    """Return the flood fill, rows uint32[H, *n] to uint32[3, 4, H, *n], which keeps boards last under vmap."""
+
+    @jax.custom_batching.custom_vmap
+    def search(rows: Array, kind: Array, start: flood.Start) -> Array:
+        classes = flood.resting(rules, rows, kind, start)
+        return jnp.stack([flood.to_rows(rules, poses) for poses in classes])
+
+    @search.def_vmap
+    def search_many(axis_size: int, in_batched: list, *arguments: object) -> tuple[Array, bool]:
+        def boards_last(field: Array, is_batched: bool) -> Array:
+            if is_batched:
+                return jnp.moveaxis(field, 0, -1)
+            return jnp.broadcast_to(field[..., None], (*field.shape, axis_size))
+
+        found = search(*jax.tree.map(boards_last, arguments, tuple(in_batched)))
+        return jnp.moveaxis(found, -1, 0), True
+
+    return search
+
+
+def _starts(rules: Rules, state: State) -> tuple[Int32[Array, "S"], flood.Start]:
+    """Return the kinds that may be placed and where each begins."""
     playing = ~state.game_over
+    active = flood.Start(state.orientation, state.x, state.y, state.kick, playing)
     if not rules.hold:
-        start = flood.Start(state.orientation[None], state.x[None], state.y[None], playing[None])
-        return state.piece[None], start, state.kick[None]
+        return state.piece[None], jax.tree.map(lambda field: field[None], active)
     following = state.queue[0] if rules.preview else jnp.int32(0)
     kind = jnp.where(state.hold >= 0, state.hold, following)
-    box, fits = moves.spawn(rules, board.walled(rules, state.rows), kind, state.combo >= 0)
+    box, fits = moves.spawn(rules, board.walled(rules, state.rows), kind, jnp.bool_(False))
     allowed = playing & ~state.hold_used & fits
     if rules.preview == 0:
         allowed &= state.hold >= 0
-    start = flood.Start(
-        orientation=jnp.stack([state.orientation, box.orientation]),
-        x=jnp.stack([state.x, box.x]),
-        y=jnp.stack([state.y, box.y]),
-        allowed=jnp.stack([playing, allowed]),
-    )
-    return jnp.stack([state.piece, kind]), start, jnp.stack([state.kick, jnp.int32(-1)])
+    held = flood.Start(*box, kick=jnp.int32(-1), allowed=allowed)
+    return jnp.stack([state.piece, kind]), jax.tree.map(lambda a, b: jnp.stack([a, b]), active, held)
 
 
 def _cells(rules: Rules, rows: UInt32[Array, "*n H"]) -> Bool[Array, "*n H W"]:

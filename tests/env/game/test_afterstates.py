@@ -11,9 +11,10 @@ import pytest
 
 from tests.reference import starts
 from tests.reference.compare import rules_of
-from tests.reference.game import LOCK_OUT, Game, Settings
+from tests.reference.game import LOCK_OUT, STACK_OUT, Game
 from tests.reference.measures import measures as measured
 from tests.reference.players import best_place
+from tests.reference.settings import Settings
 from tests.reference.side import STATE_FIELDS, Case, Side
 from tests.reference.tables import SHAPES
 from tetrax.env.game import drops, measures
@@ -23,6 +24,8 @@ SETTINGS = {
     "guideline": Settings(),
     "6x8": Settings(width=6, height=8, buffer=4, preview=1),
     "no hold, no preview": Settings(width=8, height=10, hold=False, preview=0, pieces="MVXFYTDI"),
+    "from above": Settings(width=7, height=9, buffer=5, hold=False, preview=1, top_out="stack"),
+    "no lock-out": Settings(width=6, height=8, buffer=8, hold=False, preview=1, top_out="block_out"),
 }
 DECISIONS = 120
 
@@ -32,7 +35,7 @@ def decisions(settings, seed):
     chance = random.Random(seed)
     for number in range(DECISIONS // 6):
         words = [chance.getrandbits(32) for _ in range(64)]
-        game = Game(settings, words.__getitem__)
+        game = Game(settings, words.__getitem__, number)
         high = starts.Start(tuple(starts.tower(chance, game)))  # where most placements lose
         starts.apply(starts.random_start(chance, game) if number % 4 else high, game)
         for _ in range(6):
@@ -84,7 +87,7 @@ def ends_visibly(game, hold_first, event):
     """Whether a placement loses, as far as the queue shows which piece comes next."""
     used = 1 if hold_first and not game.held else 0
     known = len(game.queue) > used
-    return event["game_over"] == LOCK_OUT or (known and event["game_over"] != 0)
+    return event["game_over"] in (LOCK_OUT, STACK_OUT) or (known and event["game_over"] != 0)
 
 
 @functools.cache
@@ -109,14 +112,16 @@ def engine(rules):
 
 def states_of(settings, games):
     """Return the engine's states, one batch, that stand as the reference games do."""
-    side = Side(Case("states", settings), None)
+    side = Side(Case("states", settings), None, None)
     columns = zip(*(side.snapshot(None, game) for game in games), strict=True)
     dtypes = dict.fromkeys(STATE_FIELDS, np.int32)
     dtypes |= {"rows": np.uint32, "bag": np.uint32, "hold_used": bool, "game_over": bool}
     fields = {
         field: jnp.asarray(np.array(column, dtypes[field]))
         for field, column in zip(STATE_FIELDS, columns, strict=True)
+        if not field.startswith("garbage.") and column[0] is not None
     }
+    fields |= {"random": None, "garbage": None}
     return State(key=jax.random.split(jax.random.key(0), len(games)), **fields)
 
 
@@ -135,4 +140,4 @@ def test_afterstates(name):
             assert said == values, f"game {number}, placement {index}"
             compared, cleared = compared + 1, cleared + (values["lines"] > 0)
             endings += values["ends_game"]
-    assert compared > 800 and cleared > 15 and endings > 5
+    assert compared > 700 and cleared > 15 and endings > 5

@@ -46,6 +46,9 @@ class Game(Environment, Protocol):
     def default_params(self) -> Params:
         """Return the numbers that are meant when none are given."""
 
+    def init(self, key: PRNGKeyArray, params: Params) -> Any:
+        """Return the first state of a game."""
+
     def transition(
         self, state: Any, action: Int32[Array, ""], params: Params
     ) -> tuple[Any, Array, Array, Array, Any]:
@@ -85,8 +88,7 @@ class AutoReset:
         game, reward, terminated, truncated, event = env.transition(state.game, action, params)
         last_observation = env.observe(game, params) if env.can_truncate else None
         done = terminated | truncated
-        # Its observation is not used, and so not computed: the compiler drops it.
-        fresh, _ = env.reset(jax.random.fold_in(state.key, state.num_games), params)
+        fresh = env.init(jax.random.fold_in(state.key, state.num_games), params)
         game = where(done, fresh, game)
         state = state.replace(game=game, num_games=state.num_games + done.astype(jnp.int32))
         return state, TimeStep(

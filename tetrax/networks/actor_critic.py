@@ -158,8 +158,8 @@ class AfterstateActorCritic(nn.Module):
         return logits, value[..., 0]
 
 
-class FeaturesActorCritic(nn.Module):
-    """Judge the actions from the features alone: one network for the policy, one for the value."""
+class FlatActorCritic(nn.Module):
+    """Judge the actions from one vector: one network for the policy, one for the value."""
 
     num_actions: int
     hidden: Sequence[int]
@@ -168,21 +168,25 @@ class FeaturesActorCritic(nn.Module):
     @nn.compact
     def __call__(self, observation: Observation) -> tuple[Float32[Array, "B A"], Float32[Array, "B"]]:
         """Return logits and value."""
-        judged = Mlp(self.hidden, self.activation)(observation.features)
-        valued = Mlp(self.hidden, self.activation)(observation.features)
+        judged = Mlp(self.hidden, self.activation)(observation.flat)
+        valued = Mlp(self.hidden, self.activation)(observation.flat)
         return dense(self.num_actions, SMALL_GAIN)(judged), dense(1, 1.0)(valued)[..., 0]
 
 
-ActorCritic = PlanesActorCritic | AfterstateActorCritic | FeaturesActorCritic
+ActorCritic = PlanesActorCritic | AfterstateActorCritic | FlatActorCritic
 
 
 def actor_critic(env: Game, hidden: Sequence[int], channels: Sequence[int], activation: str) -> ActorCritic:
-    """Return the network that fits what an environment shows; one that is not Tetris shows features."""
-    if not isinstance(env, Tetris):
-        return FeaturesActorCritic(env.num_actions, hidden, activation)
-    if env.config.view == "planes":
+    """Return the network that fits what an environment shows; one that is not Tetris shows a vector."""
+    view = env.config.view if isinstance(env, Tetris) else "flat"
+    if view == "flat":
+        return FlatActorCritic(env.num_actions, hidden, activation)
+    assert isinstance(env, Tetris)
+    if view == "planes":
         return PlanesActorCritic(env.num_actions, env.rules.num_pieces, channels, hidden, activation)
-    return AfterstateActorCritic(hidden, channels, env.rules.width, activation)
+    if view.startswith("afterstate"):
+        return AfterstateActorCritic(hidden, channels, env.rules.width, activation)
+    raise ValueError(f"env.observation: given {view!r}; allowed with a network: planes, flat, afterstate_...")
 
 
 def one_hot_pieces(observation: Observation, num_kinds: int) -> Float32[Array, "*B n"]:

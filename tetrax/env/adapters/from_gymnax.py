@@ -39,8 +39,8 @@ class GymnaxState(struct.PyTreeNode):
 class FromGymnax:
     """What `AutoReset` and the agents ask of an environment, answered by a gymnax one.
 
-    Its observation is the flat vector `features`; there are no pieces, every action is always legal, and no
-    event tells more. A step that both ends an episode and reaches its limit terminates it.
+    Its observation is the vector `flat`; there are no pieces, every action is always legal, and no event tells
+    more. A step that both ends an episode and reaches its limit terminates it.
     """
 
     env: Environment
@@ -59,13 +59,16 @@ class FromGymnax:
     def reset(self, key: PRNGKeyArray, params: Any | None = None) -> tuple[GymnaxState, TimeStep]:
         """Start an episode from one typed key."""
         params = self.default_params if params is None else params
+        state, no = self.init(key, params), jnp.bool_(False)
+        return state, self._timestep(state, jnp.float32(0), no, no)
+
+    def init(self, key: PRNGKeyArray, params: Any) -> GymnaxState:
+        """Return the first state of an episode."""
         start_key, key = jax.random.split(key)
         shown, env_state = self.env.reset_env(start_key, params)
-        state = GymnaxState(
+        return GymnaxState(
             env_state=_strong(env_state), shown=self._flat(shown), key=key, num_steps=jnp.int32(0)
         )
-        no = jnp.bool_(False)
-        return state, self._timestep(state, jnp.float32(0), no, no)
 
     def step(
         self, state: GymnaxState, action: Int32[Array, ""], params: Any | None = None
@@ -94,9 +97,10 @@ class FromGymnax:
         return Observation(
             planes=None,
             pieces=jnp.zeros(0, jnp.int32),
-            features=state.shown,
+            features=jnp.zeros(0, jnp.float32),
             legal=jnp.ones(self.num_actions, bool),
             afterstates=None,
+            flat=state.shown,
         )
 
     def _timestep(self, state: GymnaxState, reward: Array, terminated: Array, truncated: Array) -> TimeStep:

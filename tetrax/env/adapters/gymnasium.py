@@ -56,7 +56,7 @@ class TetrisEnv(gymnasium.Env[np.ndarray, np.int64]):
         episode_statistics: bool = True,
         **overrides: object,
     ) -> None:
-        """Take what `tetrax.make` takes; `observation` is "flat" (a vector) or "planes" (an image).
+        """Take what `tetrax.make` takes; `observation` is flat, planes or compact.
 
         `render_mode` is "ansi" (text), "rgb_array" (uint8[height, width, 3]) or "human" (text, printed at
         every step). ValueError names what is not allowed.
@@ -126,7 +126,7 @@ class TetrisEnv(gymnasium.Env[np.ndarray, np.int64]):
 def observation_space(view: View) -> spaces.Box:
     """Return the bounds, shape and dtype of what is shown."""
     low, high = view.bounds
-    return spaces.Box(low, high, view.shape, view.dtype)  # type: ignore[arg-type]
+    return spaces.Box(low, high, view.shown.shape, view.shown.dtype)  # type: ignore[arg-type]
 
 
 def draw_key(generator: np.random.Generator) -> np.ndarray:

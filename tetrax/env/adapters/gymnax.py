@@ -61,7 +61,7 @@ class GymnaxTetris(environment.Environment[EnvState, EnvParams]):
         max_steps_in_episode: int = MAX_STEPS,
         **overrides: object,
     ) -> None:
-        """Take what `tetrax.make` takes; `observation` is "flat" (a vector) or "planes" (an image).
+        """Take what `tetrax.make` takes; `observation` is flat, planes or compact.
 
         ValueError when something given is not allowed; `time_limit` is called `max_steps_in_episode` here.
         """
@@ -156,7 +156,7 @@ class GymnaxTetris(environment.Environment[EnvState, EnvParams]):
     def observation_space(self, params: EnvParams | None = None) -> spaces.Box:
         """Return the bounds, shape and dtype of what is shown."""
         low, high = self.view.bounds
-        return spaces.Box(low, high, self.view.shape, self.view.dtype)
+        return spaces.Box(low, high, self.view.shown.shape, self.view.shown.dtype)
 
     def state_space(self, params: EnvParams | None = None) -> spaces.Dict:
         """Return the ranges of those fields of a state that are plain numbers."""

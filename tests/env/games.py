@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import random
 
@@ -13,6 +14,7 @@ from tests.reference.game import Game, Settings
 from tests.reference.players import Player, best_place
 from tetrax.env.actions import DIRECT_KEYS
 from tetrax.env.game.randomizer import draw_word
+from tetrax.env.game.rules import RULE_PRESETS
 from tetrax.env.record import Recording, record
 from tetrax.env.tetris import make
 
@@ -55,3 +57,16 @@ def played_by_placements(seed: int, pieces: int) -> tuple[Recording, list[Letter
         boards.append(game.cells)
     env = make("guideline", actions="drop")
     return record(env.config, env.default_params, jax.random.key(seed), actions), boards
+
+
+@functools.cache
+def played_with_garbage(actions: str) -> Recording:
+    """Play a game of three lives at random, in which garbage rises from below."""
+    rules = dataclasses.replace(RULE_PRESETS["mini"], garbage=True, lives=3, hold=True)
+    env = make("mini", rules=rules, actions=actions)
+    params = env.default_params
+    seed, interval = {"direct": (4, 12), "drop": (10, 6)}[actions]  # a game that clears garbage, by luck
+    numbers = {"starting_garbage": 1, "garbage_interval": interval, "garbage_delay": 1, "garbage_rows": 1}
+    game = params.game.replace(**{name: jnp.int32(value) for name, value in numbers.items()})
+    chosen = np.random.default_rng(seed).integers(env.num_actions, size=500)
+    return record(env.config, params.replace(game=game), jax.random.key(seed), chosen)

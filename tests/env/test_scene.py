@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 from typing import Any
 
 import jax
@@ -11,13 +10,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tests.env.games import Letters, played_by_keys, played_by_placements
+from tests.env.games import Letters, played_by_keys, played_by_placements, played_with_garbage
 from tetrax.env.ascii import state_from_ascii
 from tetrax.env.follow import EMPTY, clear_rows, garbage_kind, moments, placed_cells, unknown_kind
-from tetrax.env.game.rules import RULE_PRESETS, Rules
-from tetrax.env.record import Recording, record, replay
+from tetrax.env.game.rules import Rules
+from tetrax.env.record import replay
 from tetrax.env.scene import frames, numbers, scene, scene_at, scenes
-from tetrax.env.tetris import make
 
 RULES = Rules(width=6, height=7, buffer=4, preview=2)
 BOARD = """
@@ -143,23 +141,10 @@ def test_a_board_that_no_place_explains_is_refused() -> None:
         placed_cells(RULES, *pair, kind=1)
 
 
-@functools.cache
-def with_garbage(actions: str) -> Recording:
-    """Play a game of three lives at random, in which garbage rises from below."""
-    rules = dataclasses.replace(RULE_PRESETS["mini"], garbage=True, lives=3, hold=True)
-    env = make("mini", rules=rules, actions=actions)
-    params = env.default_params
-    seed, interval = {"direct": (4, 12), "drop": (10, 6)}[actions]  # a game that clears garbage, by luck
-    numbers = {"starting_garbage": 1, "garbage_interval": interval, "garbage_delay": 1, "garbage_rows": 1}
-    game = params.game.replace(**{name: jnp.int32(value) for name, value in numbers.items()})
-    chosen = np.random.default_rng(seed).integers(env.num_actions, size=500)
-    return record(env.config, params.replace(game=game), jax.random.key(seed), chosen)
-
-
-@pytest.mark.parametrize("actions", ["direct", "drop"])
+@pytest.mark.parametrize("actions", ["direct", pytest.param("drop", marks=pytest.mark.slow)])
 def test_garbage_is_told_from_pieces(actions: str) -> None:
     """The engine counts the rows of garbage at the floor: all cells there are garbage, none above are."""
-    recording = with_garbage(actions)
+    recording = played_with_garbage(actions)
     grey = garbage_kind(recording.config.rules)
     replayed = replay(recording)
     heights, rows = np.asarray(replayed.states.garbage.height), replayed.states.rows
@@ -178,9 +163,9 @@ def test_garbage_is_told_from_pieces(actions: str) -> None:
     assert (np.asarray(replayed.events.garbage_cleared) > 0).any()
 
 
-@pytest.mark.parametrize("actions", ["direct", "drop"])
+@pytest.mark.parametrize("actions", ["direct", pytest.param("drop", marks=pytest.mark.slow)])
 def test_lives_are_counted_and_the_board_of_a_lost_one_goes(actions: str) -> None:
-    recording = with_garbage(actions)
+    recording = played_with_garbage(actions)
     shown = list(frames(recording))
     assert recording.outcome.game_over
     assert {frame.scene.lives for frame in shown} == {0, 1, 2, 3}

@@ -238,6 +238,7 @@ def test_real_games_are_evaluated_and_the_best_is_recorded(
     assert recording.outcome.lines == result.evaluation["lines"]["max"]
     assert (tmp_path / "run" / "recordings" / "best.gif").read_bytes().startswith(b"GIF89a")
     assert (tmp_path / "run" / "recordings" / "best.txt").read_text().strip()
+    assert (tmp_path / "run" / "recordings" / "best.html").read_text().startswith("<!DOCTYPE html>")
     assert list((tmp_path / "run" / "tensorboard").glob("events*"))
 
 

@@ -168,8 +168,9 @@ class FlatActorCritic(nn.Module):
     @nn.compact
     def __call__(self, observation: Observation) -> tuple[Float32[Array, "B A"], Float32[Array, "B"]]:
         """Return logits and value."""
-        judged = Mlp(self.hidden, self.activation)(observation.flat)
-        valued = Mlp(self.hidden, self.activation)(observation.flat)
+        seen = jnp.asarray(observation.flat)
+        judged = Mlp(self.hidden, self.activation)(seen)
+        valued = Mlp(self.hidden, self.activation)(seen)
         return dense(self.num_actions, SMALL_GAIN)(judged), dense(1, 1.0)(valued)[..., 0]
 
 

@@ -126,7 +126,7 @@ class TetrisEnv(gymnasium.Env[np.ndarray, np.int64]):
 def observation_space(view: View) -> spaces.Box:
     """Return the bounds, shape and dtype of what is shown."""
     low, high = view.bounds
-    return spaces.Box(low, high, view.shown.shape, view.shown.dtype)  # type: ignore[arg-type]
+    return spaces.Box(low, high, view.shown.shape, view.shown.dtype)
 
 
 def draw_key(generator: np.random.Generator) -> np.ndarray:

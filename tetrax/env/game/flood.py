@@ -66,11 +66,14 @@ class Resting(NamedTuple):
     full: Poses
 
 
-def resting(rules: Rules, rows: UInt32[Array, "H *n"], kind: Kind, start: Start) -> Resting:
+def resting(
+    rules: Rules, rows: UInt32[Array, "H *n"], kind: Kind, start: Start, *, spins: bool = True
+) -> Resting:
     """Find every pose at which a piece can come to rest by moves sideways, down, and turns with kicks.
 
     The class of a way is that of its last move: a turn into a place with three filled corners earns a mini
     spin, a full one if both corners in front of the piece are filled or its kick is one that promotes.
+    Without `spins` everything is in the class none.
     """
     empty = empty_cells(rules, rows)
     free = free_poses(rules, empty, kind)
@@ -80,7 +83,7 @@ def resting(rules: Rules, rows: UInt32[Array, "H *n"], kind: Kind, start: Start)
     above = _one(_moves(rules, [(range(NUM_ORIENTATIONS), 0, 1)]), 0)
     rest = free & ~_moved(free, above)
     spinning = tuple(np.flatnonzero(rules.tables.spins).tolist())
-    if not spinning or (isinstance(kind, int) and kind not in spinning):
+    if not spins or not spinning or (isinstance(kind, int) and kind not in spinning):
         nothing = jnp.zeros_like(reached)
         return Resting(reached & rest, nothing, nothing)
     classes = _by_spin(rules, free, empty, turns, kind, reached, first, start.kick)
@@ -93,13 +96,17 @@ def resting(rules: Rules, rows: UInt32[Array, "H *n"], kind: Kind, start: Start)
 
 def empty_cells(rules: Rules, rows: UInt32[Array, "H *n"]) -> Cells:
     """Return the empty cells of boards given by rows."""
-    x = _along(np.arange(rules.width, dtype=np.uint32), 1, rows.ndim + 1)
-    empty = (~rows[:, None] >> x) & ONE  # [H, W, *n]
+    x = _along(np.arange(rules.width, dtype=np.uint32), 0, rows.ndim)
     words = []
     for first in range(0, rules.total_height, WORD):
-        part = empty[first : first + WORD]
-        bit = _along(WORD - 1 - np.arange(part.shape[0], dtype=np.uint32), 0, part.ndim)
-        words.append(jnp.sum(part << bit, axis=0, dtype=jnp.uint32))
+        part = rows[first : first + WORD]
+        bit = np.arange(WORD - 1, WORD - 1 - part.shape[0], -1, dtype=np.uint32)
+
+        def add(word: Array, row: tuple[Array, Array]) -> tuple[Array, None]:
+            return word | (((~row[0][None] >> x) & ONE) << row[1]), None
+
+        nothing = jnp.zeros((rules.width, *rows.shape[1:]), jnp.uint32)
+        words.append(jax.lax.scan(add, nothing, (part, bit))[0])
     return jnp.stack(words)
 
 
@@ -183,7 +190,7 @@ def fill(rules: Rules, free: Poses, turns: Turns, kind: Kind, start: Poses) -> P
 
     def slide(reached: Poses, step: tuple[Moves, Poses]) -> tuple[Poses, None]:
         moves, way = step
-        right, left = (_moved(reached, jax.tree.map(lambda m: m[side], moves)) for side in range(2))
+        right, left = (_moved(reached, _one(moves, side)) for side in range(2))
         return reached | (right & way[0]) | (left & way[1]), None
 
     def spread(carry: tuple[Poses, Bool[Array, ""]]) -> tuple[Poses, Bool[Array, ""]]:

@@ -12,8 +12,9 @@ from tetrax.env.game import board, drops, engine, locking, placements
 from tetrax.env.game.drops import Candidates
 from tetrax.env.game.moves import Pose
 from tetrax.env.game.pieces import NUM_ORIENTATIONS
+from tetrax.env.game.placements import Reach
 from tetrax.env.game.rules import Params, Rules
-from tetrax.env.game.state import GAME_OVER_REASONS, SPINS, Event, State, active_rows, where
+from tetrax.env.game.state import GAME_OVER_REASONS, SPINS, Event, State, active_rows, no_event, where
 
 NO_PLACEMENT = np.int32(GAME_OVER_REASONS.index("no_placement"))
 
@@ -87,8 +88,42 @@ class LockedPosition(NamedTuple):
         )
 
     def apply(self, params: Params, state: State, action: Int32[Array, ""]) -> tuple[State, Event]:
-        """Place one piece, and end the game where the next one has no place."""
-        reach = placements.reachable(self.rules, state)
+        """Place one piece, and lose where the next one has no place.
+
+        Both rounds of the loop look for places: the first to put the piece into one, the second whether one is
+        left. Nearly always the next piece has one straight below, and there is no second round (under vmap:
+        there is one when any board needs it). As a loop the search is compiled once.
+        """
+
+        def look(carry: tuple[State, Event, Array, Array]) -> tuple[State, Event, Array, Array]:
+            state, event, _, is_first = carry
+            reach = placements.reachable(self.rules, state)
+            placed = self._placed(params, state, action, reach)
+            lost = locking.lose(self.rules, state, event, jnp.asarray(NO_PLACEMENT))
+            none = ~jnp.any(self._places(reach))
+            state, event = where(is_first, placed, where(none, lost, (state, event)))
+            return state, event, is_first & self._may_be_stuck(state), jnp.bool_(False)
+
+        start = state, no_event(state), jnp.bool_(True), jnp.bool_(True)
+        state, event, _, _ = jax.lax.while_loop(lambda carry: carry[2], look, start)
+        return state, event
+
+    def candidates(self, state: State) -> None:
+        """Return None: afterstates are those of straight drops."""
+
+    def legal(self, state: State, candidates: Candidates | None) -> Bool[Array, "A"]:
+        """Tell which places can be reached."""
+        return self._places(placements.reachable(self.rules, state)).reshape(-1)
+
+    def _places(self, reach: Reach) -> Bool[Array, "S O height W"]:
+        """Tell where pieces can come to rest in the visible rows (O = 4, or 1 for any orientation)."""
+        found = placements.mask(self.rules, reach)[:, :, : self.rules.height]
+        return found if self.chooses_orientation else jnp.any(found, axis=1, keepdims=True)
+
+    def _placed(
+        self, params: Params, state: State, action: Int32[Array, ""], reach: Reach
+    ) -> tuple[State, Event]:
+        """Put a piece where the action says, if it can come to rest there."""
         width, tables = self.rules.width, self.rules.tables
         cell, x = action // width, action % width
         cell, y = cell // self.rules.height, cell % self.rules.height
@@ -106,34 +141,13 @@ class LockedPosition(NamedTuple):
             jnp.asarray(tables.bottom)[kind, orientation],
         )
         pose = Pose(orientation, x - left, y - bottom)
-        placed = engine.place(self.rules, params, state, half == 1, pose, jnp.any(classes), spin)
-        return self._lost_without_a_place(*placed)
+        return engine.place(self.rules, params, state, half == 1, pose, jnp.any(classes), spin)
 
-    def candidates(self, state: State) -> None:
-        """Return None: afterstates are those of straight drops."""
-
-    def legal(self, state: State, candidates: Candidates | None) -> Bool[Array, "A"]:
-        """Tell which places can be reached."""
-        return self._places(state).reshape(-1)
-
-    def _places(self, state: State) -> Bool[Array, "S O height W"]:
-        """Tell where pieces can come to rest in the visible rows (O = 4, or 1 for any orientation)."""
-        found = placements.mask(self.rules, placements.reachable(self.rules, state))[
-            :, :, : self.rules.height
-        ]
-        return found if self.chooses_orientation else jnp.any(found, axis=1, keepdims=True)
-
-    def _lost_without_a_place(self, state: State, event: Event) -> tuple[State, Event]:
-        """Lose where the active piece has no place to go.
-
-        Nearly always it has one straight below. Only the other boards flood, the rest as games that are over;
-        so under vmap the flood takes no round when there are no others.
-        """
+    def _may_be_stuck(self, state: State) -> Bool[Array, ""]:
+        """Tell whether the active piece cannot simply drop into the visible rows."""
         rules, rows = self.rules, active_rows(self.rules, state)
         walled = board.walled(rules, state.rows)
         rest = state.y - board.drop_distance(walled, rows, state.x, state.y)
         bottom = jnp.asarray(rules.tables.bottom)[state.piece, state.orientation]
         drops = board.fits(walled, rows, state.x, state.y) & (rest + bottom < rules.height)
-        unsure = ~state.game_over & ~drops
-        stuck = unsure & ~jnp.any(self._places(state.replace(game_over=~unsure)))
-        return where(stuck, locking.lose(rules, state, event, NO_PLACEMENT), (state, event))
+        return ~state.game_over & ~drops

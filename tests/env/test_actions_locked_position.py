@@ -1,0 +1,231 @@
+"""Actions "locked_position": masks against plain search, what a placement does, and how a game without any ends."""
+
+import dataclasses
+import functools
+import itertools
+import operator
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import tetrax
+from tests.env import ways
+from tetrax.env.actions import LockedPosition
+from tetrax.env.game import engine
+from tetrax.env.game.pieces import TETROMINOES
+from tetrax.env.game.rules import Rules, default_params
+from tetrax.env.game.state import GAME_OVER_REASONS
+from tetrax.env.tetris import EnvConfig, Tetris
+
+# Few rows and kinds, for a small program: a piece that spins, one whose turns look alike, one that never kicks.
+HEIGHT, WIDTH = 6, 6
+SIZE = HEIGHT * WIDTH
+KINDS = tuple(piece for piece in TETROMINOES if piece.name in "TSO")
+RULES = {
+    kicks: Rules(width=WIDTH, height=HEIGHT, buffer=5, preview=1, pieces=KINDS, kicks=kicks)
+    for kicks in ("none", "srs180")
+}
+KICKS = pytest.mark.parametrize("kicks", ["none", pytest.param("srs180", marks=pytest.mark.slow)])
+# Every other game starts with a place that a T reaches by a last turn.
+SLOT = (0b111011, 0b110001, 0b000011)
+BOARDS, STEPS = 32, 16
+NO_PLACEMENT = GAME_OVER_REASONS.index("no_placement")
+QUICKLY_COMPILED = {"xla_backend_optimization_level": 0}
+
+
+@functools.cache
+def played(kicks: str):
+    """Play placements at random, rather low ones, and now and then any action.
+
+    Returns (state, legal, action, state after, event) of every step, in NumPy.
+    """
+    rules = RULES[kicks]
+    placing, params = LockedPosition(rules), default_params(rules)
+    height = jnp.asarray(np.tile(np.repeat(np.arange(HEIGHT), WIDTH), 8), jnp.float32)
+
+    def step(state, key):
+        legal = placing.legal(state, None)
+        whether_key, any_key, legal_key = jax.random.split(key, 3)
+        any_action = jax.random.randint(any_key, (), 0, legal.shape[0], jnp.int32)
+        low = jax.random.categorical(legal_key, jnp.where(legal, -0.8 * height, -1e9)).astype(jnp.int32)
+        action = jnp.where(jax.random.bernoulli(whether_key, 0.1), any_action, low)
+        after, event = placing.apply(params, state, action)
+        return after, (state, legal, action, after, event)
+
+    def game(key, has_slot):
+        reset_key, play_key = jax.random.split(key)
+        state = engine.init(rules, params, reset_key)
+        slot = jnp.asarray(SLOT + (0,) * (rules.total_height - len(SLOT)), jnp.uint32)
+        state = state.replace(rows=jnp.where(has_slot, slot, state.rows))
+        return jax.lax.scan(step, state, jax.random.split(play_key, STEPS))[1]
+
+    keys = jax.random.split(jax.random.key(0), BOARDS)
+    steps = jax.jit(jax.vmap(game), compiler_options=QUICKLY_COMPILED)(keys, np.arange(BOARDS) % 2 == 1)
+    steps = tuple(part.replace(key=None) if hasattr(part, "key") else part for part in steps)
+    steps = jax.tree.map(np.asarray, steps)
+    every = itertools.product(range(BOARDS), range(STEPS))
+    return [jax.tree.map(operator.itemgetter(index), steps) for index in every]
+
+
+@functools.cache
+def places_of(kicks: str, index: int):
+    """List the places of a step's state, by plain search."""
+    return ways.places(RULES[kicks], played(kicks)[index][0])
+
+
+def test_names_say_where_a_piece_goes():
+    assert len(LockedPosition(Rules(hold=False)).names) == 800
+    assert len(LockedPosition(Rules(hold=False), chooses_orientation=False).names) == 200
+    env = tetrax.make(actions="locked_position")
+    assert env.num_actions == 1600
+    assert env.action_names[0] == "place_0_0_0"
+    assert env.action_names[200 + 3 * 10 + 4] == "place_R_4_3"
+    assert env.action_names[800 + 3 * 200 + 199] == "hold_place_L_9_19"
+    env = tetrax.make(actions="locked_position", orientation="first")
+    assert env.num_actions == 400
+    assert env.action_names[200 + 3 * 10 + 4] == "hold_place_4_3"
+    assert env.config.view == "planes"
+
+
+@KICKS
+def test_masks_are_those_of_a_plain_search(kicks):
+    with_hold = 0
+    for index, (state, legal, *_) in enumerate(played(kicks)):
+        expected = np.zeros((2, 4, HEIGHT, WIDTH), bool)
+        if not state.game_over:
+            for half, found in enumerate(places_of(kicks, index)):
+                for orientation, x, y in found:
+                    if y < HEIGHT:
+                        expected[half, orientation, y, x] = True
+        np.testing.assert_array_equal(legal, expected.reshape(-1))
+        with_hold += expected[1].any()
+    assert 100 < with_hold < len(played(kicks))
+
+
+@KICKS
+def test_a_placement_fills_its_cells_and_earns_the_best_spin(kicks):
+    spins, lines_seen = set(), 0
+    for index, (state, legal, action, after, event) in enumerate(played(kicks)):
+        if not legal[action]:
+            continue
+        half, rest = divmod(int(action), 4 * SIZE)
+        orientation, (y, x) = rest // SIZE, divmod(rest % SIZE, WIDTH)
+        held = state.hold if state.hold >= 0 else state.queue[0]
+        cells = ways.cells_at(RULES[kicks], int(held if half else state.piece), orientation, x, y)
+        rows, lines = ways.placed(RULES[kicks], state.rows, cells)
+        np.testing.assert_array_equal(after.rows, rows)
+        assert (event.locked, event.lines) == (True, lines)
+        assert event.lock_reason == 4
+        assert after.hold == (state.piece if half else state.hold)
+        assert event.spin == max(places_of(kicks, index)[half][orientation, x, y])
+        spins.add(int(event.spin))
+        lines_seen += lines
+    assert spins >= {0, 2}
+    assert lines_seen > 5
+
+
+@KICKS
+def test_cells_are_conserved_and_something_is_legal_until_the_end(kicks):
+    reasons = set()
+    for state, legal, _, after, event in played(kicks):
+        before, now = (sum(int(row).bit_count() for row in s.rows) for s in (state, after))
+        assert now == before + 4 * int(event.locked) - WIDTH * int(event.lines)
+        assert legal.any() == (not state.game_over)
+        if state.game_over:
+            assert not event.locked
+            assert after.ticks == state.ticks
+        if event.game_over:
+            assert after.game_over
+            assert event.life_lost
+            reasons.add(GAME_OVER_REASONS[int(event.game_over)])
+        if not after.game_over or event.game_over == NO_PLACEMENT:
+            left = ways.places(RULES[kicks], after)
+            stuck = not any(y < HEIGHT for found in left for _, _, y in found)
+            assert stuck == (event.game_over == NO_PLACEMENT)
+    assert reasons == {"block_out", "no_placement"}
+
+
+@KICKS
+def test_an_illegal_placement_only_passes_time(kicks):
+    tried = 0
+    for state, legal, action, after, event in played(kicks):
+        if legal[action] or state.game_over:
+            continue
+        tried += 1
+        assert not event.locked
+        assert after.ticks == state.ticks + 1
+        for name in ("rows", "piece", "hold", "queue", "score", "pieces", "x", "y", "draws", "game_over"):
+            np.testing.assert_array_equal(getattr(after, name), getattr(state, name))
+    assert tried > 10
+
+
+# Dominoes on 4x6, two lives, the orientation left to the rule: one small program through the environment.
+MINI = dataclasses.replace(tetrax.make("mini").rules, lives=2)
+ENV = Tetris(EnvConfig(preset="mini", rules=MINI, actions="locked_position", orientation="first"))
+STEP = jax.jit(ENV.step, compiler_options=QUICKLY_COMPILED)
+# Nothing can pass the third row from above, and it is the highest visible one.
+STUCK = """
+    ...#
+    ###.
+    ###.
+    ....
+    ....
+    ....
+    ....
+"""
+
+
+def action_at(x: int, y: int) -> int:
+    return ENV.action_names.index(f"place_{x}_{y}")
+
+
+def test_the_first_orientation_that_reaches_a_cell_is_taken():
+    state = engine.init(MINI, default_params(MINI), jax.random.key(0))
+    legal = np.asarray(ENV.action_set.legal(state, None)).reshape(MINI.height, MINI.width)
+    assert [int(y) for y in np.flatnonzero(legal.any(axis=1))] == [
+        0
+    ]  # on the floor, all four: lying or upright
+    assert legal[0].all()
+    flat, _ = STEP(state, action_at(0, 0))
+    assert [int(row) for row in flat.rows[:2]] == [0b0011, 0]
+    upright, _ = STEP(state, action_at(3, 0))
+    assert [int(row) for row in upright.rows[:2]] == [0b1000, 0b1000]
+
+
+def test_a_board_without_a_place_costs_a_life_and_the_last_one_ends_the_game():
+    state = tetrax.state_from_ascii(ENV, STUCK)
+    assert state.lives == 2
+    again, timestep = STEP(state, action_at(0, 0))
+    assert (timestep.event.game_over, bool(timestep.event.life_lost)) == (NO_PLACEMENT, True)
+    assert (int(again.lives), bool(again.game_over), bool(timestep.terminated)) == (1, False, False)
+    assert not again.rows.any()
+    assert timestep.observation.legal.any()
+
+    ended, timestep = STEP(state.replace(lives=jnp.int32(1)), action_at(0, 0))
+    assert (timestep.event.game_over, bool(timestep.event.life_lost)) == (NO_PLACEMENT, True)
+    assert (int(ended.lives), bool(ended.game_over), bool(timestep.terminated)) == (0, True, True)
+    np.testing.assert_array_equal(ended.rows, state.rows)
+    assert not timestep.observation.legal.any()
+    after, timestep = STEP(ended, action_at(0, 0))
+    assert (after.ticks, int(timestep.event.game_over)) == (ended.ticks, 0)
+
+
+def test_the_placement_that_leaves_no_place_loses_in_the_same_step():
+    open_row = STUCK.replace("###.", "#...", 1)
+    state = tetrax.state_from_ascii(ENV, open_row).replace(lives=jnp.int32(1))
+    ended, timestep = STEP(state, action_at(1, 5))
+    assert bool(timestep.event.locked)
+    assert timestep.event.game_over == NO_PLACEMENT
+    assert bool(timestep.terminated)
+    drawn = tetrax.state_from_ascii(ENV, STUCK)
+    np.testing.assert_array_equal(ended.rows, drawn.rows)
+
+
+@pytest.mark.parametrize("observation", ["afterstate_features", "afterstate_boards"])
+def test_afterstates_are_refused_with_the_reason(observation):
+    with pytest.raises(
+        ValueError, match=r"with actions 'locked_position'; allowed: auto, planes.* straight drops"
+    ):
+        tetrax.make(actions="locked_position", observation=observation)

@@ -6,8 +6,14 @@ from tests.reference.settings import Settings
 from tests.reference.side import Case
 from tests.reference.tables import BOX, CELLS
 
+TETRIO = Settings(
+    randomizer="tetrio", kicks="srs+", gravity="fixed", fixed_gravity=1311, lock_delay=30,
+    ticks_per_second=60, spawn_row=1, spawn_drop=False, spawn_rise=True, spins="tetrio",
+    top_out="block_out", garbage=True, attack="tetrio", garbage_delay=20,
+    garbage_interval=150, garbage_rows=2,
+)
 TICK_CASES = (
-    Case("guideline", Settings(), boards=40, compiler_level=3),
+    Case("guideline", Settings(), boards=32, compiler_level=3),
     Case(
         "no hold, no preview, uniform, 60 ticks a second",
         Settings(
@@ -17,7 +23,7 @@ TICK_CASES = (
     Case(
         "infinite placement, fixed gravity, T and I",
         Settings(pieces="TI", lock="infinite", gravity="fixed", fixed_gravity=30000, preview=6, lock_delay=3),
-        boards=36,
+        boards=24,
     ),
     Case(
         "classic lock, no kicks, no spawn drop",
@@ -26,7 +32,6 @@ TICK_CASES = (
     Case(
         "6x8, fast, two restarts",
         Settings(width=6, height=8, buffer=4, preview=2, start_level=17, lock_resets=2),
-        boards=24,
     ),
     Case(
         "4x6 dominoes",
@@ -35,6 +40,24 @@ TICK_CASES = (
     Case(
         "invented pieces, quick lock",
         Settings(width=7, height=16, buffer=6, pieces="MVXFYT", randomizer="uniform", lock_delay=1),
+    ),
+    Case("TETR.IO", TETRIO, boards=24),
+    Case(
+        "three lives, garbage all the time",
+        Settings(
+            width=6, height=8, buffer=6, spawn_row=1, kicks="srs180", lock="step_count",
+            spawn_rise=True, spins="tetrio", lives=3, attack="guideline_modern",
+            garbage=True, garbage_blocking=False, starting_garbage=3, garbage_interval=40,
+            garbage_rows=2, garbage_delay=10, garbage_cap=3, garbage_multiplier=400,
+        ),
+        boards=24,
+    ),
+    Case(
+        "a list, until the stack is too high",
+        Settings(
+            width=8, height=10, buffer=8, randomizer="list", sequence=tuple("TISTZTOLJT"),
+            kicks="srs+", top_out="stack", lives=2, garbage=True, garbage_delay=0,
+        ),
     ),
 )
 DROP_CASES = (
@@ -50,6 +73,24 @@ DROP_CASES = (
         "invented pieces, whole pieces, no preview, no hold",
         Settings(width=8, height=10, buffer=8, pieces="MVXFYTD", preview=0, hold=False, spawn_drop=False),
         steps=400,
+        whole_pieces=True,
+    ),
+    Case(
+        "the literature's game",
+        Settings(
+            height=10, buffer=8, randomizer="uniform", kicks="none", hold=False,
+            preview=0, spawn_drop=False, top_out="stack",
+        ),
+        steps=200,
+        whole_pieces=True,
+    ),
+    Case(
+        "garbage and two lives, whole pieces",
+        Settings(
+            width=7, height=10, buffer=4, spawn_rise=True, lives=2, garbage=True,
+            starting_garbage=2, garbage_interval=5, garbage_delay=2, garbage_cap=2,
+        ),
+        steps=200,
         whole_pieces=True,
     ),
 )

@@ -87,7 +87,7 @@ class Game(Chance, Garbage, Placing):
         """Whether a piece with its box's lower-left corner at (x, y) touches nothing."""
         solid = self.solid
         corner = (y + MARGIN) * self.stride + x + MARGIN
-        for offset in self.offsets[name][facing]:
+        for offset in self.offsets[name][facing]:  # noqa: SIM110, which is half as fast
             if solid[corner + offset]:
                 return False
         return True

@@ -13,6 +13,21 @@ from tetrax.env.game.rules import Params, Rules, default_params
 from tetrax.env.game.state import Event, State, no_inputs
 
 GUIDELINE = Rules()
+# Few Rules with much in each: every one is compiled. These differ from the guideline in all that they can.
+VARIED = Rules(
+    width=6,
+    height=8,
+    buffer=6,
+    kicks="srs180",
+    preview=1,
+    lock="step_count",
+    spawn_row=1,
+    spawn_drop=False,
+    spawn_rise=True,
+    lives=2,
+    garbage=True,
+    garbage_blocking=False,
+)
 
 
 def stand(drawing: str, rules: Rules = GUIDELINE, *, facing: str | None = None, **given) -> State:

@@ -9,6 +9,8 @@ import pytest
 from tests.reference.game import Game, Settings
 from tests.reference.tables import FACINGS
 
+GUIDELINE = Settings(spawn_drop=False)
+
 
 def resting_places(game):
     """Return every (facing, x, y, kick) in which the active piece can come to rest."""
@@ -21,9 +23,9 @@ def resting_places(game):
             following.append((facing, x, y - 1, -1))
         else:
             resting.append((facing, x, y, kick))
-        for step in (1, 3):
+        for step, key in enumerate(("rotate_cw", "rotate_180", "rotate_ccw"), 1):
             game.facing, game.x, game.y = facing, x, y
-            if game.turn({"rotate_cw"} if step == 1 else {"rotate_ccw"}):
+            if game.turn({key}):
                 assert game.facing == FACINGS[(FACINGS.index(facing) + step) % 4]
                 following.append((game.facing, game.x, game.y, game.kick))
         for pose in following:
@@ -42,9 +44,9 @@ def placements(game, by_spin):
     return found
 
 
-def perft(queue, depth, cells=None, by_spin=False):
+def perft(queue, depth, cells=None, by_spin=False, settings=GUIDELINE):
     """Count the placements of a queue to a depth, lines cleared between the pieces."""
-    game = Game(Settings(spawn_drop=False), lambda draw: 0)
+    game = Game(settings, lambda draw: 0)
     game.cells = cells or game.cells
     if not game.spawn(queue[0]):
         return 0
@@ -56,7 +58,7 @@ def perft(queue, depth, cells=None, by_spin=False):
         board = [[cell or (x, y) in filled for x, cell in enumerate(row)] for y, row in enumerate(game.cells)]
         left = [["#" if cell else "" for cell in row] for row in board if not all(row)]
         left += [[""] * game.width for _ in range(game.total_height - len(left))]
-        total += perft(queue[1:], depth - 1, left, by_spin)
+        total += perft(queue[1:], depth - 1, left, by_spin, settings)
     return total
 
 
@@ -70,6 +72,25 @@ def test_perft(queue, counts):
 
 def test_perft_apart_by_spin():
     assert [perft("TT", depth, by_spin=True) for depth in (1, 2)] == [34, 1190]
+
+
+@pytest.mark.parametrize(
+    ("kicks", "queue", "counts"),
+    [
+        ("srs180", "IIIII", [17, 287]),
+        ("srs180", "IOLJS", [17, 153, 4922]),
+        ("srs180", "TTTT", [34, 1190]),
+        ("srs+", "IIII", [17, 283]),
+        pytest.param("srs180", "IIIII", [17, 287, 4909], marks=pytest.mark.slow),
+        pytest.param("srs180", "TTTT", [34, 1190, 42433], marks=pytest.mark.slow),
+        pytest.param("srs+", "IIII", [17, 283, 4796], marks=pytest.mark.slow),
+    ],
+)
+def test_perft_with_half_turns(kicks, queue, counts):
+    """The rotation centre enters at (4, 5); spin classes are counted apart."""
+    settings = Settings(height=5, spawn_drop=False, kicks=kicks)
+    depths = range(1, len(counts) + 1)
+    assert [perft(queue, depth, by_spin=True, settings=settings) for depth in depths] == counts
 
 
 def test_one_hard_board():

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 PROGRAM = "python -m tetrax.evaluate"
 DEFAULT_ENVIRONMENT = "guideline"
+DEFAULT_MAX_PIECES = 5_000
 
 
 @dataclass(frozen=True)
@@ -28,17 +29,17 @@ class Options:
     """What to play and how to report it."""
 
     policy: str | None = None
-    """A baseline to play instead of a run: random, …."""
+    """A baseline to play instead of a run: random, dellacherie, bcts, dt10 or dt20."""
     preset: str | None = None
-    """The environment that a baseline plays; guideline when not given."""
+    """The environment that a baseline plays: guideline (when not given), classic-10x10, …."""
     actions: Literal["drop", "direct"] | None = None
-    """The action set of a baseline; that of the environment preset when not given."""
+    """The action set of a baseline; when not given that of the preset, or drop where the baseline needs it."""
     episodes: int = 256
     """Games to play."""
     seed: int = 0
     """Seed of the games: game i is the same whatever their number."""
-    max_pieces: int = 5_000
-    """Pieces after which a game is stopped; 0 = no cap."""
+    max_pieces: int | None = None
+    """Pieces after which a game is stopped; 0 = no cap. When not given, 5000, but 0 for the classic presets."""
     sample: bool = False
     """Draw actions by their probability instead of taking the most probable."""
     record: str | None = None
@@ -73,13 +74,14 @@ def _run(argv: list[str]) -> int:
     from tetrax.train import compilation_cache, evaluate
 
     compilation_cache.enable()
-    with _progress(options) as on_progress:
+    max_pieces = _max_pieces(options, env)
+    with _progress(options.episodes, max_pieces) as on_progress:
         result = evaluate.evaluate(
             env,
             actor,
             episodes=options.episodes,
             seed=options.seed,
-            max_pieces=options.max_pieces,
+            max_pieces=max_pieces,
             greedy=not options.sample,
             record=options.record is not None,
             on_progress=on_progress,
@@ -106,7 +108,7 @@ def _check(options: Options, positionals: Sequence[str]) -> None:
     for flag, number, minimum in (
         ("--episodes", options.episodes, 1),
         ("--seed", options.seed, 0),
-        ("--max-pieces", options.max_pieces, 0),
+        ("--max-pieces", options.max_pieces or 0, 0),
     ):
         if not minimum <= number < 2**31:
             raise wrong(flag, number, f"{minimum} or more, below {2**31}")
@@ -122,22 +124,26 @@ def _player(options: Options, positionals: Sequence[str]) -> tuple[Tetris, Actor
 
         loaded = policy_io.load(positionals[0])
         return loaded.env, loaded.actor, positionals[0]
-    from tetrax.agents.baselines import BASELINES
+    from tetrax.agents import baselines
 
-    if options.policy not in BASELINES:
-        raise wrong_name("--policy", options.policy, BASELINES)
-    import tetrax
-
-    chosen = {} if options.actions is None else {"actions": options.actions}
+    if options.policy not in baselines.BASELINES:
+        raise wrong_name("--policy", options.policy, baselines.BASELINES)
     try:
-        env = tetrax.make(options.preset or DEFAULT_ENVIRONMENT, **chosen)
+        env = baselines.environment(options.policy, options.preset or DEFAULT_ENVIRONMENT, options.actions)
     except ValueError as error:
-        raise UserError(f"--{error}") from None
-    return env, BASELINES[options.policy](env), options.policy
+        raise UserError("--" + str(error).removeprefix("env.")) from None
+    return env, baselines.BASELINES[options.policy](env), options.policy
+
+
+def _max_pieces(options: Options, env: Tetris) -> int:
+    """Return the cap: without one given, none where the rules see to it that games end."""
+    if options.max_pieces is not None:
+        return options.max_pieces
+    return 0 if env.rules.top_out == "stack" else DEFAULT_MAX_PIECES
 
 
 @contextlib.contextmanager
-def _progress(options: Options) -> Iterator[Callable[[int, int], None] | None]:
+def _progress(episodes: int, max_pieces: int) -> Iterator[Callable[[int, int], None] | None]:
     """Show a bar on a terminal; leave files and pipes alone."""
     if not sys.stderr.isatty():
         yield None
@@ -149,10 +155,9 @@ def _progress(options: Options) -> Iterator[Callable[[int, int], None] | None]:
         task = bar.add_task("playing", total=1.0)
 
         def on_progress(games_over: int, most_pieces: int) -> None:
-            played = most_pieces / options.max_pieces if options.max_pieces else 0.0
-            share = max(games_over / options.episodes, played)
-            text = f"{games_over} of {options.episodes} games over, {most_pieces} pieces"
-            bar.update(task, completed=share, description=text)
+            longest = f"{most_pieces} of {max_pieces}" if max_pieces else f"{most_pieces}"
+            text = f"{games_over} of {episodes} games over; the longest running one: {longest} pieces"
+            bar.update(task, completed=games_over / episodes, description=text)
 
         yield on_progress
 

@@ -50,7 +50,7 @@ def totals(result: evaluation.EvalResult) -> list[tuple]:
 
 @pytest.mark.parametrize("actor", [RANDOM, COUNTING], ids=["random", "counting"])
 def test_a_game_is_the_same_among_few_and_among_many(actor: Actor) -> None:
-    many = evaluate(DROP, actor, episodes=70, seed=3, max_pieces=30)  # more than one group
+    many = evaluate(DROP, actor, episodes=70, seed=3, max_pieces=30)  # more than there are slots
     assert len(many.lines) == 70
     assert totals(evaluate(DROP, actor, episodes=5, seed=3, max_pieces=30)) == totals(many)[:5]
     assert totals(evaluate(DROP, actor, episodes=66, seed=3, max_pieces=30)) == totals(many)[:66]
@@ -83,6 +83,20 @@ def test_totals_are_those_of_games_played_one_by_one(env: tetrax.Tetris) -> None
     for counted, expected in zip(totals(result), played, strict=True):
         assert counted == pytest.approx(expected)
     assert {lost for *_, lost in played} == {True, False}, "the test should see both ways to end"
+
+
+def test_a_long_game_goes_on_in_another_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks of 2 games: those that are left at the end move together, and their actions with them."""
+    whole = evaluate(DROP, COUNTING, episodes=20, seed=11, record=True)
+    progress: list[tuple[int, int]] = []
+    monkeypatch.setattr(evaluation, "BLOCK_GAMES", {"cpu": 2})
+    joined = evaluate(
+        DROP, COUNTING, episodes=20, seed=11, record=True, on_progress=lambda *now: progress.append(now)
+    )
+    assert totals(joined) == totals(whole)
+    assert joined.best_actions.tolist() == whole.best_actions.tolist()
+    games_over = [count for count, _ in progress]
+    assert games_over == sorted(games_over) and progress[-1] == (20, 0)
 
 
 def test_the_cap_stops_games_and_says_which_were_not_lost() -> None:
@@ -195,7 +209,7 @@ def test_the_table_and_the_files(tmp_path: Path, capsys: pytest.CaptureFixture[s
     table, best = tmp_path / "games.csv", tmp_path / "best.json"
     assert main([*PLAY, "--csv", str(table), "--record", str(best)]) == 0
     shown = capsys.readouterr().out
-    assert "random: mini, drop" in shown and "6 games from seed 5" in shown
+    assert "random: mini, drop" in shown and "6 games from seed 5, stopped at 5000 pieces: 0" in shown
     with table.open() as file:
         rows = list(csv.DictReader(file))
     result = evaluate(MINI, RANDOM, episodes=6, seed=5, max_pieces=5_000)
@@ -205,6 +219,16 @@ def test_the_table_and_the_files(tmp_path: Path, capsys: pytest.CaptureFixture[s
     recording = record.load(best)
     record.verify(recording)
     assert recording.outcome.lines == result.lines.max()
+
+
+def test_the_classic_game_has_no_cap_unless_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    play = ["--policy", "random", "--preset", "classic-10x10", "--episodes", "3", "--json"]
+    assert main(play) == 0
+    printed = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert printed["max_pieces"] == 0 and printed["capped"] == 0
+    assert main([*play, "--max-pieces", "3"]) == 0
+    printed = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert printed["max_pieces"] == 3 and printed["capped"] == 3
 
 
 def test_help_shows_every_option(capsys: pytest.CaptureFixture[str]) -> None:
@@ -236,6 +260,12 @@ def test_help_shows_every_option(capsys: pytest.CaptureFixture[str]) -> None:
         (["one", "--policy", "random"], ["one and --policy random"]),
         (["tests", "--preset", "mini"], ["--preset", "mini", "trained"]),
         (["--policy", "randum"], ["--policy", "'randum'", "did you mean 'random'"]),
+        (["--policy", "delacherie"], ["--policy", "'delacherie'", "did you mean 'dellacherie'"]),
+        (["--policy", "bcts", "--actions", "direct"], ["--actions", "'direct'", "'bcts'", "allowed: drop"]),
+        (
+            ["--policy", "dt10", "--preset", "clasic-10x20"],
+            ["--preset", "'clasic-10x20'", "did you mean 'classic-10x20'"],
+        ),
         (["--policy", "random", "--preset", "mimi"], ["--preset", "'mimi'", "did you mean 'mini'"]),
         (["--policy", "random", "--actions", "dropp"], ["--actions", "'dropp'", "did you mean 'drop'"]),
         (["--policy", "random", "--episodes", "0"], ["--episodes", "0", "1 or more"]),

@@ -1,9 +1,10 @@
 """Play whole games with a frozen policy and count what they come to.
 
-Games go on side by side, a group at a time, in compiled chunks; a game that is over waits, unchanged, for the
-others of its group. Game i is decided by `fold_in(key(seed), i)` alone: its pieces and its acting keys come from
-that key, `act` sees one game at a time (under vmap), and a group has one size whatever the number of games. So
-the same game comes out, bit for bit, among 8 games and among 1,000, and one compiled program plays them all.
+Games go on side by side in blocks of one size, in compiled chunks; between chunks a slot whose game is over is
+given the next game, and when none is left blocks that have become half empty are joined. Game i is decided by
+`fold_in(key(seed), i)` alone: its pieces and its acting keys come from that key, and `act` sees one game at a time
+(under vmap). So the same game comes out, bit for bit, among 8 games and among 1,000, and one compiled program,
+that of a block, plays them all.
 """
 
 from __future__ import annotations
@@ -11,9 +12,10 @@ from __future__ import annotations
 import csv
 import dataclasses
 import functools
+import itertools
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,9 +30,11 @@ from tetrax.env.record import Recording
 from tetrax.env.record import record as record_game
 from tetrax.env.tetris import Tetris
 
-GAMES_AT_ONCE = {"cpu": 64}  # two cores are about as fast with 64 games as with more
-GAMES_AT_ONCE_ON_ACCELERATOR = 256
-CHUNK_STEPS = 64  # steps between two looks at whether all games are over
+BLOCK_GAMES = {"cpu": 16}  # games of a block; on a CPU more are no faster, and fewer wait at the end
+BLOCK_GAMES_ON_ACCELERATOR = 256
+NUM_BLOCKS = {"cpu": 4}  # at most; blocks run next to each other where there are cores for them
+NUM_BLOCKS_ON_ACCELERATOR = 1
+CHUNK_STEPS = 64  # steps between two looks at which games are over
 STALL_STEPS = 10_000  # a game that locks no piece for so long never will (infinite lock delay): it is capped
 ACTING = 2**32 - 1  # folded into a game's key for its acting keys; no piece has this number
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
@@ -46,7 +50,7 @@ class Games(NamedTuple):
     steps: Array  # int32[B], steps played
     last_lock: Array  # int32[B], steps played when the last piece locked
     returns: Array  # float32[B], sum of rewards
-    over: Array  # bool[B], ended or capped: nothing changes any more
+    over: Array  # bool[B], ended or capped: nothing changes until the slot is given another game
     capped: Array  # bool[B], stopped by max_pieces, a time limit or a stall, not lost
 
 
@@ -95,29 +99,32 @@ def evaluate(
 ) -> EvalResult:
     """Play `episodes` games to their end, or to `max_pieces` pieces (0 = no cap).
 
-    `record` keeps the actions of the best game. `on_progress` is told, between chunks, how many games are
-    over and how many pieces the longest running one has. A second call with the same environment and act
-    function compiles nothing.
+    `record` keeps the actions of the best game, and until it is known those of all that run. `on_progress` is
+    told, between chunks, how many games are over and how many pieces the longest running one has. A second call
+    with the same environment and act function compiles nothing.
     """
     if episodes < 1 or max_pieces < 0:
         raise ValueError(f"episodes, max_pieces: given {episodes}, {max_pieces}; allowed: from 1, from 0")
-    start, advance = _programs(env, actor.initial_memory, actor.act, greedy)
+    begin, advance = _programs(env, actor.initial_memory, actor.act, greedy)
     params, seed_key = env.default_params, jax.random.key(seed)
     cap = jnp.int32(max_pieces or np.iinfo(np.int32).max)
-    size = GAMES_AT_ONCE.get(jax.default_backend(), GAMES_AT_ONCE_ON_ACCELERATOR)
-    groups: list[EvalResult] = []
-    for first in range(0, episodes, size):
-        numbers = jnp.arange(first, first + size, dtype=jnp.uint32)
-        games = start(params, seed_key, numbers, jnp.uint32(episodes))
-        chunks: list[np.ndarray] = []
-        while not np.asarray(games.over).all():
-            games, actions = advance(actor.policy, params, games, cap)
-            if record:
-                chunks.append(np.asarray(actions))
-            if on_progress is not None:
-                on_progress(*_progress(games, first, episodes))
-        groups.append(_group_result(games, min(size, episodes - first), chunks, seed, max_pieces))
-    return _joined(groups)
+    backend = jax.default_backend()
+    size = BLOCK_GAMES.get(backend, BLOCK_GAMES_ON_ACCELERATOR)
+    num_blocks = min(NUM_BLOCKS.get(backend, NUM_BLOCKS_ON_ACCELERATOR), math.ceil(episodes / size))
+    numbers = iter(range(episodes))
+    begin_games = functools.partial(begin, params, seed_key)
+    blocks = [_Block.of(numbers, size, begin_games) for _ in range(num_blocks)]
+    tally = _Tally.of(episodes, _action_type(env) if record else None)
+    while blocks:
+        for block in blocks:  # started one after another, they run next to each other
+            block.games, block.actions = advance(actor.policy, params, block.games, cap)
+        for block in blocks:
+            block.collect(tally)
+            block.refill(numbers, begin_games)
+        blocks = _joined([block for block in blocks if block.running.any()])
+        if on_progress is not None:
+            on_progress(tally.num_over, max((block.most_pieces for block in blocks), default=0))
+    return tally.result(seed, max_pieces)
 
 
 def game_key(seed: int, game: int) -> Array:
@@ -167,14 +174,144 @@ def write_csv(result: EvalResult, path: str | Path) -> None:
         writer.writerows(zip(*(column.tolist() for column in columns.values()), strict=True))
 
 
+@dataclass
+class _Block:
+    """A block of games as the host sees it."""
+
+    games: Games  # B of them
+    numbers: np.ndarray  # int64[B], number of the game in each slot, -1 = none
+    actions: Array | None = None  # [T, B], of the last chunk
+    tapes: list[bytearray] = field(
+        default_factory=list
+    )  # the actions of each slot's game so far, if recorded
+
+    @classmethod
+    def of(cls, numbers: Iterator[int], size: int, begin: Callable[[Array], Games]) -> _Block:
+        """Start a block with the next games; slots for which there is none are over."""
+        first = np.full(size, -1)
+        taken = list(itertools.islice(numbers, size))
+        first[: len(taken)] = taken
+        return cls(begin(jnp.asarray(first, jnp.int32)), first, tapes=[bytearray() for _ in first])
+
+    @property
+    def running(self) -> np.ndarray:
+        """Tell which slots hold a game, bool[B]."""
+        return self.numbers >= 0
+
+    @property
+    def most_pieces(self) -> int:
+        """Return the pieces of the longest running game."""
+        return int(np.asarray(self.games.state.pieces)[self.running].max(initial=0))
+
+    def collect(self, tally: _Tally) -> None:
+        """Wait for the chunk; hand over the games that it ended."""
+        over = np.asarray(self.games.over)
+        if tally.action_type is not None:
+            actions = np.asarray(self.actions)
+            for slot in np.flatnonzero(self.running):
+                self.tapes[slot] += actions[:, slot].tobytes()
+        finished = np.flatnonzero(over & self.running)
+        if finished.size:
+            tally.add(self, finished)
+            self.numbers[finished] = -1
+
+    def refill(self, numbers: Iterator[int], begin: Callable[[Array], Games]) -> None:
+        """Give free slots the next games, as far as there are any."""
+        free = np.flatnonzero(~self.running)
+        following = list(itertools.islice(numbers, free.size))
+        if following:
+            self.numbers[free[: len(following)]] = following
+            fresh = begin(jnp.asarray(self.numbers, jnp.int32))
+            self.put(fresh, free[: len(following)], free[: len(following)])
+
+    def put(self, source: Games, slots: np.ndarray, source_slots: np.ndarray) -> None:
+        """Take games of another block over into slots of this one."""
+        origin = np.zeros(len(self.numbers), np.int32)
+        origin[slots] = source_slots
+        chosen = np.zeros(len(self.numbers), bool)
+        chosen[slots] = True
+        self.games = _taken_over(self.games, source, jnp.asarray(origin), jnp.asarray(chosen))
+        for slot in slots:
+            self.tapes[slot] = bytearray()
+
+
+@dataclass
+class _Tally:
+    """What the games that are over came to."""
+
+    columns: dict[str, np.ndarray]  # by field of EvalResult, [E]
+    action_type: Any  # of a recorded action; None = nothing is recorded
+    num_over: int = 0
+    best: tuple[int, int, int] = (-1, 0, 0)  # lines, score, -number
+    best_tape: bytearray = field(default_factory=bytearray)
+
+    @classmethod
+    def of(cls, episodes: int, action_type: Any) -> _Tally:
+        """Return a tally of no games, with room for `episodes`."""
+        columns: dict[str, np.ndarray] = {
+            name: np.zeros(episodes, np.int64) for name in ("lines", "score", "pieces", "steps")
+        }
+        columns |= {"returns": np.zeros(episodes), "capped": np.zeros(episodes, bool)}
+        return cls(columns, action_type)
+
+    def add(self, block: _Block, slots: np.ndarray) -> None:
+        """Count the games in some slots of a block; keep the actions of the best."""
+        games, numbers = block.games, block.numbers[slots]
+        totals = {name: getattr(games.state, name) for name in ("lines", "score", "pieces")}
+        totals |= {name: getattr(games, name) for name in ("steps", "returns", "capped")}
+        for name, values in totals.items():
+            self.columns[name][numbers] = np.asarray(values)[slots]
+        self.num_over += len(slots)
+        for slot, number in zip(slots, numbers, strict=True):
+            rank = (int(self.columns["lines"][number]), int(self.columns["score"][number]), -int(number))
+            if rank > self.best:
+                self.best, self.best_tape = rank, block.tapes[slot]
+
+    def result(self, seed: int, max_pieces: int) -> EvalResult:
+        """Return the result of all games."""
+        result = EvalResult(seed=seed, max_pieces=max_pieces, best_actions=None, **self.columns)
+        if self.action_type is None:
+            return result
+        actions = np.frombuffer(self.best_tape, self.action_type)[: result.steps[result.best]]
+        return dataclasses.replace(result, best_actions=actions.astype(np.int32))
+
+
+def _joined(blocks: list[_Block]) -> list[_Block]:
+    """Move the games of the emptiest block over to the next one, as long as they have room there."""
+    blocks = sorted(blocks, key=lambda block: int(block.running.sum()))
+    while len(blocks) > 1:
+        source, target = blocks[:2]
+        moved, free = np.flatnonzero(source.running), np.flatnonzero(~target.running)
+        if moved.size > free.size:
+            break
+        slots = free[: moved.size]
+        target.put(source.games, slots, moved)
+        target.numbers[slots] = source.numbers[moved]
+        for slot, from_slot in zip(slots, moved, strict=True):
+            target.tapes[slot] = source.tapes[from_slot]
+        blocks = sorted(blocks[1:], key=lambda block: int(block.running.sum()))
+    return blocks
+
+
+@jax.jit
+def _taken_over(games: Games, source: Games, origin: Array, chosen: Array) -> Games:
+    """Replace the chosen games by those of `source` at `origin`."""
+
+    def one(here: Games, number: Array, use: Array) -> Games:
+        other = jax.tree.map(lambda leaf: leaf[number], source)
+        return jax.tree.map(lambda old, new: jnp.where(use, new, old), here, other)
+
+    return jax.vmap(one)(games, origin, chosen)
+
+
 @functools.lru_cache(maxsize=16)
 def _programs(
     env: Tetris, initial_memory: Callable[..., Any], act: Callable[..., Any], greedy: bool
 ) -> tuple[Callable[..., Games], Callable[..., tuple[Games, Array]]]:
-    """Compile the start of a group of games and a chunk of steps."""
+    """Compile the start of a block of games and a chunk of steps."""
 
-    def begin(params: Any, seed_key: Array, number: Array, episodes: Array) -> Games:
-        key = jax.random.fold_in(seed_key, number)
+    def begin(params: Any, seed_key: Array, number: Array) -> Games:
+        key = jax.random.fold_in(seed_key, number.astype(jnp.uint32))
         zero = jnp.int32(0)
         return Games(
             state=env.reset(key, params)[0],
@@ -183,7 +320,7 @@ def _programs(
             steps=zero,
             last_lock=zero,
             returns=jnp.float32(0),
-            over=number >= episodes,  # fills the last group up; never looked at
+            over=number < 0,  # there is none: nothing is played in its slot
             capped=jnp.bool_(False),
         )
 
@@ -216,48 +353,9 @@ def _programs(
 
         return jax.lax.scan(scanned, games, length=CHUNK_STEPS)
 
-    return jax.jit(jax.vmap(begin, in_axes=(None, None, 0, None))), jax.jit(chunk)
+    return jax.jit(jax.vmap(begin, in_axes=(None, None, 0))), jax.jit(chunk)
 
 
 def _action_type(env: Tetris) -> Any:
     """Return the smallest type that holds an action: a recorded evaluation keeps every one of them."""
     return jnp.uint8 if env.num_actions <= 256 else jnp.uint16
-
-
-def _progress(games: Games, first: int, episodes: int) -> tuple[int, int]:
-    """Return how many of all games are over, and the pieces of the longest one that is not."""
-    over = np.asarray(games.over)[: episodes - first]
-    running = np.asarray(games.state.pieces)[~np.asarray(games.over)]
-    return first + int(over.sum()), int(running.max(initial=0))
-
-
-def _group_result(
-    games: Games, count: int, chunks: list[np.ndarray], seed: int, max_pieces: int
-) -> EvalResult:
-    """Take the totals of a group's first `count` games off the device; chunks are its actions, [T, B]."""
-    result = EvalResult(
-        seed=seed,
-        max_pieces=max_pieces,
-        lines=np.asarray(games.state.lines, np.int64)[:count],
-        score=np.asarray(games.state.score, np.int64)[:count],
-        pieces=np.asarray(games.state.pieces, np.int64)[:count],
-        returns=np.asarray(games.returns, np.float64)[:count],
-        steps=np.asarray(games.steps, np.int64)[:count],
-        capped=np.asarray(games.capped)[:count],
-        best_actions=None,
-    )
-    if not chunks:
-        return result
-    actions = np.concatenate([chunk[:, result.best] for chunk in chunks])[: result.steps[result.best]]
-    return dataclasses.replace(result, best_actions=actions.astype(np.int32))
-
-
-def _joined(groups: list[EvalResult]) -> EvalResult:
-    """Put groups one after another; the best game of all keeps its actions."""
-    names = ("lines", "score", "pieces", "returns", "steps", "capped")
-    arrays: dict[str, Any] = {
-        name: np.concatenate([getattr(group, name) for group in groups]) for name in names
-    }
-    joined = dataclasses.replace(groups[0], **arrays)
-    group = groups[joined.best // len(groups[0].lines)]
-    return dataclasses.replace(joined, best_actions=group.best_actions)

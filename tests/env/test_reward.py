@@ -251,4 +251,5 @@ def test_terms_left_out_have_no_weight():
         given = {field: float(x) for field, x in vars(params).items() if x is not None}
         assert given == pytest.approx(rule.weights)
         assert ("discount" in given) == (name == "potential")
+        assert ("early_loss_pieces" in given) == (name == "penalties")
         assert [field.name for field in dataclasses.fields(rule)][2:] == list(vars(params))[:-1]

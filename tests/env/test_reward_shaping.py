@@ -27,10 +27,13 @@ ONE_PIECE = {"height": 2, "buffer": 4, "width": 4, "preview": 1}
 
 # One program for several rewards: a rule with every term, and the weights of each reward, 0 for the rest.
 EVERY_TERM = RewardRule(
-    line_values=(0, 1, 3, 5, 8), by_level=True, score=0.0, attack=0.0, aggregate_height=0.0, holes=0.0,
-    bumpiness=0.0, potential_aggregate_height=0.0, potential_holes=0.0, potential_bumpiness=0.0,
+    line_values=(0, 1, 3, 5, 8), by_level=True, hold_refused=0.0, early_loss=0.0, score=0.0, attack=0.0,
+    aggregate_height=0.0, holes=0.0, bumpiness=0.0, potential_aggregate_height=0.0, potential_holes=0.0,
+    potential_bumpiness=0.0,
 )  # fmt: skip
-WITHOUT_BOARD = RewardRule(line_values=(0, 1, 3, 5, 8), by_level=True, score=0.0, attack=0.0)
+WITHOUT_BOARD = RewardRule(
+    line_values=(0, 1, 3, 5, 8), by_level=True, hold_refused=0.0, early_loss=0.0, score=0.0, attack=0.0
+)
 
 
 def weights_of_all(rule: RewardRule, rules):
@@ -200,7 +203,7 @@ def standing(env, count):
     ("rule", "options"),
     [
         (EVERY_TERM, {"preview": 2, "lives": 2}),
-        (WITHOUT_BOARD, {"preview": 1, "garbage": True, "attack": "tetrio", "spawn_rise": True}),
+        (WITHOUT_BOARD, {"preview": 2, "garbage": True, "attack": "tetrio", "spawn_rise": True}),
     ],
     ids=["lives", "garbage"],
 )

@@ -104,7 +104,7 @@ def afterstates(
         rows=measures.to_rows(boards.columns, num_rows) if view == "afterstate_boards" else None,
         features=shown,
         reward=gained,
-        terminated=lost & (state.lives <= 1),
+        terminated=lost if rules.lives == 1 else lost & (state.lives <= 1),
     )
 
 

@@ -51,9 +51,9 @@ class RewardRule:
     """Weight of a piece that locks."""
     game_over: float = 0.0
     """Weight of a loss, of each life."""
-    hold_refused: float = 0.0
+    hold_refused: float | None = None
     """Weight of a hold that is asked for and not allowed."""
-    early_loss: float = 0.0
+    early_loss: float | None = None
     """Weight of max(0, 1 - pieces / early_loss_pieces) at a loss: nothing is paid for playing on."""
     early_loss_pieces: float = 100.0
     """Pieces after which a loss is not early."""
@@ -112,6 +112,8 @@ class RewardRule:
         values = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)[2:]}
         if not self.shaped:
             del values["discount"]
+        if self.early_loss is None:
+            del values["early_loss_pieces"]
         return {name: float(value) for name, value in values.items() if value is not None}
 
 
@@ -313,16 +315,17 @@ def _terms(
     if made_of.by_level:
         worth *= (before.lines // LINES_PER_LEVEL + 1).astype(jnp.float32)
     lost = step.lost.astype(jnp.float32)
-    played = step.pieces.astype(jnp.float32) / jnp.maximum(_weight(params, "early_loss_pieces"), 1e-6)
-    amounts = {
+    amounts: dict[str, Array | None] = {
         "lines": worth,
         "piece": step.placed,
         "game_over": lost,
         "hold_refused": step.hold_refused,
-        "early_loss": lost * jnp.maximum(0.0, 1.0 - played),
         "score": step.score,
         "attack": step.attack,
     }
+    if made_of.early_loss is not None:
+        played = step.pieces.astype(jnp.float32) / jnp.maximum(_weight(params, "early_loss_pieces"), 1e-6)
+        amounts["early_loss"] = lost * jnp.maximum(0.0, 1.0 - played)
     if boards is not None:
         amounts |= {name: getattr(boards[1], name) - getattr(boards[0], name) for name in CHANGES}
     weighted = {

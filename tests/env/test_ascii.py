@@ -35,7 +35,10 @@ def test_a_drawing_becomes_rows_with_the_bottom_line_lowest() -> None:
 def test_everything_else_is_a_fresh_game_at_its_spawn_place() -> None:
     """Without cells and names the state is, field by field, that of a reset."""
     key = jax.random.key(3)
-    drawn, fresh = state_from_ascii(GUIDELINE, "", key=key), engine.init(GUIDELINE, default_params(GUIDELINE), key)
+    drawn, fresh = (
+        state_from_ascii(GUIDELINE, "", key=key),
+        engine.init(GUIDELINE, default_params(GUIDELINE), key),
+    )
     assert (jax.random.key_data(drawn.key) == jax.random.key_data(fresh.key)).all()
     same = jax.tree.map(
         lambda a, b: a.dtype == b.dtype and bool((a == b).all()),

@@ -34,7 +34,8 @@ AT_LEAST = {
         14 4 lines, 180 I kick 0, 42 I kick 1, 31 I kick 2, 180 I kick 3, 140 I kick 4, 470 JLSTZ kick
         0, 55 JLSTZ kick 1, 210 JLSTZ kick 2, 15 JLSTZ kick 3, 19 JLSTZ kick 4, 7 back-to-back, 11 combo
         of 2 or more, 2 full 2 lines, 2 full 3 lines, 91 locked by delay""",
-    "classic lock, no kicks, no spawn drop": """9 4 lines, 170 JLSTZ kick 0, 13 block-out, 180 hold, 2 lock-out, 240 locked by delay""",
+    "classic lock, no kicks, no spawn drop": """9 4 lines, 170 JLSTZ kick 0, 13 block-out, 180 hold,
+        2 lock-out, 240 locked by delay""",
     "6x8, fast, two restarts": """
         19 I kick 0, 10 I kick 1, 7 I kick 2, 10 I kick 3, 5 I kick 4, 370 JLSTZ kick 0, 140 JLSTZ kick
         1, 140 JLSTZ kick 2, 26 JLSTZ kick 3, 11 JLSTZ kick 4, 120 block-out, 1 block-out by hold, 4
@@ -47,7 +48,9 @@ AT_LEAST = {
     "TETR.IO": """
         44 1 lines, 4 3 lines, 5 4 lines, 49 I kick 0, 8 I kick 1, 12 I kick 2, 5 I kick 3, 4 I kick 4,
         17 I kick 8, 31 I kick 9, 690 JLSTZ kick 0, 80 JLSTZ kick 1, 14 JLSTZ kick 10, 120 JLSTZ kick 2,
-        75 JLSTZ kick 3, 24 JLSTZ kick 4, 280 JLSTZ kick 8, 110 JLSTZ kick 9, 100 attack, 3 back-to-back, 27 block-out, 1 block-out by hold, 30 cancelled, 1 full 0 lines, 1 full 1 lines, 5 full
+        75 JLSTZ kick 3, 24 JLSTZ kick 4, 280 JLSTZ kick 8, 110 JLSTZ kick 9, 100 attack,
+        3 back-to-back, 27 block-out, 1 block-out by hold, 30 cancelled, 1 full 0 lines,
+        1 full 1 lines, 5 full
         queue, 42 garbage cleared, 470 garbage entered, 720 garbage requested, 8 mini 0 lines, 1 mini 1
         lines""",
     "three lives, garbage all the time": """
@@ -69,7 +72,8 @@ AT_LEAST = {
     "invented pieces, whole pieces, no preview, no hold": """
         150 1 lines, 88 block-out, 33000 legal placements, 61 lock-out, 1800 locked by placing, 8
         perfect clear""",
-    "the literature's game": """67 1 lines, 7 4 lines, 22000 legal placements, 960 locked by placing, 54 stack-out""",
+    "the literature's game": """67 1 lines, 7 4 lines, 22000 legal placements, 960 locked by placing,
+        54 stack-out""",
     "garbage and two lives, whole pieces": """
         81 attack, 69 block-out, 23 cancelled, 48 garbage cleared, 280 garbage entered, 94 garbage
         requested, 1 garbage-out, 25000 legal placements, 25 lock-out, 970 locked by placing, 50 played

@@ -191,29 +191,30 @@ def _drops(
     lowest = jnp.asarray(_lowest_cells(rules))[kind]  # [4, 4] rows
     beyond = jnp.concatenate([columns, np.full(MAX_BOX - 1, FULL_COLUMN)])
     from_above = rules.top_out == "stack"
-    rest = jnp.full((NUM_ORIENTATIONS, width), NO_SURFACE)
+    surfaces = []
     hits = jnp.zeros((NUM_ORIENTATIONS, width), jnp.uint32)
     for j in range(MAX_BOX):
         column, cells, low = beyond[None, j : j + width], piece[:, j, None], lowest[:, j, None]
         hits |= column & (cells << pose.y.astype(jnp.uint32))
         below = FULL_COLUMN if from_above else _rows_below(pose.y + low)
-        rest = jnp.maximum(rest, jnp.where(cells != 0, measures.height(column & below) - low, NO_SURFACE))
+        surfaces.append(jnp.where(cells != 0, measures.height(column & below) - low, NO_SURFACE))
+    # A reduction, which the compiler does once, and not again for whatever depends on it.
+    rest = jnp.max(jnp.stack(surfaces).reshape(MAX_BOX, -1), axis=0)
     left = jnp.asarray(tables.left)[kind]
     inside = jnp.asarray(tables.width)[kind][:, None] + np.arange(width, dtype=np.int32)[None] <= width
     legal = allowed & (inside if from_above else _way_is_free(hits != 0, pose.x + left))
-    legal &= ~_repeats(rules, kind, legal, rest)
+    legal &= ~_repeats(rules, kind, legal, rest.reshape(NUM_ORIENTATIONS, width))
     # The box may rest below the floor, by as many rows as are empty at its bottom; its cells do not.
-    bottom = jnp.asarray(tables.bottom)[kind][:, None]
-    shape = piece >> bottom.astype(jnp.uint32)
-    at_rest = shape[:, :, None] << jnp.maximum(rest + bottom, 0).astype(jnp.uint32)[:, None]  # [4, 4, W]
+    shapes, bottoms = _shapes(rules)
+    bottom_row = jnp.maximum(rest + jnp.asarray(bottoms)[kind], 0).astype(jnp.uint32)
     orientation = np.repeat(np.arange(NUM_ORIENTATIONS, dtype=np.int32), width)
     leftmost = np.tile(np.arange(width, dtype=np.int32), NUM_ORIENTATIONS)
     x = jnp.asarray(leftmost) - jnp.repeat(left, width)
     return Candidates(
         legal=legal.reshape(-1),
-        pose=Pose(jnp.asarray(orientation), x, rest.reshape(-1)),
+        pose=Pose(jnp.asarray(orientation), x, rest),
         kind=jnp.broadcast_to(kind, orientation.shape),
-        cells=tuple(at_rest[:, j].reshape(-1) for j in range(MAX_BOX)),
+        cells=tuple(jnp.asarray(shape)[kind] << bottom_row for shape in shapes),
     )
 
 
@@ -246,6 +247,18 @@ def _repeats(
         ]
         repeats.append(functools.reduce(jnp.logical_or, same))
     return jnp.stack(repeats)
+
+
+@functools.lru_cache(maxsize=64)
+def _shapes(rules: Rules) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
+    """Return by kind and placement the piece's columns, from its lowest row up, and that row in its box.
+
+    uint32[K, 4 W] for each column from the piece's left, and int32[K, 4 W].
+    """
+    tables = rules.tables
+    words = tables.columns >> tables.bottom[:, :, None].astype(np.uint32)
+    shapes = tuple(np.repeat(words[:, :, j], rules.width, axis=1) for j in range(MAX_BOX))
+    return shapes, np.repeat(tables.bottom, rules.width, axis=1)
 
 
 @functools.lru_cache(maxsize=64)

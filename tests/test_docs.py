@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from docs import specification
 from tetrax.env.game import scoring
-from tetrax.env.reward import REWARDS
+from tetrax.env.game.rules import RANDOMIZERS, TOP_OUTS
 
 ROOT = Path(__file__).parent.parent
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
@@ -36,17 +37,41 @@ def test_scores():
     assert rows["perfect clear, added"] == scoring.PERFECT_CLEAR_POINTS.tolist()[1:]
 
 
-def test_rewards():
-    rows = {name: cells for name, *cells in table("environment.md", "name")}
-    assert rows.keys() == REWARDS.keys()
-    for name, (lines, level, piece, lost, board) in rows.items():
-        rule = REWARDS[name]
-        assert [float(value) for value in lines.split(",")] == list(rule.line_values[1:])
-        assert level == ("yes" if rule.by_level else "no")
-        assert float(piece) == rule.weights.get("piece", 0.0)
-        assert float(lost) == rule.weights.get("game_over", 0.0)
-        for term in ("aggregate_height", "holes", "bumpiness"):
-            assert float(board.split()[0]) == rule.weights.get(term, 0.0)
+def test_attack():
+    rows = {row[0]: numbers(row[1:]) for row in table("environment.md", "rows sent by lines cleared")}
+    assert rows["plain"] == scoring.ATTACK_ROWS[scoring.NO_SPIN].tolist()[1:]
+    assert rows["mini T-spin"] == scoring.ATTACK_ROWS[scoring.MINI_SPIN].tolist()[1:4]
+    assert rows["T-spin"] == scoring.ATTACK_ROWS[scoring.FULL_SPIN].tolist()[1:4]
+    page = " ".join((ROOT / "docs" / "environment.md").read_text().split())
+    for combo in scoring.COMBO_ROWS.values():
+        assert f"adds {', '.join(map(str, combo[1:].tolist()))}" in page
+
+
+def test_the_specification_is_what_the_code_says():
+    assert specification.updated(specification.PAGE.read_text()) == specification.PAGE.read_text(), (
+        "run: python docs/specification.py"
+    )
+
+
+def test_the_specification_follows_the_code(monkeypatch):
+    monkeypatch.setattr(specification, "ENV_VERSION", 10**6)
+    assert specification.updated(specification.PAGE.read_text()) != specification.PAGE.read_text()
+
+
+def test_every_way_to_lose_and_to_draw_is_documented():
+    assert [row[0] for row in table("environment.md", "`top_out`")] == list(TOP_OUTS)
+    assert [row[0] for row in table("environment.md", "`randomizer`")] == list(RANDOMIZERS)
+
+
+@pytest.mark.slow
+def test_the_examples_of_the_adapters_run(capsys):
+    page = (ROOT / "docs" / "adapters.md").read_text()
+    examples = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    names: dict[str, object] = {}
+    for example in examples:
+        exec(compile(example, "docs/adapters.md", "exec"), names)
+    assert len(examples) >= 4
+    assert capsys.readouterr().out.strip()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -28,6 +28,8 @@ GAME_LIBRARIES = {"jax", "numpy", "chex", "jaxtyping", "flax.struct"}
 CORE_LIBRARIES = {
     "jax", "flax", "optax", "chex", "orbax", "numpy", "jaxtyping", "tyro", "rich", "matplotlib", "PIL",
 }  # fmt: skip
+# An adapter's module is imported by those who have the library it adapts to.
+ADAPTERS, ADAPTED = "tetrax.env.adapters", {"gymnax", "gymnasium"}
 # What agents share; every other module in tetrax/agents is one algorithm.
 SHARED_BY_AGENTS = {"tetrax.agents", "tetrax.agents.agent"}
 
@@ -85,8 +87,11 @@ def wrong(module: str, target: str, at_load: bool, root: Path) -> str | None:
         if room_of(module) == "tetrax.env.game":
             known = any(target == name or target.startswith(name + ".") for name in GAME_LIBRARIES)
             return None if known else f"the game does not use {target}"
-        return f"{library} is no core dependency" if at_load and library not in CORE_LIBRARIES else None
+        known = CORE_LIBRARIES | (ADAPTED if module.startswith(ADAPTERS) else set())
+        return f"{library} is no core dependency" if at_load and library not in known else None
     target = real_module(target, root)
+    if at_load and target.startswith(ADAPTERS) and not module.startswith(ADAPTERS):
+        return "adapters are imported lazily"
     here, there = room_of(module), room_of(target)
     if here != there and there not in ROOMS[here]:
         return f"{here} does not look at {target}"
@@ -129,6 +134,7 @@ HOUSE = {
     "tetrax/__init__.py": "",
     "tetrax/env/__init__.py": "",
     "tetrax/env/tetris.py": "from tetrax.env.game.engine import tick\nfrom .game import engine",
+    "tetrax/env/adapters/gymnax.py": "import gymnax\nfrom tetrax.env import tetris",
     "tetrax/env/game/__init__.py": "",
     "tetrax/env/game/engine.py": "import jax.numpy as jnp\nfrom flax import struct\nimport dataclasses",
     "tetrax/ops/__init__.py": "",
@@ -172,6 +178,9 @@ def test_a_house_in_order_has_no_violations(tmp_path):
             "tetrax.train does not look at tetrax.evaluate",
         ),
         ("train/loop.py", "import tensorboardX", "tensorboardX is no core dependency"),
+        ("env/tetris.py", "import gymnasium", "gymnasium is no core dependency"),
+        ("env/adapters/gymnax.py", "import evosax", "evosax is no core dependency"),
+        ("train/loop.py", "from tetrax.env.adapters import gymnax", "adapters are imported lazily"),
     ],
 )
 def test_a_planted_violation_is_found(tmp_path, file, text, said):

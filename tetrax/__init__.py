@@ -7,6 +7,7 @@
 """
 
 import importlib
+import importlib.util
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
@@ -37,3 +38,14 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted(__all__)
+
+
+def _register() -> None:
+    """Enter our environment among gymnasium's, where that is installed: it looks for no plugins itself."""
+    if importlib.util.find_spec("gymnasium") is not None:
+        from tetrax.env.adapters.registration import register
+
+        register()
+
+
+_register()

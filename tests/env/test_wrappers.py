@@ -36,7 +36,8 @@ def test_a_new_game_starts_in_the_step_that_ends_one_from_a_fresh_key():
     assert (np.asarray(timesteps.event.game_over)[done] > 0).all()
     numbers = np.asarray(states.env_state.num_games)
     t, b = np.argwhere(done)[-1]
-    fresh = engine.init(env.rules, jax.random.fold_in(states.env_state.key[t, b], numbers[t, b] - 1))
+    key = jax.random.fold_in(states.env_state.key[t, b], numbers[t, b] - 1)
+    fresh = engine.init(env.rules, env.default_params.game, key)
     started = jax.tree.map(lambda leaf: leaf[t, b], games)
     for field in ("rows", "piece", "queue", "bag", "score"):
         np.testing.assert_array_equal(getattr(started, field), getattr(fresh, field))

@@ -18,6 +18,8 @@ from tetrax.env.game.state import Event, State, no_event
 from tetrax.env.observe import OBSERVATIONS, Observation, Show
 from tetrax.env.reward import RewardChoice, RewardParams, RewardTerms
 
+ENV_VERSION = 0  # of what a configuration, a key and actions come to; docs/environment.md says when it changes
+
 
 @dataclass(frozen=True)
 class EnvConfig:

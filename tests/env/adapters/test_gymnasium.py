@@ -12,7 +12,7 @@ from gymnasium.utils.env_checker import check_env  # noqa: E402
 from gymnasium.vector import AutoresetMode  # noqa: E402
 from gymnasium.wrappers import RecordEpisodeStatistics  # noqa: E402
 
-from tetrax.env.adapters.gymnasium import ENV_ID  # noqa: E402
+from tetrax.env.adapters.registration import ENV_ID  # noqa: E402
 
 # One configuration for all, so that its programs are compiled once.
 OPTIONS = {
@@ -156,14 +156,14 @@ def test_what_is_not_allowed(options, message):
 
 
 def test_gymnasium_imports_it_by_its_name():
-    made = gymnasium.make(f"tetrax.env.adapters.gymnasium:{ENV_ID}", preset="mini", observation="planes")
+    made = gymnasium.make(f"tetrax:{ENV_ID}", preset="mini", observation="planes")
     assert made.observation_space.shape == (8, 4, 3)
     assert made.observation_space.dtype == np.uint8
 
 
 def test_the_error_without_gymnasium_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "gymnasium", None)
-    monkeypatch.delitem(sys.modules, "tetrax.env.adapters.gymnasium")
+    monkeypatch.delitem(sys.modules, "tetrax.env.adapters.gymnasium", raising=False)
     with pytest.raises(ModuleNotFoundError, match=r"pip install 'tetrax\[gymnasium\]'"):
         importlib.import_module("tetrax.env.adapters.gymnasium")
 

@@ -6,7 +6,7 @@ import pytest
 gymnasium = pytest.importorskip("gymnasium")
 pytest.importorskip("skrl")
 
-import tetrax.env.adapters.gymnasium  # noqa: E402
+from tetrax.env.adapters.registration import ENV_ID  # noqa: E402
 
 NUM_BOARDS = 16
 OPTIONS = {"preset": "mini", "actions": "drop", "reward": "survival"}
@@ -43,7 +43,7 @@ def train(timesteps, log_dir):
             return nn.Dense(1)(nn.tanh(nn.Dense(32)(inputs["observations"]))), {}
 
     set_seed(0)
-    boards = gymnasium.make_vec(tetrax.env.adapters.gymnasium.ENV_ID, num_envs=NUM_BOARDS, **OPTIONS)
+    boards = gymnasium.make_vec(ENV_ID, num_envs=NUM_BOARDS, **OPTIONS)
     games, real_step = [], boards.step
 
     def step(actions):

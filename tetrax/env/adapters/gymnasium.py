@@ -1,8 +1,8 @@
 """Tetris as gymnasium environments.
 
-Importing this module registers them: `gymnasium.make("tetrax/Tetris-v0", preset="mini")`, and
+`import tetrax` registers them: `gymnasium.make("tetrax/Tetris-v0", preset="mini")`, and
 `gymnasium.make_vec("tetrax/Tetris-v0", num_envs=64)` for many boards in one compiled step. gymnasium can do
-the import itself: `gymnasium.make("tetrax.env.adapters.gymnasium:tetrax/Tetris-v0")`.
+the import itself: `gymnasium.make("tetrax:tetrax/Tetris-v0")`.
 """
 
 import operator
@@ -26,7 +26,6 @@ try:
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(missing("gymnasium")) from error
 
-ENV_ID = "tetrax/Tetris-v0"
 FRAMES_PER_SECOND = 10  # the ticks that agents are given in a second
 CLEAR_SCREEN = "\x1b[H\x1b[2J"
 NO_RESET = "step() and render() need reset() first"
@@ -160,11 +159,3 @@ def frame(view: View, state: State, render_mode: str) -> str | np.ndarray | None
     if render_mode == "ansi":
         return render(view.env, state)
     return render_rgb(view.env, state) if render_mode == "rgb_array" else None
-
-
-if ENV_ID not in gymnasium.registry:
-    gymnasium.register(
-        id=ENV_ID,
-        entry_point="tetrax.env.adapters.gymnasium:TetrisEnv",
-        vector_entry_point="tetrax.env.adapters.gymnasium_vector:TetrisVectorEnv",
-    )

@@ -268,7 +268,7 @@ def test_help_shows_every_field_with_its_meaning_and_default(capsys: pytest.Capt
             assert f" {flags.switch_off_name(path)}" in shown
     assert shown.count("(default: ") == len(flags.field_types(TINY)) + 3  # and --run-dir, --resume, --config
     assert "Boards played side by side. (default: 8)" in shown
-    for word in ("--resume", "--config", "--run-dir", "tiny, small, large", "guideline, mini"):
+    for word in ("--resume", "--config", "--run-dir", "tiny, small, large", "classic-10x10, mini"):
         assert word in shown
 
 

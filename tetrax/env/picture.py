@@ -26,7 +26,8 @@ def picture(scene: Scene, *, cell: int) -> np.ndarray:
     board_top = top - ROWS_ABOVE * cell
     right = left + rules.width * cell
     queue_height = 2.5 * max(1, len(scene.queue)) + 1
-    rows = max(rules.height + ROWS_ABOVE, 16, queue_height)
+    numbers_height = 16 if rules.lives == 1 else 18
+    rows = max(rules.height + ROWS_ABOVE, numbers_height, queue_height)
     width = right + round((2 * MARGIN + PANEL_WIDTH) * cell)
     image = Image.new("RGB", (width, round((rows + 2 * MARGIN) * cell)), PAGE)
     draw = ImageDraw.Draw(image)

@@ -167,8 +167,8 @@ def _ground(rules: Rules, place: Layout) -> list[str]:
     lines = [
         f'<rect width="{place.width}" height="{place.height}" rx="8" fill="{_hex(PAGE)}"/>',
         f'<rect x="{place.left}" y="{place.top}" width="{wide}" height="{high}" fill="{_hex(WELL)}"/>',
-        f'<path fill="{_hex(GRID)}" shape-rendering="crispEdges" d="{down}{across}"/>',
-        f'<path fill="{_hex(EDGE)}" shape-rendering="crispEdges" d="{walls}"/>',
+        f'<path fill="{_hex(GRID)}" d="{down}{across}"/>',
+        f'<path fill="{_hex(EDGE)}" d="{walls}"/>',
     ]
     panels = [(MARGIN, 1)] if rules.hold else []
     panels += [(place.queue, rules.preview)] if rules.preview else []
@@ -222,16 +222,15 @@ def _label(text: str, x: int, y: int) -> str:
 def _ink(rules: Rules, layer: str) -> str:
     """Return the attributes that colour a layer."""
     over = {"light": (WHITE, 0.35), "shade": (BLACK, 0.28), "placed": (WHITE, 0.35), "flash": (WHITE, 0.75)}
-    crisp = ' shape-rendering="crispEdges"'
     if layer == "dim":
-        return f'fill="{_hex(PANEL)}" opacity="0.65"{crisp}'
+        return f'fill="{_hex(PANEL)}" opacity="0.65"'
     if layer in over:
         colour, opacity = over[layer]
-        return f'fill="{_hex(colour)}" opacity="{opacity}"{crisp}'
+        return f'fill="{_hex(colour)}" opacity="{opacity}"'
     what, _, kind = layer.partition("-")
     colour = colour_of(rules, int(kind))
     if what == "block":
-        return f'fill="{_hex(colour)}"{crisp}'
+        return f'fill="{_hex(colour)}"'
     inside, line = mixed(WELL, colour, 0.12), mixed(WELL, colour, 0.65)
     return f'fill="{_hex(inside)}" stroke="{_hex(line)}" stroke-width="2"'
 

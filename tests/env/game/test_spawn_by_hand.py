@@ -54,9 +54,10 @@ def test_no_rise_without_a_clear():
 
 def test_a_piece_may_rise_to_the_ceiling_only():
     """Of 14 rows column 1 fills 13 after the clear: T fits in row 13 no more, and a life is lost."""
-    start = stand(".#....\n" * 4 + BLOCKED, VARIED, queue="T")
-    _, event = press(start, "hard_drop", rules=VARIED)
+    start = stand(".#....\n" * 4 + BLOCKED, VARIED, queue="T", combo=3)
+    state, event = press(start, "hard_drop", rules=VARIED)
     assert (int(event.lines), reason(event)) == (1, "block_out")
+    assert (int(event.combo), int(state.combo)) == (4, -1)  # the next life begins without one
 
 
 def test_lock_out_is_not_everywhere():

@@ -22,6 +22,7 @@ from tetrax.env.game.state import SPINS
 
 POSITIONS = Path(__file__).parents[2] / "data" / "srs_reachability.json"
 CAPACITY = 192
+BOARDS = 8  # that go through a program at once
 
 RULES = {
     "guideline": Rules(height=10, buffer=10),
@@ -175,10 +176,16 @@ def states(rules, cases):
     return many.replace(rows=jnp.asarray(np.stack([case.rows for case in cases])), **fields)
 
 
+def found_in(rules, cases):
+    """Run the one program of these rules, so many boards a time."""
+    padded = cases + cases[:1] * (-len(cases) % BOARDS)
+    parts = [program(rules)(states(rules, padded[i : i + BOARDS])) for i in range(0, len(padded), BOARDS)]
+    return jax.tree.map(lambda *fields: np.concatenate(fields)[: len(cases)], *parts)
+
+
 def check(rules, seeds):
     cases = [drawn(rules, seed) for seed in seeds]
-    found = jax.tree.map(np.asarray, program(rules)(states(rules, cases)))
-    reach, mask, best, listed, after, lines = found
+    reach, mask, best, listed, after, lines = found_in(rules, cases)
     for i, case in enumerate(cases):
         expected = [search.places() for search in case.searches]
         for s, places in enumerate(expected):
@@ -227,7 +234,7 @@ def check_list(rules, case, expected, listed, after, lines):
 @settings(max_examples=3)
 @given(first=st.integers(0, 10**6))
 def test_places_are_those_of_a_plain_search(rules, first):
-    check(rules, range(first, first + 8))
+    check(rules, range(first, first + BOARDS))
 
 
 @pytest.mark.slow
@@ -235,21 +242,22 @@ def test_places_are_those_of_a_plain_search(rules, first):
 @settings(max_examples=20)
 @given(first=st.integers(0, 10**6))
 def test_places_are_those_of_a_plain_search_under_odd_rules(rules, first):
-    check(rules, range(first, first + 8))
+    check(rules, range(first, first + BOARDS))
 
 
 def test_a_short_list_says_how_many_there_are():
     rules = RULES["guideline"]
-    state = engine.init(rules, default_params(rules), jax.random.key(0)).replace(piece=jnp.int32(5))
-    reach = placements.reachable(rules, state.replace(x=jnp.int32(3), hold_used=jnp.bool_(True)))
-    listed = placements.listed(rules, reach, 8)
-    assert (int(listed.found), int(listed.valid.sum())) == (34, 8)  # a T on an empty board
+    state = {"piece": 5, "orientation": 0, "x": 3, "y": 9, "hold_used": True}  # a T on an empty board
+    reach = found_in(rules, [Case(np.zeros(rules.total_height, np.uint32), state, [])])[0]
+    one = jax.tree.map(lambda field: jnp.asarray(field[0]), reach)
+    listed = jax.jit(placements.listed, static_argnums=(0, 2))(rules, one, 8)
+    assert (int(listed.found), int(listed.valid.sum())) == (34, 8)
 
 
 def test_features_are_those_of_the_boards_after():
     rules = RULES["guideline"]
     rows = jnp.zeros((2, rules.total_height), jnp.uint32).at[1, 2].set(np.uint32(0b111))
-    found = placements.features(rules, rows)
+    found = jax.jit(placements.features, static_argnums=0)(rules, rows)
     assert found.aggregate_height.tolist() == [0, 9]  # three columns of height 3 ...
     assert found.holes.tolist() == [0, 6]  # ... with two holes in each
 
@@ -269,13 +277,9 @@ def test_all_published_positions():
             "piece": names.index(name), "orientation": 0, "x": (10 - BOX[name]) // 2, "y": 10 - lowest,
         }  # fmt: skip
         cases.append(Case(rows, fields, []))
-    mask = np.asarray(jax.jit(jax.vmap(lambda state: places_of_active(rules, state)))(states(rules, cases)))
+    mask = found_in(rules, cases)[1][:, 0]
     assert len(positions) == 69
     for position, found in zip(positions, mask, strict=True):
         orientation = ("Spawn", "Right", "Reverse", "Left").index(position["rot"])
         x, y = np.min(position["cells"], axis=0)
         assert bool(found[orientation, y, x]) == position["reachable"], position
-
-
-def places_of_active(rules, state):
-    return placements.mask(rules, placements.reachable(rules, state))[0]

@@ -1,13 +1,13 @@
 """Flood fill over every pose of a piece: which can be reached, which are at rest, and by what spin.
 
 A pose is an orientation and the lower-left corner (x, y) of the piece's bounding box there (not of the
-box it is drawn in). A set of poses is one word per orientation and column, its bits the rows from the
-top, so that falling as far as it goes is one addition. Boards lie along the trailing axes [*n], side
-by side; everything here is done to all of them at once and looks at none alone.
+box it is drawn in). In a set of poses (`planes`) a column is a word whose bits are the rows from the top,
+so that falling as far as it goes is one addition. Boards lie along the trailing axes [*n], side by side;
+everything here is done to all of them at once and looks at none alone.
 """
 
 import functools
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
@@ -16,16 +16,14 @@ import numpy as np
 from jax import Array
 from jaxtyping import Bool, Int32, UInt32
 
+from tetrax.env.game import planes
 from tetrax.env.game.pieces import MAX_BOX, NUM_ORIENTATIONS, TURNS
+from tetrax.env.game.planes import ALL, ONE, WORD, ZERO, Cells, Moves, Poses, Table
 from tetrax.env.game.rules import Rules
 from tetrax.env.game.scoring import CORNERS, FRONT, LAST_KICK
 
-WORD = 32  # rows in a word: word i holds rows 32 i to 32 i + 31, the highest in bit 0
-ALL, ZERO, ONE = np.uint32(0xFFFFFFFF), np.uint32(0), np.uint32(1)
 HALF_TURN = 2
 
-Poses = UInt32[Array, "words 4 W *n"]  # nothing is set outside the matrix
-Cells = UInt32[Array, "words W *n"]
 Kind = int | Int32[Array, "*n"]  # one kind for all boards (a smaller program), or one for each
 
 
@@ -37,17 +35,6 @@ class Start(NamedTuple):
     y: Int32[Array, "*n"]  # row of the lower side of the piece's box
     kick: Int32[Array, "*n"]  # the kick test that led here, -1 if no turn did
     allowed: Bool[Array, "*n"]  # False: nothing can be reached
-
-
-class Moves(NamedTuple):
-    """What brings poses from elsewhere, as look-ups; the leading axes [*m] count the moves."""
-
-    index: np.ndarray  # int32[*m, words, 4, W], which word each word comes from
-    inside: np.ndarray  # uint32[*m, words, 4, W], ones where that word exists
-    next_index: np.ndarray  # int32[*m, words, 4, W], the word whose rows enter
-    next_inside: np.ndarray  # uint32[*m, words, 4, W]
-    down: np.ndarray  # uint32[*m, 4], rows
-    up: np.ndarray  # uint32[*m, 4], rows; of the two at least one is 0
 
 
 class Turns(NamedTuple):
@@ -75,13 +62,13 @@ def resting(
     spin, a full one if both corners in front of the piece are filled or its kick is one that promotes.
     Without `spins` everything is in the class none.
     """
-    empty = empty_cells(rules, rows)
+    empty = planes.empty_cells(rules, rows)
     free = free_poses(rules, empty, kind)
     first = start_pose(rules, free, kind, start)
     turns = kick_turns(rules, free, kind)
     reached = fill(rules, free, turns, kind, first)
-    above = _one(_moves(rules, [(range(NUM_ORIENTATIONS), 0, 1)]), 0)
-    rest = free & ~_moved(free, above)
+    above = planes.one(planes.prepared(rules, [(range(NUM_ORIENTATIONS), 0, 1)]), 0)
+    rest = free & ~planes.moved(free, above)
     spinning = tuple(np.flatnonzero(rules.tables.spins).tolist())
     if not spins or not spinning or (isinstance(kind, int) and kind not in spinning):
         nothing = jnp.zeros_like(reached)
@@ -94,48 +81,21 @@ def resting(
     return Resting(*(poses & rest for poses in classes))
 
 
-def empty_cells(rules: Rules, rows: UInt32[Array, "H *n"]) -> Cells:
-    """Return the empty cells of boards given by rows."""
-    x = _along(np.arange(rules.width, dtype=np.uint32), 0, rows.ndim)
-    words = []
-    for first in range(0, rules.total_height, WORD):
-        part = rows[first : first + WORD]
-        bit = np.arange(WORD - 1, WORD - 1 - part.shape[0], -1, dtype=np.uint32)
-
-        def add(word: Array, row: tuple[Array, Array]) -> tuple[Array, None]:
-            return word | (((~row[0][None] >> x) & ONE) << row[1]), None
-
-        nothing = jnp.zeros((rules.width, *rows.shape[1:]), jnp.uint32)
-        words.append(jax.lax.scan(add, nothing, (part, bit))[0])
-    return jnp.stack(words)
-
-
-def to_rows(rules: Rules, poses: Poses) -> UInt32[Array, "4 H *n"]:
-    """Return poses by orientation and lowest row, bit x = leftmost column."""
-    parts = []
-    for word, first in zip(poses, range(0, rules.total_height, WORD), strict=True):
-        num_rows = min(WORD, rules.total_height - first)
-        bit = _along(WORD - 1 - np.arange(num_rows, dtype=np.uint32), 1, word.ndim)
-        columns = [((word[:, x, None] >> bit) & ONE) << np.uint32(x) for x in range(rules.width)]
-        parts.append(functools.reduce(jnp.bitwise_or, columns))
-    return jnp.concatenate(parts, axis=1)
-
-
 def free_poses(rules: Rules, empty: Cells, kind: Kind) -> Poses:
     """Return the poses at which a piece overlaps nothing and stands inside the matrix."""
     shapes = _shapes(rules)
     if isinstance(kind, int):
         shapes = shapes[kind : kind + 1]
     cells = np.argwhere(shapes.any(axis=(0, 1)))  # every (x, y) that belongs to a piece at all
-    moves = _moves(rules, [([0] * 4, -x, -y) for y, x in cells], origins=1)
+    moves = planes.prepared(rules, [([0] * 4, -x, -y) for y, x in cells], origins=1)
     has = np.stack([shapes[:, :, y, x] for y, x in cells])  # [C, K, 4]
     trailing = empty.shape[2:]
 
-    def overlap(free: Poses, cell: tuple[Moves, Array]) -> tuple[Poses, None]:
+    def overlap(free: Poses, cell: tuple[Moves, Table]) -> tuple[Poses, None]:
         moves, has = cell
         lacks = has[0] if isinstance(kind, int) else jnp.moveaxis(has[kind], -1, 0)  # [4] or [4, *n]
         lacks = lacks.reshape(1, NUM_ORIENTATIONS, 1, *(lacks.shape[1:] or (1,) * len(trailing)))
-        return free & (_moved(empty[:, None], moves) | lacks), None
+        return free & (planes.moved(empty[:, None], moves) | lacks), None
 
     everywhere = jnp.full((empty.shape[0], NUM_ORIENTATIONS, *empty.shape[1:]), ALL)
     return jax.lax.scan(overlap, everywhere, (moves, np.where(has, ZERO, ALL)))[0]
@@ -152,7 +112,7 @@ def start_pose(rules: Rules, free: Poses, kind: Kind, start: Start) -> Poses:
             x, row = start.x + left[..., orientation], start.y + bottom[..., orientation] - WORD * i
             here = start.allowed & (start.orientation == orientation) & (row >= 0) & (row < WORD)
             bit = ONE << (WORD - 1 - jnp.clip(row, 0, WORD - 1)).astype(jnp.uint32)
-            column = _along(np.arange(rules.width, dtype=np.int32), 0, x.ndim + 1)
+            column = planes.along(np.arange(rules.width, dtype=np.int32), 0, x.ndim + 1)
             by_orientation.append(jnp.where((column == x[None]) & here[None], bit[None], ZERO))
         words.append(jnp.stack(by_orientation))
     return jnp.stack(words) & free
@@ -163,7 +123,7 @@ def kick_turns(rules: Rules, free: Poses, kind: Kind) -> Turns:
     kinds, to_origin, to_target = _turn_moves(rules, kind if isinstance(kind, int) else None)
     first = np.tile(np.arange(num_tests(rules)) == 0, len(TURNS[rules.kicks]))
 
-    def choose(earlier: Poses, test: tuple[Moves, Bool[Array, ""]]) -> tuple[Poses, Poses]:
+    def choose(earlier: Poses, test: tuple[Moves, Table]) -> tuple[Poses, Poses]:
         moves, is_first = test
         earlier = jnp.where(is_first, ZERO, earlier)
         fits = _moved_by_kind(free, moves, kind, kinds)
@@ -190,7 +150,7 @@ def fill(rules: Rules, free: Poses, turns: Turns, kind: Kind, start: Poses) -> P
 
     def slide(reached: Poses, step: tuple[Moves, Poses]) -> tuple[Poses, None]:
         moves, way = step
-        right, left = (_moved(reached, _one(moves, side)) for side in range(2))
+        right, left = (planes.moved(reached, planes.one(moves, side)) for side in range(2))
         return reached | (right & way[0]) | (left & way[1]), None
 
     def spread(carry: tuple[Poses, Bool[Array, ""]]) -> tuple[Poses, Bool[Array, ""]]:
@@ -216,18 +176,18 @@ def _by_spin(
 ) -> Resting:
     """Part the reached poses by the last move of a way there; `kick` is that of the pose `first`."""
     same = range(NUM_ORIENTATIONS)
-    by_one = _moves(rules, [(same, dx, dy) for dx, dy in ((1, 0), (-1, 0), (0, -1))])
-    moved = functools.reduce(jnp.bitwise_or, [_moved(reached, _one(by_one, i)) for i in range(3)])
+    by_one = planes.prepared(rules, [(same, dx, dy) for dx, dy in ((1, 0), (-1, 0), (0, -1))])
+    moved = functools.reduce(jnp.bitwise_or, [planes.moved(reached, planes.one(by_one, i)) for i in range(3)])
     may_promote = np.array([rules.spins == "guideline" or o % 2 == 1 for o in same])
     by_turn = (kick >= 0)[None, None, None]
-    started = (kick[None] == LAST_KICK) & _along(may_promote, 0, kick.ndim + 1)  # [4, *n]
+    started = (kick[None] == LAST_KICK) & planes.along(may_promote, 0, kick.ndim + 1)  # [4, *n]
     started = started[None, :, None]
     plain = jnp.where(by_turn & ~started, first, ZERO)
     promoted = jnp.where(started, first, ZERO)
     full = _promoting(rules, may_promote)  # [U T, 4]
 
     def turn(
-        carry: tuple[Poses, Poses], test: tuple[Moves, Poses, Array]
+        carry: tuple[Poses, Poses], test: tuple[Moves, Poses, Table]
     ) -> tuple[tuple[Poses, Poses], None]:
         moves, used, promotes = test
         there = _moved_by_kind(reached, moves, kind, turns.kinds) & used
@@ -243,19 +203,21 @@ def _by_spin(
 def _corners(rules: Rules, empty: Cells, kind: Kind) -> tuple[Poses, Poses]:
     """Return the poses at which three corners of a spinning piece's box are filled, and both front ones."""
     tables = rules.tables
-    offsets = {}
+    offsets: dict[tuple[tuple[int, ...], tuple[int, ...]], list[int]] = {}
     for k in np.flatnonzero(tables.spins).tolist():
         if not isinstance(kind, int) or kind == k:
             offset = (tuple(tables.left[k].tolist()), tuple(tables.bottom[k].tolist()))
             offsets.setdefault(offset, []).append(k)
     filled = []  # by corner
     for dx, dy in CORNERS:
-        moves = _moves(rules, [([0] * 4, np.array(x) - dx, np.array(y) - dy) for x, y in offsets], origins=1)
-        options = [_moved(empty[:, None], _one(moves, i)) for i in range(len(offsets))]
+        moves = planes.prepared(
+            rules, [([0] * 4, np.array(x) - dx, np.array(y) - dy) for x, y in offsets], origins=1
+        )
+        options = [planes.moved(empty[:, None], planes.one(moves, i)) for i in range(len(offsets))]
         filled.append(~_chosen(kind, list(map(tuple, offsets.values())), options))
     a, b, c, d = filled
     tight = (a & b & (c | d)) | (c & d & (a | b))
-    behind = [_along(np.where(FRONT[:, i], ZERO, ALL), 1, a.ndim) for i in range(len(CORNERS))]
+    behind = [planes.along(np.where(FRONT[:, i], ZERO, ALL), 1, a.ndim) for i in range(len(CORNERS))]
     front = functools.reduce(
         jnp.bitwise_and, [corner | skip for corner, skip in zip(filled, behind, strict=True)]
     )
@@ -280,10 +242,10 @@ def _ways(rules: Rules, free: Poses) -> UInt32[Array, "steps 2 words 4 W *n"]:
     ways = []
     sideways = _sideways(rules)
     for side in range(2):
-        way = free & _moved(free, _one(sideways, (0, side)))
+        way = free & planes.moved(free, planes.one(sideways, (0, side)))
 
         def extend(way: Poses, moves: Moves, side: int = side) -> tuple[Poses, Poses]:
-            return way & _moved(way, _one(moves, side)), way
+            return way & planes.moved(way, planes.one(moves, side)), way
 
         ways.append(jax.lax.scan(extend, way, sideways)[1])
     return jnp.stack(ways, axis=1)
@@ -300,53 +262,10 @@ def _fallen(reached: Poses, free: Poses) -> Poses:
     return jnp.stack(words[::-1])
 
 
-def _moved(poses: Poses, moves: Moves) -> Poses:
-    """Look up the poses that one move brings; what leaves the matrix is lost, and nothing enters it."""
-    flat = poses.reshape(-1, *poses.shape[3:])
-    num_words, trailing = moves.index.shape[0], (1,) * (poses.ndim - 3)
-
-    def look_up(index: Array, inside: Array) -> Array:
-        found = flat.at[index].get(mode="promise_in_bounds")  # [words, 4, W, *n]
-        return found & inside.reshape(*inside.shape, *trailing)
-
-    down, up = (by.reshape(1, -1, 1, *trailing) for by in (moves.down, moves.up))
-    moved = (look_up(moves.index, moves.inside) << down) >> up
-    if num_words > 1:  # shifts in two parts, since a shift by a whole word is none
-        entering = look_up(moves.next_index, moves.next_inside)
-        from_above = (entering >> ONE) >> (WORD - 1 - down)
-        from_below = (entering << ONE) << (WORD - 1 - up)
-        moved |= jnp.where(down > 0, from_above, jnp.where(up > 0, from_below, ZERO))
-    return moved
-
-
-def _moves(
-    rules: Rules, moves: Sequence[tuple[Iterable[int], object, object]], origins: int = NUM_ORIENTATIONS
-) -> Moves:
-    """Prepare moves, each from an orientation by dx columns to the right and dy rows up, for 4 orientations."""
-    num_words, width = -(-rules.total_height // WORD), rules.width
-    origin = np.array([list(m[0]) for m in moves])  # [m, 4]
-    dx, dy = (
-        np.array([np.broadcast_to(np.asarray(m[i]), (NUM_ORIENTATIONS,)) for m in moves]) for i in (1, 2)
-    )
-    column = (np.arange(width) - dx[..., None])[:, None]  # [m, 1, 4, W], where from
-    word = np.arange(num_words)[:, None, None]
-
-    def source(word: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        inside = (column >= 0) & (column < width) & (word >= 0) & (word < num_words)
-        index = (np.clip(word, 0, num_words - 1) * origins + origin[:, None, :, None]) * width
-        index = index + np.clip(column, 0, width - 1)
-        return index.astype(np.int32), np.where(inside, ALL, ZERO)
-
-    down, up = np.maximum(-dy, 0).astype(np.uint32), np.maximum(dy, 0).astype(np.uint32)
-    return Moves(*source(word), *source(word - np.sign(dy)[:, None, :, None]), down, up)
-
-
-def _one(moves: Moves, at: object) -> Moves:
-    return Moves(*(field[at] for field in moves))
-
-
 def _moved_by_kind(poses: Poses, moves: Moves, kind: Kind, kinds: tuple[tuple[int, ...], ...]) -> Poses:
-    return _chosen(kind, kinds, [_moved(poses, _one(moves, group)) for group in range(len(kinds))])
+    return _chosen(
+        kind, kinds, [planes.moved(poses, planes.one(moves, group)) for group in range(len(kinds))]
+    )
 
 
 def _chosen(kind: Kind, kinds: Sequence[tuple[int, ...]], values: Sequence[Poses]) -> Poses:
@@ -358,12 +277,7 @@ def _chosen(kind: Kind, kinds: Sequence[tuple[int, ...]], values: Sequence[Poses
 
 
 def _is_one_of(kind: Kind, kinds: tuple[int, ...]) -> Bool[Array, "1 1 1 *n"]:
-    return functools.reduce(jnp.logical_or, [kind == k for k in kinds])[None, None, None]
-
-
-def _along(values: np.ndarray, axis: int, ndim: int) -> np.ndarray:
-    """Lay a vector along one axis of `ndim`."""
-    return values.reshape((1,) * axis + (-1,) + (1,) * (ndim - axis - 1))
+    return functools.reduce(jnp.logical_or, [jnp.asarray(kind == k) for k in kinds])[None, None, None]
 
 
 @functools.lru_cache(maxsize=64)
@@ -386,7 +300,9 @@ def num_tests(rules: Rules) -> int:
 def _sideways(rules: Rules) -> Moves:
     """Return moves of 1, 2, 4, … columns to the right and to the left, [steps, 2]."""
     steps = [1 << i for i in range((rules.width - 1).bit_length())] or [1]
-    moves = _moves(rules, [(range(NUM_ORIENTATIONS), side * step, 0) for step in steps for side in (1, -1)])
+    moves = planes.prepared(
+        rules, [(range(NUM_ORIENTATIONS), side * step, 0) for step in steps for side in (1, -1)]
+    )
     return Moves(*(field.reshape(len(steps), 2, *field.shape[1:]) for field in moves))
 
 
@@ -413,7 +329,7 @@ def _turn_moves(rules: Rules, kind: int | None) -> tuple[tuple[tuple[int, ...], 
                 forth.append((before, dx[before], dy[before]))
     shape = (len(turns) * num_tests(rules), len(groups))
     both = [
-        Moves(*(field.reshape(*shape, *field.shape[1:]) for field in _moves(rules, moves)))
+        Moves(*(field.reshape(*shape, *field.shape[1:]) for field in planes.prepared(rules, moves)))
         for moves in (back, forth)
     ]
     return tuple(map(tuple, groups.values())), both[0], both[1]

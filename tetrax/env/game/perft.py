@@ -18,9 +18,10 @@ from jaxtyping import Int64, UInt32
 
 from tetrax.env.game import board, flood
 from tetrax.env.game.pieces import MAX_BOX, NUM_ORIENTATIONS, KickSystem
+from tetrax.env.game.planes import WORD
 from tetrax.env.game.rules import Rules
 
-BOARDS_PER_CALL = 2048  # boards that go through one flood fill
+BOARDS_PER_CALL = 1024  # boards that go through one flood fill; 512 to 4096 were measured
 PARENTS_PER_PART = 8192  # boards whose children are in memory at once, for each core
 MAX_DEPTH = 12  # pieces; more could reach the ceiling of the highest matrix
 CLIMB = 8  # rows: a kick lifts a piece at most two rows from what it touches, and its box has four
@@ -85,7 +86,10 @@ def merged(boards: Boards, ways: Ways) -> tuple[Boards, Ways]:
     """
     if not len(boards):
         return boards, ways
-    factors = np.random.default_rng(0).integers(1, 2**63, boards.shape[1], dtype=np.uint64) | np.uint64(1)
+    choose = np.random.default_rng(0)
+    factors = [
+        choose.integers(2**62, dtype=np.uint64) * np.uint64(2) + np.uint64(1) for _ in range(boards.shape[1])
+    ]
     hashes = np.zeros(len(boards), np.uint64)
     for column, factor in zip(boards.T, factors, strict=True):
         hashes = (hashes ^ column) * factor
@@ -107,9 +111,9 @@ def _expand(
         counted.append(_counts(places, part_ways))
         bits = np.unpackbits(np.moveaxis(places, -1, 0).copy().view(np.uint8), bitorder="little")
         found = np.flatnonzero(bits)
-        shape = (len(part), *places.shape[:-1], flood.WORD)
+        shape = (len(part), *places.shape[:-1], WORD)
         parent, _, word, orientation, x, bit = np.unravel_index(found, shape)
-        y = flood.WORD * word + flood.WORD - 1 - bit
+        y = WORD * word + WORD - 1 - bit
         children.append(_after(rules, kind, part[parent], orientation, x, y))
         leading.append(part_ways[parent])
     return _total(counted), merged(np.concatenate(children), np.concatenate(leading))

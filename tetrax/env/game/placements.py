@@ -15,7 +15,7 @@ from flax import struct
 from jax import Array
 from jaxtyping import Bool, Int32, UInt32
 
-from tetrax.env.game import board, flood, measures, moves
+from tetrax.env.game import board, flood, measures, moves, planes
 from tetrax.env.game.measures import BoardFeatures
 from tetrax.env.game.moves import Pose
 from tetrax.env.game.pieces import NUM_ORIENTATIONS
@@ -98,7 +98,7 @@ def listed(rules: Rules, reach: Reach, capacity: int) -> Placements:
         x=x,
         y=y,
         spin=spin,
-        valid=np.arange(capacity, dtype=np.int32) < found,
+        valid=jnp.arange(capacity, dtype=jnp.int32) < found,
         found=found,
     )
 
@@ -137,7 +137,7 @@ def _search(rules: Rules) -> Callable[[Array, Array, flood.Start], Array]:
     @jax.custom_batching.custom_vmap
     def search(rows: Array, kind: Array, start: flood.Start) -> Array:
         classes = flood.resting(rules, rows, kind, start)
-        return jnp.stack([flood.to_rows(rules, poses) for poses in classes])
+        return jnp.stack([planes.to_rows(rules, poses) for poses in classes])
 
     @search.def_vmap
     def search_many(axis_size: int, in_batched: list, *arguments: object) -> tuple[Array, bool]:

@@ -72,6 +72,7 @@ def test_commands_leave_their_runs(workplace):
             assert {path.name for path in (run / "recordings").iterdir()} >= {
                 "best.json",
                 "best.txt",
+                "best.html",
                 "best.gif",
             }
 

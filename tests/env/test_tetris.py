@@ -52,7 +52,7 @@ def test_make_takes_fields_of_the_environment_and_of_the_rules():
         (lambda: tetrax.make(widht=8), "field: given 'widht'; .* did you mean 'width'"),
         (
             lambda: tetrax.make(actions="dorp"),
-            "env.actions: given 'dorp'; .*direct, drop; did you mean 'drop'",
+            "env.actions: given 'dorp'; .*direct, chords, drop, locked_position; did you mean 'drop'",
         ),
         (lambda: tetrax.make(width=3), "rules.width: given 3; allowed: 4 or more, .* piece 'I'"),
         (lambda: tetrax.make(height=40), "rules.height: given 40; allowed: a whole number from 2 to 28"),

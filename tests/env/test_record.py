@@ -173,7 +173,11 @@ def test_the_refusal_says_what_was_recorded_and_what_came_out() -> None:
         (["format"], "chess", 'given JSON without "format": "tetrax recording"; allowed: a tetrax recording'),
         (["version"], 99, "given version 99; allowed: a tetrax recording of version 1 (JSON)"),
         (["config"], None, "config: given null; allowed: an object with the fields of EnvConfig"),
-        (["config", "actions"], "dorp", "config.actions: given 'dorp'; allowed: 'direct', 'chords', 'drop', 'locked_position'; did you"),
+        (
+            ["config", "actions"],
+            "dorp",
+            "config.actions: given 'dorp'; allowed: 'direct', 'chords', 'drop', 'locked_position'; did you",
+        ),
         (["config", "rules", "width"], 3, "config.rules.width: given 3; allowed: 4 or more"),
         (["params", "game.start_levle"], 1, "params: given 'game.start_levle'; allowed: game.start_level, "),
         (["params", "game.start_level"], 1.5, "params.game.start_level: given 1.5; allowed: an integer"),

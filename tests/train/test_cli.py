@@ -190,7 +190,10 @@ def refused(argv: list[str], said: list[str], capsys: pytest.CaptureFixture[str]
         (["--seed", "3", "ppo"], ["'ppo'", "first word"]),
         (["--preset", "smal"], ["--preset", "'smal'", "tiny", "did you mean 'small'"]),
         (["--env.preset", "guidelines"], ["--env.preset", "'guidelines'", "did you mean 'guideline'"]),
-        (["--env.actions", "dorp"], ["--env.actions", "'dorp'", "direct, chords, drop", "did you mean 'drop'"]),
+        (
+            ["--env.actions", "dorp"],
+            ["--env.actions", "'dorp'", "direct, chords, drop", "did you mean 'drop'"],
+        ),
         (["--env.rules.kicks", "SRS"], ["--env.rules.kicks", "'SRS'", "did you mean 'srs'"]),
         (["--env.rules.pieces", "domino"], ["--env.rules.pieces", "'domino'", "did you mean 'dominoes'"]),
         (["--agent.num-envs", "-5"], ["--agent.num-envs", "-5", "1 or more"]),

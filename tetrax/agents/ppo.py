@@ -19,7 +19,7 @@ from jaxtyping import PRNGKeyArray
 from tetrax.agents.agent import Agent, Memory, Metrics, no_memory
 from tetrax.env.game.state import where
 from tetrax.env.observe import Observation
-from tetrax.env.tetris import TimeStep
+from tetrax.env.tetris import TimeStep, with_discount
 from tetrax.env.wrappers import AutoReset, EpisodeState, EpisodeStatistics, Game
 from tetrax.networks.actor_critic import ActorCritic, actor_critic
 from tetrax.ops import normalise, returns
@@ -238,7 +238,7 @@ def _collect(
     Boards are observed at the start of a step, so that what observing and playing share is computed
     once. The scan looks once more than it plays, for the value after the last step.
     """
-    boards, env_params = _boards(env), state.env_params
+    boards, env_params = _boards(env), with_discount(state.env_params, state.tunables["discount"])
 
     def judge(observation: Observation) -> tuple[Array, Array]:
         logits, value = network.apply(state.params, observation)

@@ -18,7 +18,7 @@ from tetrax.env.game.state import Event, State, no_event
 from tetrax.env.observe import OBSERVATIONS, Observation, Show
 from tetrax.env.reward import RewardChoice, RewardParams, RewardTerms
 
-ENV_VERSION = 0  # of what a configuration, a key and actions come to; docs/environment.md says when it changes
+ENV_VERSION = 0  # docs/environment.md says what it stands for and when it changes
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,16 @@ class EnvParams(struct.PyTreeNode):
 
     game: Params
     reward: RewardParams
+
+
+def with_discount(params: Any, discount: Float32[Array, ""]) -> Any:
+    """Return an environment's parameters whose shaping, if any, has the agent's discount.
+
+    With another one, shaping by a potential would change which policy is best.
+    """
+    if not isinstance(params, EnvParams) or params.reward.discount is None:
+        return params
+    return params.replace(reward=params.reward.replace(discount=discount))
 
 
 class TimeStep(struct.PyTreeNode):

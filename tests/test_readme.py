@@ -29,6 +29,8 @@ def small(command: str) -> list[str]:
     words = [sys.executable, *shlex.split(command)[1:]]
     if "tetrax.train" in words and "--resume" not in words:
         words += ["--preset", "tiny"]
+    if "tetrax.evaluate" in words and "--max-pieces" not in words:
+        words += ["--max-pieces", "50"]
     for flag, value in (("--episodes", "4"), ("--max-pieces", "50")):
         if flag in words:
             words[words.index(flag) + 1] = value
@@ -40,7 +42,7 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Type the README's commands in an empty folder, one after the other."""
     folder = tmp_path_factory.mktemp("readme")
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    for command in commands("tetrax.train") + commands("tetrax.evaluate"):
+    for command in commands("tetrax.train") + commands("tetrax.evaluate") + commands("tetrax.perft"):
         done = subprocess.run(
             small(command), cwd=folder, env=environment, capture_output=True, text=True, timeout=600
         )
@@ -60,6 +62,7 @@ def test_ci_runs_the_second_line():
     assert 'eval "$test_line"' in script
 
 
+@pytest.mark.slow
 def test_commands_leave_their_runs(workplace):
     assert len(commands("tetrax.train")) >= 3
     assert len(commands("tetrax.evaluate")) >= 2
@@ -77,6 +80,7 @@ def test_commands_leave_their_runs(workplace):
             }
 
 
+@pytest.mark.slow
 def test_python_blocks_run_one_after_the_other(workplace, monkeypatch, capsys):
     monkeypatch.chdir(workplace)
     names: dict[str, object] = {}

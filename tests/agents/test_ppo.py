@@ -133,6 +133,7 @@ def test_no_key_is_used_twice():
     assert keys[0] != keys[1]
 
 
+@pytest.mark.slow
 def test_seeds_side_by_side_equal_separate_runs():
     agent = ppo.make(TINY, MINI)
     keys = jax.random.split(jax.random.key(5), 2)
@@ -166,6 +167,7 @@ def test_tunables_change_learning_without_another_trace():
     assert (weights[0] != weights[2]).any()
 
 
+@pytest.mark.slow
 def test_it_learns_the_best_play_of_a_tiny_game():
     """Dominoes on a board of four: two pieces make a line, so the most is half a line a piece.
 

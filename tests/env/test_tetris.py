@@ -157,7 +157,10 @@ def test_an_illegal_placement_only_passes_time():
         np.testing.assert_array_equal(getattr(after, field), getattr(state, field))
 
 
-@pytest.mark.parametrize(("reward", "hold"), [("standard", True), ("lines_only", False)])
+@pytest.mark.parametrize(
+    ("reward", "hold"),
+    [pytest.param("standard", True, marks=pytest.mark.slow), ("lines_only", False)],
+)
 def test_afterstates_foretell_the_step(reward, hold):
     """Rows, reward and end of every legal placement equal those of stepping it."""
     options = {"actions": "drop", "reward": reward, "hold": hold, "height": 8, "buffer": 6, "width": 6}

@@ -192,7 +192,7 @@ def refused(argv: list[str], said: list[str], capsys: pytest.CaptureFixture[str]
         (["--env.preset", "guidelines"], ["--env.preset", "'guidelines'", "did you mean 'guideline'"]),
         (
             ["--env.actions", "dorp"],
-            ["--env.actions", "'dorp'", "direct, chords, drop", "did you mean 'drop'"],
+            ["--env.actions", "'dorp'", "chords, direct, drop", "did you mean 'drop'"],
         ),
         (["--env.rules.kicks", "SRS"], ["--env.rules.kicks", "'SRS'", "did you mean 'srs'"]),
         (["--env.rules.pieces", "domino"], ["--env.rules.pieces", "'domino'", "did you mean 'dominoes'"]),

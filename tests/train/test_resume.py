@@ -76,6 +76,7 @@ def wait_for_chunks(process: subprocess.Popen[bytes], folder: Path, count: int) 
         time.sleep(0.01)
 
 
+@pytest.mark.slow
 def test_killed_again_and_again_it_ends_the_same(tmp_path: Path) -> None:
     config, folder = toy_config(total_steps=KILLED_RUN), tmp_path / "killed"
     train(config, run_dir=tmp_path / "straight")

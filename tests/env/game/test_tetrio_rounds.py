@@ -51,9 +51,11 @@ def test_the_pieces_of_the_records_are_ours():
             assert ours == {(x, y) for x, y in record["c"]}, header
 
 
-def test_the_first_recorded_rounds_agree_in_every_field():
-    locks, lost = check(rounds(32))
-    assert (locks, lost) == (2929, 16)
+def test_some_recorded_rounds_agree_in_every_field():
+    found = rounds(184)
+    # In the last of these a piece that hold brings rises, as only after a line clear.
+    locks, lost = check([*found[:31], found[183]])
+    assert (locks, lost) == (2909, 16)
 
 
 @pytest.mark.slow

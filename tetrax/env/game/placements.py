@@ -160,7 +160,7 @@ def _starts(rules: Rules, state: State) -> tuple[Int32[Array, "S"], flood.Start]
         return state.piece[None], jax.tree.map(lambda field: field[None], active)
     following = state.queue[0] if rules.preview else jnp.int32(0)
     kind = jnp.where(state.hold >= 0, state.hold, following)
-    box, fits = moves.spawn(rules, board.walled(rules, state.rows), kind, jnp.bool_(False))
+    box, fits = moves.spawn(rules, board.walled(rules, state.rows), kind, state.combo >= 0)
     allowed = playing & ~state.hold_used & fits
     if rules.preview == 0:
         allowed &= state.hold >= 0

@@ -1,5 +1,7 @@
 """Garbage on drawn boards: arriving, waiting, being cancelled, entering, and losing by it."""
 
+import dataclasses
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -156,6 +158,17 @@ def test_pushed_out(rows, reason):
     assert GAME_OVER_REASONS[int(event.game_over)] == ("none", "", "", "garbage_out")[reason]
     assert bool(state.game_over) == bool(event.life_lost) == (reason > 0)
     assert ((0, 10 + rows) in locked_cells(RULES, state)) == (rows == 1)
+
+
+@pytest.mark.parametrize(("rows", "reason"), [(12, "block_out"), (13, "garbage_out")])
+def test_garbage_pushed_out_by_garbage(rows, reason):
+    """The matrix of twelve rows is empty when more rows enter than it has."""
+    rules = dataclasses.replace(RULES, garbage_blocking=False)
+    start = send(stand(PERFECT, rules), (rows, 0), rules=rules)
+    state, event = drop(start, rules=rules, garbage_cap=20, garbage_multiplier=0)
+    assert event.perfect_clear
+    assert GAME_OVER_REASONS[int(event.game_over)] == reason
+    assert_stands(state, "\n".join([".#####"] * 12), rules)
 
 
 def hole_of(key, number, width):

@@ -118,6 +118,8 @@ def enter(
     entering = jnp.where(number >= 0, _row(rules, holes), np.uint32(0))
 
     raised, pushed_out = _raised(rows, num_rows)
+    if rules.width > 1:  # a garbage row of one column is all hole
+        pushed_out |= num_rows > rules.total_height  # garbage pushed out by garbage
     size = min(MAX_GARBAGE_CAP, rules.total_height)
     raised = raised.at[:size].set(raised[:size] | entering[:size])
     waiting = _without(waiting, taken)

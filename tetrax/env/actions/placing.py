@@ -115,7 +115,7 @@ class LockedPosition(NamedTuple):
         """Tell which places can be reached."""
         return self._places(placements.reachable(self.rules, state)).reshape(-1)
 
-    def _places(self, reach: Reach) -> Bool[Array, "S O height W"]:
+    def _places(self, reach: Reach) -> Bool[Array, "C 4 height W"]:
         """Tell where pieces can come to rest in the visible rows (O = 4, or 1 for any orientation)."""
         found = placements.mask(self.rules, reach)[:, :, : self.rules.height]
         return found if self.chooses_orientation else jnp.any(found, axis=1, keepdims=True)
@@ -127,7 +127,7 @@ class LockedPosition(NamedTuple):
         width, tables = self.rules.width, self.rules.tables
         cell, x = action // width, action % width
         cell, y = cell // self.rules.height, cell % self.rules.height
-        there = (reach.rows[..., y] >> x.astype(jnp.uint32)) & np.uint32(1) != 0  # [S, spin, orientation]
+        there = (reach.rows[..., y] >> x.astype(jnp.uint32)) & np.uint32(1) != 0  # [C, spin, orientation]
         if self.chooses_orientation:
             half, orientation = cell // NUM_ORIENTATIONS, cell % NUM_ORIENTATIONS
         else:

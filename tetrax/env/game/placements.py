@@ -29,10 +29,10 @@ class Reach(struct.PyTreeNode):
     """Every resting place of the active piece and, with hold, of the one that hold brings."""
 
     rows: (
-        Array  # uint32[S, 3, 4, H], by piece (0 active, 1 hold's; S = 2 with rules.hold, else 1), spin class
+        Array  # uint32[C, 3, 4, H], by piece (0 active, 1 hold's; C = 2 with rules.hold, else 1), spin class
     )
     # (index into SPINS), orientation and lowest row; bit x = leftmost column
-    kind: Array  # int32[S], the pieces' kinds
+    kind: Array  # int32[C], the pieces' kinds
 
 
 class Placements(struct.PyTreeNode):
@@ -60,13 +60,13 @@ def reachable(rules: Rules, state: State) -> Reach:
     return Reach(rows=jnp.moveaxis(_search(rules)(rows, kind, start), -1, 0), kind=kind)
 
 
-def mask(rules: Rules, reach: Reach) -> Bool[Array, "S 4 H W"]:
+def mask(rules: Rules, reach: Reach) -> Bool[Array, "C 4 H W"]:
     """Tell where each orientation can come to rest, by any way; orientations that look alike stay apart."""
     none, mini, full = (reach.rows[:, spin] for spin in range(NUM_SPINS))
     return _cells(rules, none | mini | full)
 
 
-def spin_at(rules: Rules, reach: Reach) -> Int32[Array, "S 4 H W"]:
+def spin_at(rules: Rules, reach: Reach) -> Int32[Array, "C 4 H W"]:
     """Return the best spin class of each resting place (index into SPINS), 0 where there is none."""
     cells = _cells(rules, reach.rows)
     return jnp.where(cells[:, 2], 2, jnp.where(cells[:, 1], 1, 0)).astype(jnp.int32)
@@ -74,7 +74,7 @@ def spin_at(rules: Rules, reach: Reach) -> Int32[Array, "S 4 H W"]:
 
 def distinct(rules: Rules, reach: Reach) -> Reach:
     """Keep each set of cells once in each spin class, under the lowest orientation that fills it."""
-    twin = jnp.asarray(rules.tables.twin)[reach.kind]  # [S, 4]
+    twin = jnp.asarray(rules.tables.twin)[reach.kind]  # [C, 4]
     merged = []
     for orientation in range(NUM_ORIENTATIONS):
         rows = jnp.zeros_like(reach.rows[:, :, 0])
@@ -152,7 +152,7 @@ def _search(rules: Rules) -> Callable[[Array, Array, flood.Start], Array]:
     return search
 
 
-def _starts(rules: Rules, state: State) -> tuple[Int32[Array, "S"], flood.Start]:
+def _starts(rules: Rules, state: State) -> tuple[Int32[Array, "C"], flood.Start]:
     """Return the kinds that may be placed and where each begins."""
     playing = ~state.game_over
     active = flood.Start(state.orientation, state.x, state.y, state.kick, playing)

@@ -115,7 +115,7 @@ class LockedPosition(NamedTuple):
         """Tell which places can be reached."""
         return self._places(placements.reachable(self.rules, state)).reshape(-1)
 
-    def _places(self, reach: Reach) -> Bool[Array, "C 4 height W"]:
+    def _places(self, reach: Reach) -> Bool[Array, "C O height W"]:
         """Tell where pieces can come to rest in the visible rows (O = 4, or 1 for any orientation)."""
         found = placements.mask(self.rules, reach)[:, :, : self.rules.height]
         return found if self.chooses_orientation else jnp.any(found, axis=1, keepdims=True)

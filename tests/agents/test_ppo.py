@@ -12,6 +12,7 @@ import pytest
 import tetrax
 from tetrax.agents import ppo
 from tetrax.agents.ppo import PPOConfig, Sample
+from tetrax.env.batch import Batch
 from tetrax.env.wrappers import AutoReset, EpisodeStatistics
 from tetrax.ops import normalise
 from tetrax.train.evaluate import evaluate
@@ -99,8 +100,8 @@ def test_values_bootstrap_through_a_time_limit_from_the_true_last_observation():
     assert episodes["episodes/count"] == (truncated | np.asarray(rollout.terminated)).sum()
 
     # Play the same actions again, and ask the network what the last boards were worth.
-    boards, env_state = EpisodeStatistics(AutoReset(env)), state.env_state
-    step = jax.jit(jax.vmap(boards.step, in_axes=(0, 0, None)))
+    env_state = state.env_state
+    step = jax.jit(Batch(EpisodeStatistics(AutoReset(env))).step)
     for t in range(7):
         env_state, timestep = step(env_state, rollout.action[t], state.env_params)
         worth = ppo._denormalised(

@@ -17,6 +17,7 @@ from jax import Array
 from jaxtyping import PRNGKeyArray
 
 from tetrax.agents.agent import Agent, Memory, Metrics, no_memory
+from tetrax.env.batch import Batch
 from tetrax.env.game.state import where
 from tetrax.env.observe import Observation
 from tetrax.env.tetris import TimeStep, with_discount
@@ -106,7 +107,7 @@ class TrainState(struct.PyTreeNode):
     params: Any  # of the network
     optimiser: Any  # Adam's moments
     value_moments: normalise.RunningMoments  # of the value targets, []
-    env_state: EpisodeState  # [B]
+    env_state: EpisodeState  # B boards, on the last axis
     tunables: dict[str, Array]  # float32[], names of TUNABLE_RANGES and "horizon" (iterations)
     env_params: Any  # of the environment
     iteration: Array  # int32[], iterations done
@@ -166,15 +167,15 @@ def _network(config: PPOConfig, env: Game) -> ActorCritic:
     return actor_critic(env, config.hidden, config.channels, config.activation)
 
 
-def _boards(env: Game) -> EpisodeStatistics:
-    return EpisodeStatistics(AutoReset(env))
+def _boards(env: Game) -> Batch:
+    return Batch(EpisodeStatistics(AutoReset(env)))
 
 
 def _init(config: PPOConfig, env: Game, network: Any, horizon: int, key: PRNGKeyArray) -> TrainState:
     params_key, reset_key, key = jax.random.split(key, 3)
     env_params = env.default_params
     reset_keys = jax.random.split(reset_key, config.num_envs)
-    env_state, timestep = jax.vmap(_boards(env).reset, in_axes=(0, None))(reset_keys, env_params)
+    env_state, timestep = _boards(env).reset(reset_keys, env_params)
     shapes = jax.eval_shape(lambda: timestep.observation)
     anything = jax.tree.map(lambda leaf: jnp.zeros((1, *leaf.shape[1:]), leaf.dtype), shapes)
     params = network.init(params_key, anything)
@@ -246,11 +247,11 @@ def _collect(
 
     def step(env_state: EpisodeState, step_input: tuple[PRNGKeyArray, Array]) -> Any:
         act_key, is_played = step_input
-        observation = jax.vmap(boards.observe, in_axes=(0, None))(env_state, env_params)
+        observation = boards.observe(env_state, env_params)
         logits, value = judge(observation)
         distribution = MaskedCategorical.from_logits(logits, observation.legal)
         action = jnp.asarray(distribution.sample(act_key), jnp.int32)
-        after, timestep = jax.vmap(boards.step, in_axes=(0, 0, None))(env_state, action, env_params)
+        after, timestep = boards.step(env_state, action, env_params)
         last = timestep.last_observation
         cut_off_value = None if last is None else judge(last)[1]
         played = (observation, action, distribution.log_prob(action), value, cut_off_value)

@@ -15,6 +15,7 @@ import jax.numpy as jnp
 from jax import Array
 
 from tetrax.agents.agent import Agent
+from tetrax.env import batch
 from tetrax.env.game.state import State
 
 SUMS = "episodes/"  # first letters of the metrics that are added up; all others are averaged
@@ -106,8 +107,7 @@ def _first_game(tree: Any) -> State | None:
     games = [node for node in jax.tree.leaves(tree, is_leaf=_is_game) if _is_game(node)]
     if not games:
         return None
-    first = (0,) * games[0].score.ndim
-    return jax.tree.map(lambda leaf: leaf[first], games[0])
+    return batch.game(games[0], 0)
 
 
 def _is_game(node: Any) -> bool:

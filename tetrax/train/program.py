@@ -7,6 +7,7 @@ nothing is ever compiled again; the state given to it is donated, so that there 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -31,34 +32,68 @@ class Outcome(NamedTuple):
     game: State | None  # one of the games being played, for the display
 
 
-class Program:
-    """A run's compiled programs; `num_traces` counts how often a chunk was traced."""
+class Members(NamedTuple):
+    """Trainings side by side that differ in more than their seeds."""
 
-    def __init__(self, agent: Agent, *, chunk_iterations: int, seed: int, num_seeds: int) -> None:
+    values: Any  # what they differ in: a pytree, every leaf [S, ...]
+    init: Callable[[Any], Any]  # one member's share of the values -> its TrainState
+
+
+class Program:
+    """A run's compiled programs; `num_traces` counts how often a chunk was traced.
+
+    What is trained side by side is `num_seeds` seeds from `seed` on, or the members given instead.
+    """
+
+    def __init__(
+        self,
+        agent: Agent,
+        *,
+        chunk_iterations: int,
+        seed: int = 0,
+        num_seeds: int = 1,
+        members: Members | None = None,
+    ) -> None:
+        if members is None:
+            seeds = jnp.arange(seed, seed + num_seeds)
+            members = Members(seeds, lambda seed: agent.init(jax.random.key(seed)))
         self.agent = agent
-        self.num_seeds = num_seeds
+        self.num_seeds = jax.tree.leaves(members.values)[0].shape[0]  # S
         self.steps_per_chunk = agent.steps_per_iteration * chunk_iterations  # of one seed
         self.num_traces = 0
         self._chunk_iterations = chunk_iterations
-        self._seeds = jnp.arange(seed, seed + num_seeds)
+        self._members = members
         self._compiled: Any = None
         self._start = jax.jit(self._initial)  # kept, so that it is traced once for shape and state
         self._take_policy = jax.jit(self._policy_of_seed)
 
-    def initial_state(self) -> Any:
-        """Return the state before training: seed i of several starts like a run of its own with that seed."""
+    def initial_state(self, values: Any = None) -> Any:
+        """Return the state before training: seed i of several starts like a run of its own with that seed.
+
+        `values`, where given, are those of as many other members.
+        """
+        return self._begin(self._members.values if values is None else values)
+
+    @cached_property
+    def _begin(self) -> Any:
         options = RUN_ONCE_ON_CPU if jax.default_backend() == "cpu" else None
-        return self._start.lower(self._seeds).compile(options)(self._seeds)
+        return self._start.lower(self._members.values).compile(options)
 
     @cached_property
     def template(self) -> Any:
         """Shapes and dtypes of the state, found without computing it."""
-        return self._start.eval_shape(self._seeds)
+        return self._start.eval_shape(self._members.values)
 
     def compile(self) -> None:
         """Compile the chunk; this may go on in another thread while the state is being made."""
         chunk = self._chunk if self.num_seeds == 1 else jax.vmap(self._chunk)
         self._compiled = jax.jit(chunk, donate_argnums=0).lower(self.template).compile()
+
+    def memory_bytes(self) -> int:
+        """Return the bytes that a compiled chunk holds at once: the state, its outcome and what it works with."""
+        memory = self._compiled.memory_analysis()
+        held = memory.argument_size_in_bytes + memory.output_size_in_bytes - memory.alias_size_in_bytes
+        return held + memory.temp_size_in_bytes
 
     def run_chunk(self, state: Any) -> tuple[Any, Outcome]:
         """Start a chunk of training; `state` is used up, and the results are not waited for."""
@@ -70,13 +105,13 @@ class Program:
 
     def tunables(self) -> dict[str, Array]:
         """Return the tunables that the agent's configuration gives, without the rest of the state."""
-        return jax.jit(lambda seeds: self._initial(seeds).tunables)(self._seeds)
+        return jax.jit(lambda values: self._initial(values).tunables)(self._members.values)
 
-    def _initial(self, seeds: Array) -> Any:
-        """Build the state from the seeds, int32[S]; they are no constants, to be found in the cache."""
+    def _initial(self, values: Any) -> Any:
+        """Build the state from what the members differ in; those are no constants, to be found in the cache."""
         if self.num_seeds == 1:
-            return self.agent.init(jax.random.key(seeds[0]))
-        return jax.vmap(lambda seed: self.agent.init(jax.random.key(seed)))(seeds)
+            return self._members.init(jax.tree.map(lambda leaf: leaf[0], values))
+        return jax.vmap(self._members.init)(values)
 
     def _chunk(self, state: Any) -> tuple[Any, Outcome]:
         self.num_traces += 1

@@ -195,6 +195,12 @@ def _actor(agent, state):
     ("change", "message"),
     [
         ({"num_minibatches": 3}, "agent.num_minibatches: given 3; allowed: a divisor of .*16 x 16"),
+        ({"num_groups": 3}, r"agent.num_groups: given 3; allowed: a divisor of num_envs \(16\)"),
+        ({"num_groups": 0}, "agent.num_groups: given 0; allowed: 1 or more"),
+        (
+            {"num_groups": 16, "num_minibatches": 32},
+            r"agent.num_minibatches: given 32; .* num_envs / num_groups times num_steps \(1 x 16\)",
+        ),
         ({"num_envs": 0}, "agent.num_envs: given 0; allowed: 1 or more"),
         ({"hidden": ()}, "agent.hidden: given"),
         ({"discount": 1.5}, "agent.discount: given 1.5; allowed: from 0 to 1"),

@@ -5,6 +5,8 @@ from typing import Any, NamedTuple
 
 from jax import Array
 
+from tetrax.env import batch
+
 TrainState = Any  # a pytree with a dict of float32[] in `.tunables`
 Policy = Any  # a pytree: parameters and frozen normalisers, all that acting needs
 Memory = Any  # a pytree, [B, ...]; () for agents that remember nothing
@@ -33,6 +35,8 @@ class Agent(NamedTuple):
     policy: Callable[[TrainState], Policy]
     initial_memory: Callable[[tuple[int, ...]], Memory]
     act: Act
+    num_groups: int = 1  # groups of boards that minibatches are drawn within: devices may share these out
+    partition: Callable[[TrainState], Any] = batch.everywhere  # (state or shapes) -> a PartitionSpec per leaf
 
 
 def no_memory(batch_shape: tuple[int, ...]) -> Memory:

@@ -16,7 +16,9 @@ from flax import struct
 from jax import Array
 from jaxtyping import PRNGKeyArray
 
+from tetrax.agents import settings
 from tetrax.agents.agent import Agent, Memory, Metrics, no_memory
+from tetrax.env import batch
 from tetrax.env.batch import Batch
 from tetrax.env.game.state import where
 from tetrax.env.observe import Observation
@@ -40,7 +42,10 @@ class PPOConfig:
     num_epochs: int = 2
     """Passes over each rollout."""
     num_minibatches: int = 4
-    """Parts each pass is cut into; must divide num_envs times num_steps."""
+    """Parts each pass is cut into; must divide num_envs times num_steps (of one group)."""
+    num_groups: int = 1
+    """Groups of boards; each minibatch takes as much of every group. Several devices need a multiple of their
+    number, so that no board's data moves between them; results depend on the groups, not on the devices."""
     hidden: tuple[int, ...] = (32, 32)
     """Sizes of the hidden layers."""
     channels: tuple[int, ...] = (32, 32)
@@ -70,23 +75,19 @@ class PPOConfig:
 
     def validate(self, env: Game) -> None:
         """Raise ValueError naming the first setting that cannot work."""
-        for name in ("num_envs", "num_steps", "num_epochs", "num_minibatches"):
-            if getattr(self, name) < 1:
-                raise ValueError(f"agent.{name}: given {getattr(self, name)}; allowed: 1 or more")
-        if (self.num_envs * self.num_steps) % self.num_minibatches:
-            raise ValueError(
-                f"agent.num_minibatches: given {self.num_minibatches}; allowed: a divisor of "
-                f"num_envs times num_steps ({self.num_envs} x {self.num_steps})"
-            )
+        for name in ("num_envs", "num_steps", "num_epochs", "num_minibatches", "num_groups"):
+            settings.check_count(name, getattr(self, name))
+        if self.num_envs % self.num_groups:
+            raise settings.wrong("num_groups", self.num_groups, f"a divisor of num_envs ({self.num_envs})")
+        boards = self.num_envs // self.num_groups
+        if (boards * self.num_steps) % self.num_minibatches:
+            parts = "num_envs" if self.num_groups == 1 else "num_envs / num_groups"
+            allowed = f"a divisor of {parts} times num_steps ({boards} x {self.num_steps})"
+            raise settings.wrong("num_minibatches", self.num_minibatches, allowed)
         for name in ("hidden", "channels"):
-            sizes = getattr(self, name)
-            if not sizes or min(sizes) < 1:
-                raise ValueError(f"agent.{name}: given {sizes}; allowed: one or more sizes of 1 or more")
-        for name, (low, high) in TUNABLE_RANGES.items():
-            if not low <= getattr(self, name) <= high:
-                raise ValueError(
-                    f"agent.{name}: given {getattr(self, name)}; allowed: from {low:g} to {high:g}"
-                )
+            settings.check_sizes(name, getattr(self, name))
+        for name, between in TUNABLE_RANGES.items():
+            settings.check_range(name, getattr(self, name), between)
 
 
 TUNABLE_RANGES: dict[str, tuple[float, float]] = {
@@ -135,7 +136,7 @@ class Transition(struct.PyTreeNode):
 
 
 class Sample(NamedTuple):
-    """What one update needs of a step, [N]."""
+    """What one update needs of a step: [G, N] in G groups of boards, [N] in a minibatch."""
 
     observation: Observation
     action: Array
@@ -160,6 +161,8 @@ def make(config: PPOConfig, env: Game, horizon: int = 0) -> Agent:
         policy=lambda state: Policy(params=state.params, value_moments=state.value_moments),
         initial_memory=no_memory,
         act=lambda *args: _act(network, *args),
+        num_groups=config.num_groups,
+        partition=_partition,
     )
 
 
@@ -191,6 +194,11 @@ def _init(config: PPOConfig, env: Game, network: Any, horizon: int, key: PRNGKey
         iteration=jnp.int32(0),
         key=key,
     )
+
+
+def _partition(state: TrainState) -> TrainState:
+    """Spread the boards over the devices; all else is the same on each."""
+    return batch.everywhere(state).replace(env_state=batch.spread(state.env_state))
 
 
 def _act(
@@ -302,7 +310,7 @@ def _outcome(timestep: TimeStep, env_state: EpisodeState) -> tuple[Array, Array,
 def _advantages(
     config: PPOConfig, state: TrainState, rollout: Transition
 ) -> tuple[Sample, normalise.RunningMoments]:
-    """Estimate advantages; return the flat samples [T * B] and the moments of the targets."""
+    """Estimate advantages; return the samples [G, T * B / G] and the moments of the targets."""
     advantages = returns.gae(
         rollout.reward,
         rollout.value,
@@ -319,20 +327,19 @@ def _advantages(
     samples = Sample(
         rollout.observation, rollout.action, rollout.log_prob, rollout.value, advantages, targets
     )
-    return jax.tree.map(lambda x: jax.lax.collapse(x, 0, 2), samples), moments  # [T * B]
+    return batch.grouped(samples, config.num_groups), moments
 
 
 def _update(
     config: PPOConfig, network: Any, state: TrainState, samples: Sample, key: PRNGKeyArray
 ) -> tuple[TrainState, Metrics]:
-    """Pass over the samples in shuffled minibatches; return metrics [epochs, minibatches]."""
-    num_samples = samples.action.shape[0]
+    """Pass over the samples in minibatches shuffled by group; return metrics [epochs, minibatches]."""
+    num_groups, num_samples = samples.action.shape
 
     def minibatch(carry: tuple[Any, Any], index: Array) -> Any:
         params, optimiser = carry
-        batch = jax.tree.map(lambda x: x[index], samples)
         (_, metrics), grads = jax.value_and_grad(_loss, argnums=2, has_aux=True)(
-            config, network, params, state, batch
+            config, network, params, state, batch.pick(samples, index)
         )
         transform = optax.chain(
             optax.clip_by_global_norm(state.tunables["max_grad_norm"]),
@@ -344,8 +351,8 @@ def _update(
         return (params, optimiser), {**metrics, "grad_norm": optax.tree.norm(grads)}
 
     def epoch(carry: tuple[Any, Any], epoch_key: PRNGKeyArray) -> Any:
-        order = jax.random.permutation(epoch_key, num_samples)
-        return jax.lax.scan(minibatch, carry, order.reshape(config.num_minibatches, -1))
+        parts = batch.shuffled(epoch_key, num_groups, num_samples, config.num_minibatches)
+        return jax.lax.scan(minibatch, carry, parts)
 
     carry = (state.params, state.optimiser)
     epoch_keys = jax.random.split(key, config.num_epochs)
@@ -354,19 +361,19 @@ def _update(
 
 
 def _loss(
-    config: PPOConfig, network: Any, params: Any, state: TrainState, batch: Sample
+    config: PPOConfig, network: Any, params: Any, state: TrainState, sample: Sample
 ) -> tuple[Array, Metrics]:
     """Return PPO's loss (equation 9 of the paper) on a minibatch, and its parts."""
     tunables = state.tunables
-    logits, value = network.apply(params, batch.observation)
-    distribution = MaskedCategorical.from_logits(logits, batch.observation.legal)
-    log_ratio = distribution.log_prob(batch.action) - batch.log_prob
+    logits, value = network.apply(params, sample.observation)
+    distribution = MaskedCategorical.from_logits(logits, sample.observation.legal)
+    log_ratio = distribution.log_prob(sample.action) - sample.log_prob
     ratio = jnp.exp(log_ratio)
-    advantage = normalise.normalise_batch(batch.advantage)
+    advantage = normalise.normalise_batch(sample.advantage)
     clipped = jnp.clip(ratio, 1.0 - tunables["clip"], 1.0 + tunables["clip"])
     policy_loss = -jnp.mean(jnp.minimum(ratio * advantage, clipped * advantage))
 
-    target, old_value = batch.target, batch.value
+    target, old_value = sample.target, sample.value
     if config.normalise_values:
         target = normalise.normalise(state.value_moments, target)
         old_value = normalise.normalise(state.value_moments, old_value)

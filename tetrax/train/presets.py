@@ -35,7 +35,14 @@ PPO_SMALL_BOARDS = PPOConfig(
 PPO_SMALL_DIRECT = PPOConfig(
     num_envs=128, num_steps=64, num_minibatches=8, hidden=(128,), learning_rate=1e-3, entropy=0.005
 )
-PPO_LARGE = PPOConfig(num_envs=4096, num_steps=64, num_minibatches=16, hidden=(128, 128), channels=(64, 64))
+PPO_LARGE = PPOConfig(
+    num_envs=4096,
+    num_steps=64,
+    num_minibatches=16,
+    num_groups=8,  # for up to 8 devices
+    hidden=(128, 128),
+    channels=(64, 64),
+)
 
 PPO: dict[str, dict[str, TrainConfig]] = {
     "tiny": {

@@ -3,6 +3,9 @@
 A chunk is `chunk_iterations` whole iterations of the agent in one program, for one seed or for several side by
 side. It is compiled ahead of the first call and can only be called with what it was compiled for, so that
 nothing is ever compiled again; the state given to it is donated, so that there is never a second one.
+
+Over several devices it is the same program, compiled for all of them: what the agent spreads is shared out, all
+else is the same on each. The host looks at what its first device holds, and so waits for no other process.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from tetrax.agents.agent import Agent
 from tetrax.env import batch
@@ -42,7 +46,8 @@ class Members(NamedTuple):
 class Program:
     """A run's compiled programs; `num_traces` counts how often a chunk was traced.
 
-    What is trained side by side is `num_seeds` seeds from `seed` on, or the members given instead.
+    What is trained side by side is `num_seeds` seeds from `seed` on, or the members given instead. A mesh spreads
+    the boards of each over its devices; without one there is one device.
     """
 
     def __init__(
@@ -53,6 +58,7 @@ class Program:
         seed: int = 0,
         num_seeds: int = 1,
         members: Members | None = None,
+        mesh: Mesh | None = None,
     ) -> None:
         if members is None:
             seeds = jnp.arange(seed, seed + num_seeds)
@@ -63,6 +69,7 @@ class Program:
         self.num_traces = 0
         self._chunk_iterations = chunk_iterations
         self._members = members
+        self._mesh = mesh
         self._compiled: Any = None
         self._start = jax.jit(self._initial)  # kept, so that it is traced once for shape and state
         self._take_policy = jax.jit(self._policy_of_seed)
@@ -77,7 +84,10 @@ class Program:
     @cached_property
     def _begin(self) -> Any:
         options = RUN_ONCE_ON_CPU if jax.default_backend() == "cpu" else None
-        return self._start.lower(self._members.values).compile(options)
+        start = self._start
+        if self._mesh is not None:
+            start = jax.jit(self._initial, out_shardings=self._shardings)
+        return start.lower(self._members.values).compile(options)
 
     @cached_property
     def template(self) -> Any:
@@ -87,7 +97,26 @@ class Program:
     def compile(self) -> None:
         """Compile the chunk; this may go on in another thread while the state is being made."""
         chunk = self._chunk if self.num_seeds == 1 else jax.vmap(self._chunk)
-        self._compiled = jax.jit(chunk, donate_argnums=0).lower(self.template).compile()
+        shardings: dict[str, Any] = {}
+        if self._mesh is not None:
+            everywhere = NamedSharding(self._mesh, PartitionSpec())
+            shardings = {"in_shardings": (self._shardings,), "out_shardings": (self._shardings, everywhere)}
+        self._compiled = jax.jit(chunk, donate_argnums=0, **shardings).lower(self.template).compile()
+
+    @cached_property
+    def _shardings(self) -> Any:
+        """How each leaf of the state lies on the mesh."""
+        mesh = self._mesh
+        assert mesh is not None
+        return jax.tree.map(
+            lambda spec: NamedSharding(mesh, spec),
+            self.agent.partition(self.template),
+            is_leaf=lambda node: isinstance(node, PartitionSpec),
+        )
+
+    def place(self, state: Any) -> Any:
+        """Spread a state that is whole on this process, such as a restored one, over the devices."""
+        return state if self._mesh is None else jax.device_put(state, self._shardings)
 
     def memory_bytes(self) -> int:
         """Return the bytes that a compiled chunk holds at once: the state, its outcome and what it works with."""
@@ -97,15 +126,20 @@ class Program:
 
     def run_chunk(self, state: Any) -> tuple[Any, Outcome]:
         """Start a chunk of training; `state` is used up, and the results are not waited for."""
-        return self._compiled(state)
+        state, outcome = self._compiled(state)
+        return state, self._on_first_device(outcome)
 
     def policy(self, state: Any, seed_index: int) -> Any:
         """Copy the policy of one seed out of the state, so that the state stays free to be donated."""
-        return self._take_policy(state, seed_index)
+        return self._take_policy(self._on_first_device(state), seed_index)
 
     def tunables(self) -> dict[str, Array]:
         """Return the tunables that the agent's configuration gives, without the rest of the state."""
         return jax.jit(lambda values: self._initial(values).tunables)(self._members.values)
+
+    def _on_first_device(self, tree: Any) -> Any:
+        """View what this process's first device holds: all of what is not spread."""
+        return tree if self._mesh is None else jax.tree.map(lambda leaf: leaf.addressable_data(0), tree)
 
     def _initial(self, values: Any) -> Any:
         """Build the state from what the members differ in; those are no constants, to be found in the cache."""

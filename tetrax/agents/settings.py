@@ -1,0 +1,25 @@
+"""Checks of an algorithm's settings, and their one wording: the setting, what was given, what is allowed."""
+
+
+def wrong(name: str, given: object, allowed: str) -> ValueError:
+    """Build the error for a setting that cannot work."""
+    return ValueError(f"agent.{name}: given {given}; allowed: {allowed}")
+
+
+def check_count(name: str, given: int) -> None:
+    """Refuse a number of things below 1."""
+    if given < 1:
+        raise wrong(name, given, "1 or more")
+
+
+def check_sizes(name: str, given: tuple[int, ...]) -> None:
+    """Refuse an empty list of layer sizes, and a size below 1."""
+    if not given or min(given) < 1:
+        raise wrong(name, given, "one or more sizes of 1 or more")
+
+
+def check_range(name: str, given: float, between: tuple[float, float]) -> None:
+    """Refuse what lies outside of a range, and what is no number."""
+    low, high = between
+    if not low <= given <= high:
+        raise wrong(name, given, f"from {low:g} to {high:g}")

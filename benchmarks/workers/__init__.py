@@ -1,0 +1,1 @@
+"""What is timed in processes of their own: tetrax and its peers, each in its own virtual environment."""

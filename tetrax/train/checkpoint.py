@@ -19,8 +19,9 @@ from typing import Any, TypeVar
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.experimental import multihost_utils
 
-from tetrax.train import files
+from tetrax.train import files, processes
 from tetrax.train.errors import UserError
 from tetrax.train.run_folder import versions
 
@@ -48,12 +49,11 @@ class Checkpoint:
 
 
 def save(folder: Path, step: int, state: Any, *, config: dict[str, Any], host: dict[str, Any]) -> None:
-    """Write the checkpoint of `step`; the live state is left free to be donated."""
-    import orbax.checkpoint as ocp  # slow to import, and not needed until here
+    """Write the checkpoint of `step`; the live state is left free to be donated.
 
-    leaves = named_leaves(state)
-    # Orbax cannot store arrays without elements; their description is all there is to them.
-    arrays = {name: host_copy(leaf) for name, leaf in leaves.items() if leaf.size}
+    Where the state is spread over several processes, the others have to call `to_host` at the same time.
+    """
+    leaves, arrays = named_leaves(state), to_host(state)
     description = {
         "format": FORMAT_VERSION,
         "step": step,
@@ -65,7 +65,7 @@ def save(folder: Path, step: int, state: Any, *, config: dict[str, Any], host: d
     folder.mkdir(exist_ok=True)
     with files.replacing(folder / f"{step:012d}") as path:
         path.mkdir()
-        ocp.PyTreeCheckpointer().save((path / "state").absolute(), arrays)
+        _checkpointer().save((path / "state").absolute(), arrays)
         (path / "checkpoint.json").write_text(json.dumps(description, indent=1, allow_nan=False))
         (path / "checksums.json").write_text(json.dumps(_checksums(path), indent=1))
 
@@ -119,13 +119,16 @@ def check_fits(checkpoint: Checkpoint, template: Any) -> None:
 
 def restore(checkpoint: Checkpoint, template: State) -> State:
     """Read the arrays into a tree like `template`: arrays, or their shapes and dtypes."""
-    import orbax.checkpoint as ocp
-
     check_fits(checkpoint, template)
-    arrays = ocp.PyTreeCheckpointer().restore((checkpoint.path / "state").absolute())
+    arrays = _checkpointer().restore((checkpoint.path / "state").absolute())
     leaves = named_leaves(template)
     restored = [_to_device(arrays.get(name), leaf) for name, leaf in leaves.items()]
     return jax.tree.unflatten(jax.tree.structure(template), restored)
+
+
+def to_host(state: Any) -> dict[str, np.ndarray]:
+    """Copy the arrays that have elements to the host, by name; orbax cannot store those that have none."""
+    return {name: host_copy(leaf) for name, leaf in named_leaves(state).items() if leaf.size}
 
 
 def named_leaves(tree: Any) -> dict[str, Any]:
@@ -140,9 +143,14 @@ def describe(array: Any) -> str:
 
 
 def host_copy(array: Any) -> np.ndarray:
-    """Copy an array, or a typed key's data, to the host: a real copy, for a live view cancels donation."""
+    """Copy an array, or a typed key's data, to the host: a real copy, for a live view cancels donation.
+
+    What is spread over several processes is put together; all of them have to call this, in the same order.
+    """
     if is_key(array):
         array = jax.random.key_data(array)
+    if isinstance(array, jax.Array) and not (array.is_fully_addressable or array.is_fully_replicated):
+        array = multihost_utils.process_allgather(array, tiled=True)
     return np.array(array, copy=True)
 
 
@@ -158,6 +166,20 @@ def _to_device(array: np.ndarray | None, leaf: Any) -> jax.Array:
     if is_key(leaf):
         return jax.random.wrap_key_data(jnp.array(array))
     return jnp.array(array)
+
+
+def _checkpointer() -> Any:
+    """Return orbax's reader and writer; it waits for no other process."""
+    import orbax.checkpoint as ocp  # slow to import, and not needed until here
+
+    if not processes.several():
+        return ocp.PyTreeCheckpointer()
+    here = jax.process_index()
+    alone = ocp.options.MultiprocessingOptions(
+        primary_host=here, active_processes={here}, barrier_sync_key_prefix=f"process_{here}"
+    )
+    handler = ocp.PyTreeCheckpointHandler(multiprocessing_options=alone)
+    return ocp.Checkpointer(handler, multiprocessing_options=alone)
 
 
 def _open(path: Path, step: int) -> Checkpoint:

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import os
 import time
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -17,12 +18,14 @@ import jax
 import numpy as np
 
 from tetrax.env.scene import Scene, scene
-from tetrax.train import artifacts, compilation_cache, log, rows, run_folder, start
+from tetrax.env.tetris import Tetris
+from tetrax.train import artifacts, compilation_cache, log, processes, rows, run_folder, start
 from tetrax.train.config import TrainConfig, whole_chunks
 from tetrax.train.control import Interrupted, catching_signals
 from tetrax.train.display import Display, Header, SilentDisplay, Summary, duration
+from tetrax.train.follow import faults, follow
 from tetrax.train.log import MetricsLog, Row
-from tetrax.train.program import Outcome
+from tetrax.train.program import Outcome, Program
 from tetrax.train.run import DIVERGED, FINISHED, STOPPED, Progress, Result, Run, Stopwatch, save
 
 
@@ -35,14 +38,31 @@ def train(
 ) -> Result:
     """Train as configured, in a new run folder or from the newest checkpoint of an existing one.
 
+    Where several processes train together, each calls this; only the first has the folder and the display.
     Raises UserError for what cannot be done; whatever else ends a run is in the result.
     """
     compilation_cache.enable()
     if config.tensorboard:
         log.check_tensorboard()
     env, program = start.make_program(config)
-    folder = run_folder.open_existing(Path(run_dir)) if resume else run_folder.create(Path(run_dir))
-    with run_folder.locked(folder), display or SilentDisplay() as shown:
+    if not processes.leads():
+        return follow(config, program, Path(run_dir))
+    with processes.leading() as tell_others:
+        return _lead(config, env, program, Path(run_dir), resume, display or SilentDisplay(), tell_others)
+
+
+def _lead(
+    config: TrainConfig,
+    env: Tetris,
+    program: Program,
+    run_dir: Path,
+    resume: bool,
+    display: Display,
+    tell_others: Callable[[int], None],
+) -> Result:
+    """Open the folder, see what there is to do, and do it."""
+    folder = run_folder.open_existing(run_dir) if resume else run_folder.create(run_dir)
+    with run_folder.locked(folder), display as shown:
         begun = start.find(config, program, folder, shown.note)
         step, evaluation = begun.progress.chunks * program.steps_per_chunk, folder.final_evaluation()
         if _has_finished(config, step, evaluation):
@@ -51,6 +71,7 @@ def train(
             )
             return Result(FINISHED, 0, step, {}, 0, evaluation)
         start.claim(folder, config, begun, step)
+        tell_others(begun.progress.chunks)
         events = folder.tensorboard if config.tensorboard else None
         with (
             MetricsLog(folder.metrics, events, step=step) as metrics_log,
@@ -69,8 +90,8 @@ def _carry_out(run: Run, begun: start.Start) -> Result:
     """Train to the end, evaluate and say how it went; or stop where the user or a NaN says so."""
     progress = begun.progress
     try:
-        with run.stop.at_once():
-            state = _prepare(run, begun)
+        with nullcontext() if processes.several() else run.stop.at_once(), run.phase("compiling"):
+            state = start.prepare(begun, run.program, compiling=_chunks_left(run, progress))
         if _chunks_left(run, progress):
             state = _train_chunks(run, state, progress)
         if _chunks_left(run, progress):
@@ -84,16 +105,6 @@ def _carry_out(run: Run, begun: start.Start) -> Result:
     spent = duration(run.stopwatch.wall_time())
     headline = f"Finished: {_step(run, progress):,} steps in {spent}."
     return _end(run, progress, FINISHED, 0, headline, evaluation)
-
-
-def _prepare(run: Run, begun: start.Start) -> Any:
-    """Compile the chunk and, beside it, make or read the state to start from."""
-    with run.phase("compiling"), ThreadPoolExecutor(max_workers=1) as beside:
-        compiling = beside.submit(run.program.compile) if _chunks_left(run, begun.progress) else None
-        state = start.state(begun, run.program)
-        if compiling is not None:
-            compiling.result()
-    return state
 
 
 def _train_chunks(run: Run, state: Any, progress: Progress) -> Any:
@@ -117,7 +128,9 @@ def _train_chunks(run: Run, state: Any, progress: Progress) -> Any:
         if every and progress.chunks % chunks_per_evaluation == 0:
             unlogged = rows.merge(unlogged, _evaluate(run, state, progress))
         stopping = run.stop.signal is not None or not _chunks_left(run, progress)
-        if stopping or time.monotonic() - last_save >= run.config.checkpoint_seconds:
+        due = time.monotonic() - last_save >= run.config.checkpoint_seconds
+        saving, stopping = processes.agree(save=due, stop=stopping)
+        if saving or stopping:
             run.log.write(unlogged)
             unlogged = None
             save(run, state, progress)
@@ -140,12 +153,9 @@ def _row(run: Run, progress: Progress, outcome: Outcome, seconds: float) -> Row:
 
 def _check_finite(run: Run, row: Row, outcome: Outcome) -> None:
     """Raise DivergedError if anything is NaN or infinite; the row is logged, the state is not saved."""
-    faults = rows.not_finite({name: np.asarray(value) for name, value in outcome.metrics.items()})
-    if not np.asarray(outcome.finite).all():
-        faults.append("a parameter of the policy is not finite")
-    if faults:
+    if found := faults(outcome):
         run.log.write(row)
-        raise DivergedError(f"{faults[0]} at step {row['step']:,}.")
+        raise DivergedError(f"{found[0]} at step {row['step']:,}.")
 
 
 def _evaluate(run: Run, state: Any, progress: Progress) -> Row:

@@ -70,7 +70,7 @@ class Program:
         self._chunk_iterations = chunk_iterations
         self._members = members
         self._mesh = mesh
-        self._compiled: Any = None
+        self.compiled: Any = None  # the chunk, once `compile` has made it
         self._start = jax.jit(self._initial)  # kept, so that it is traced once for shape and state
         self._take_policy = jax.jit(self._policy_of_seed)
 
@@ -101,7 +101,7 @@ class Program:
         if self._mesh is not None:
             everywhere = NamedSharding(self._mesh, PartitionSpec())
             shardings = {"in_shardings": (self._shardings,), "out_shardings": (self._shardings, everywhere)}
-        self._compiled = jax.jit(chunk, donate_argnums=0, **shardings).lower(self.template).compile()
+        self.compiled = jax.jit(chunk, donate_argnums=0, **shardings).lower(self.template).compile()
 
     @cached_property
     def _shardings(self) -> Any:
@@ -116,17 +116,19 @@ class Program:
 
     def place(self, state: Any) -> Any:
         """Spread a state that is whole on this process, such as a restored one, over the devices."""
-        return state if self._mesh is None else jax.device_put(state, self._shardings)
+        if self._mesh is None:
+            return state
+        return jax.jit(lambda state: state, out_shardings=self._shardings)(state)
 
     def memory_bytes(self) -> int:
         """Return the bytes that a compiled chunk holds at once: the state, its outcome and what it works with."""
-        memory = self._compiled.memory_analysis()
+        memory = self.compiled.memory_analysis()
         held = memory.argument_size_in_bytes + memory.output_size_in_bytes - memory.alias_size_in_bytes
         return held + memory.temp_size_in_bytes
 
     def run_chunk(self, state: Any) -> tuple[Any, Outcome]:
         """Start a chunk of training; `state` is used up, and the results are not waited for."""
-        state, outcome = self._compiled(state)
+        state, outcome = self.compiled(state)
         return state, self._on_first_device(outcome)
 
     def policy(self, state: Any, seed_index: int) -> Any:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
+from jax.sharding import Mesh
 
 from tetrax.agents import AGENTS
+from tetrax.agents.agent import Agent
+from tetrax.env import batch
 from tetrax.env.tetris import Tetris
 from tetrax.train import checkpoint, files, run_folder
 from tetrax.train.checkpoint import Checkpoint, Warn
@@ -29,15 +33,26 @@ class Start(NamedTuple):
 
 
 def make_program(config: TrainConfig) -> tuple[Tetris, Program]:
-    """Build the environment and the agent's programs from a configuration; nothing is compiled yet."""
+    """Build the environment and the agent's programs, over all devices; nothing is compiled yet."""
     env, make = Tetris(config.env), AGENTS[config.algorithm].make
     steps_per_chunk = make(config.agent, env).steps_per_iteration * config.chunk_iterations
     iterations = whole_chunks(config.total_steps, steps_per_chunk) * config.chunk_iterations
     agent = make(config.agent, env, horizon=iterations)
     program = Program(
-        agent, chunk_iterations=config.chunk_iterations, seed=config.seed, num_seeds=config.num_seeds
+        agent,
+        chunk_iterations=config.chunk_iterations,
+        seed=config.seed,
+        num_seeds=config.num_seeds,
+        mesh=_mesh(agent),
     )
     return env, program
+
+
+def _mesh(agent: Agent) -> Mesh | None:
+    try:
+        return batch.device_mesh(agent.num_groups)
+    except ValueError as error:
+        raise UserError(f"--agent.{str(error).replace('_', '-')}") from None
 
 
 def find(config: TrainConfig, program: Program, folder: RunFolder, warn: Warn) -> Start:
@@ -65,18 +80,28 @@ def claim(folder: RunFolder, config: TrainConfig, begun: Start, step: int) -> No
         checkpoint.set_aside_newer(folder.checkpoints, begun.checkpoint.step)
 
 
+def prepare(begun: Start, program: Program, *, compiling: bool) -> Any:
+    """Return the TrainState to go on from and, beside making it, compile the chunk if it is needed."""
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        compiled = beside.submit(program.compile) if compiling else None
+        begin = state(begun, program)
+        if compiled is not None:
+            compiled.result()
+    return begin
+
+
 def state(begun: Start, program: Program) -> Any:
     """Return the TrainState to go on from, with the tunables as they are asked for now."""
     if begun.checkpoint is None:
         return program.initial_state()
     restored = checkpoint.restore(begun.checkpoint, program.template)
     if not begun.changes:
-        return restored
+        return program.place(restored)
     # Only what the configuration changed: others may have changed by themselves while training.
     _, before = make_program(from_json(begun.checkpoint.config, str(begun.checkpoint.path)))
     old, new = before.tunables(), program.tunables()
     changed = {name: value for name, value in new.items() if not jnp.array_equal(value, old[name])}
-    return dataclasses.replace(restored, tunables={**restored.tunables, **changed})
+    return program.place(dataclasses.replace(restored, tunables={**restored.tunables, **changed}))
 
 
 def _refuse_changes(changes: dict[str, tuple[Any, Any]], program: Program, path: Path) -> None:

@@ -1,0 +1,90 @@
+"""Processes for test_devices.py to start: one with several devices, and several that train together.
+
+python -m tests.train.devices compare SEEDS    one chunk on all devices and on one; prints what differs, as JSON
+python -m tests.train.devices train RUN OUT FLAGS   the training command; when it has finished, two chunks by hand
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import jax
+import numpy as np
+
+from tetrax.agents import ppo
+from tetrax.agents.ppo import PPOConfig
+from tetrax.env import batch
+from tetrax.env.tetris import make
+from tetrax.train import checkpoint, start
+from tetrax.train.__main__ import main
+from tetrax.train.config import load_config
+from tetrax.train.program import Program
+
+COLLECTIVE = re.compile(r"\b(all-\w+|collective-\w+|reduce-scatter|send|recv)(?:-start)?\(")
+SMALL = PPOConfig(num_envs=16, num_steps=8, num_minibatches=2, num_groups=8, hidden=(16,), channels=(4,))
+
+
+def collectives(compiled: Any) -> list[str]:
+    """Name every way in which the devices of a program exchange data."""
+    return sorted(set(COLLECTIVE.findall(compiled.as_text())))
+
+
+def program(mesh: Any, env: Any, num_seeds: int = 1) -> Program:
+    agent = ppo.make(SMALL, env, horizon=8)
+    return Program(agent, chunk_iterations=2, num_seeds=num_seeds, mesh=mesh)
+
+
+def compare(num_seeds: int) -> dict[str, Any]:
+    """Train one chunk on all devices and on one."""
+    env = make("mini", actions="drop", reward="survival")
+    states, facts = [], {"devices": jax.device_count()}
+    for mesh in (batch.device_mesh(SMALL.num_groups), None):
+        several = program(mesh, env, num_seeds)
+        several.compile()
+        state = several.initial_state()
+        if mesh is not None:
+            facts["collectives"] = collectives(several.compiled)
+            facts["boards_per_device"] = jax.tree.leaves(state.env_state)[-1].addressable_data(0).shape[-1]
+            facts["devices_of_policy"] = len(jax.tree.leaves(several.policy(state, 0))[0].devices())
+        state, outcome = several.run_chunk(state)
+        states.append({"state": state, "outcome": outcome})
+    return facts | differences(*states)
+
+
+def differences(one: Any, other: Any) -> dict[str, Any]:
+    """Name the whole numbers that differ, and tell how far the others do."""
+    others, named = checkpoint.named_leaves(other), checkpoint.named_leaves(one)
+    unequal, farthest = [], 0.0
+    for name, leaf in named.items():
+        a, b = checkpoint.host_copy(leaf), checkpoint.host_copy(others[name])
+        if a.dtype.kind != "f":
+            unequal += [] if np.array_equal(a, b) else [name]
+        elif a.size:
+            farthest = max(farthest, float(np.max(np.abs(a - b) / (1.0 + np.abs(b)))))
+    return {"unequal": unequal, "farthest": farthest, "leaves": len(named)}
+
+
+def parameters_after_two_chunks(run: Path, path: Path) -> None:
+    """Write the parameters that this process holds after two chunks of the run."""
+    _, trained = start.make_program(load_config(run / "config.json"))
+    trained.compile()
+    state = trained.initial_state()
+    for _ in range(2):
+        state, _ = trained.run_chunk(state)
+    leaves = checkpoint.named_leaves(trained.policy(state, 0).params)
+    arrays: dict[str, Any] = {name: np.asarray(leaf) for name, leaf in leaves.items()}
+    np.savez(path, **arrays)
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "compare":
+        print(json.dumps(compare(num_seeds=int(sys.argv[2]))))
+        sys.exit()
+    exit_code = main(sys.argv[4:])
+    if exit_code == 0:
+        parameters_after_two_chunks(Path(sys.argv[2]), Path(sys.argv[3]))
+    sys.exit(exit_code)

@@ -18,7 +18,7 @@ from typing import Annotated, Any
 import jax
 import tyro
 
-from tetrax.train import flags, presets
+from tetrax.train import flags, presets, processes
 from tetrax.train.config import CHANGEABLE_ON_RESUME, TrainConfig, load_config, to_json, whole_chunks
 from tetrax.train.errors import UserError, wrong, wrong_name
 from tetrax.train.run_folder import differences, open_existing
@@ -39,6 +39,8 @@ class CommandLine:
     may be changed."""
     config: str | None = None
     """A config.json to take the defaults from, instead of a preset."""
+    distributed: bool = False
+    """Train together with other processes, each started with this flag: one program over all their devices."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,8 @@ def parse(argv: Sequence[str]) -> Request | None:
     if words.wants_help:
         _print_help(source or _preset(algorithm, words, words.one("preset") or presets.CPU_PRESET))
         return None
+    if words.one("distributed") == "yes":
+        processes.join()  # before anything asks which devices there are
     if words.one("resume") is not None and source is not None:
         return _resumed(source, words, types)
     config, notice = _defaults(source, algorithm, words)
@@ -105,7 +109,7 @@ def _value_of(flag: str, argv: Sequence[str]) -> str | None:
 
 def _flag_types(config: TrainConfig) -> dict[str, Any]:
     own = dict.fromkeys(("run_dir", "resume", "config"), str | None)
-    return {**flags.field_types(config), **own}
+    return {**flags.field_types(config), **own, "distributed": bool}
 
 
 def _check_combination(words: flags.Words) -> None:

@@ -17,10 +17,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         if request is None:
             return 0
         # Imported here: what draws and saves is slow to import, and a wrong flag needs neither.
+        from tetrax.train import processes
         from tetrax.train.display import make_display
         from tetrax.train.loop import train
 
-        for notice in request.notices:
+        for notice in request.notices if processes.leads() else ():
             print(notice, flush=True)
         result = train(request.config, run_dir=request.run_dir, resume=request.resume, display=make_display())
         return result.exit_code

@@ -1,0 +1,130 @@
+"""`python -m benchmarks.train_throughput`: environment steps a second of whole training, and where time goes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from benchmarks import measure
+from benchmarks.measure import check_positive, table, thousands
+from tetrax.train import presets
+from tetrax.train.config import TrainConfig
+from tetrax.train.errors import wrong_name
+
+PARTS = ("environment", "acting", "learning", "rest")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What to measure."""
+
+    algorithm: str | None = None
+    """The learning algorithm; when not given, every one by turns."""
+    preset: str | None = None
+    """Its configuration; when not given, small on CPUs and large on others."""
+    actions: str | None = None
+    """The action set; when not given, that of the preset."""
+    seconds: float = 10.0
+    """Seconds of training that are timed."""
+    vector_width: int | None = None
+    """Bits of the vectors that XLA is to use on a CPU: 128, 256 or 512; when not given, its own choice."""
+    json: bool = False
+    """End with one JSON object, on one line."""
+    save: bool = False
+    """Keep the result in benchmarks/results/performance, for the tables and charts."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code."""
+    return measure.run(_run, argv)
+
+
+def _run(argv: list[str]) -> None:
+    options = measure.options(
+        Options(), argv, "train_throughput", "Time whole iterations of training, and their parts."
+    )
+    if options is None:
+        return
+    configs = check(options)
+    measure.use_vector_width(options.vector_width)
+    from benchmarks.training import measure_training
+
+    results = []
+    for config in configs():
+        results.append(measure_training(config, options.seconds))
+        print(words(results[-1]), flush=True)
+    document = {
+        **{name: results[0][name] for name in ("steps_per_second", "steps_per_cpu_second")},
+        "agents": results,
+        **measure.context(),
+    }
+    if options.save:
+        keep(document, argv)
+    if options.json:
+        measure.print_json(document)
+
+
+def check(options: Options) -> Any:
+    """Return what gives the configurations; UserError for the first value that cannot be meant."""
+    if options.algorithm is not None and options.algorithm not in presets.algorithms():
+        raise wrong_name("--algorithm", options.algorithm, presets.algorithms())
+    algorithms = [options.algorithm] if options.algorithm else presets.algorithms()
+    check_positive("--seconds", options.seconds)
+    for algorithm in algorithms:
+        name = options.preset or presets.CPU_PRESET
+        presets.find(algorithm, name, options.actions)
+
+    def configs() -> list[TrainConfig]:
+        name = options.preset or default_preset()
+        return [presets.find(algorithm, name, options.actions) for algorithm in algorithms]
+
+    return configs
+
+
+def default_preset() -> str:
+    """Return the preset that suits the device; this starts JAX's backend."""
+    import jax
+
+    return presets.CPU_PRESET if jax.default_backend() == "cpu" else presets.ACCELERATOR_PRESET
+
+
+def words(result: dict[str, Any]) -> str:
+    """Return one agent's result as text for people."""
+    shares, alone, memory = result["profile"], result["alone"], result["memory_bytes"]
+    lines = [
+        f"{result['algorithm']} {result['preset']}, {result['actions']} ({result['observation']}), "
+        f"{result['num_envs']} boards, {result['parameters']:,} parameters; {measure.machine()}",
+        f"{thousands(result['steps_per_second'])} environment steps/s, "
+        f"{thousands(result['steps_per_cpu_second'])} per CPU second; "
+        f"{result['seconds_per_iteration']:.4g} s an iteration of {result['steps_per_iteration']:,} steps; "
+        f"compiled in {result['compile_seconds']:.1f} s",
+    ]
+    head = ("share of an iteration", *PARTS)
+    by_profile = [f"{shares[part]:.1%}" for part in PARTS] if shares else ["?"] * len(PARTS)
+    by_itself = [f"{alone[part]:.1%}" if part in alone else "" for part in PARTS]
+    lines.append(table(head, [("by the profiler", *by_profile), ("run alone", *by_itself)]))
+    flops = f"{thousands(result['model_flops_per_second'] / 1e9)} GFLOP/s of the model"
+    held = f"; {memory['total'] / 2**20:,.1f} MiB, of which the state is {memory['state'] / 2**20:,.1f}"
+    lines.append(flops + (held if memory else ""))
+    return "\n".join(lines)
+
+
+def keep(document: dict[str, Any], argv: Sequence[str]) -> None:
+    """Save a result as data; its headline is the first agent's speed."""
+    first = document["agents"][0]
+    names = "-".join(dict.fromkeys(one["algorithm"] for one in document["agents"]))
+    measure.save(
+        f"train-{names}-{first['preset']}-{first['actions']}",
+        what=f"{first['algorithm']}, preset {first['preset']}, `{first['actions']}`: training from end to end",
+        value=first["steps_per_second"],
+        unit="environment steps per second",
+        module="train_throughput",
+        argv=argv,
+        data=document,
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -46,6 +46,16 @@ def test_the_default_preset_follows_the_device(monkeypatch: pytest.MonkeyPatch) 
     assert parsed("--preset", "tiny") == TINY
 
 
+def test_processes_are_joined_before_the_device_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[str] = []
+    monkeypatch.setattr(cli.processes, "join", lambda: order.append("join"))
+    monkeypatch.setattr(cli.jax, "default_backend", lambda: order.append("device") or "cpu")
+    assert parsed("--distributed") == parsed()
+    assert order == ["join", "device", "device"]
+    cli.parse(["--distributed", "--help"])
+    assert order.count("join") == 1
+
+
 def test_flags_go_over_the_preset() -> None:
     config = parsed(
         *[
@@ -269,7 +279,8 @@ def test_help_shows_every_field_with_its_meaning_and_default(capsys: pytest.Capt
         assert f" {flags.flag_name(path)}" in shown
         if kind is bool:
             assert f" {flags.switch_off_name(path)}" in shown
-    assert shown.count("(default: ") == len(flags.field_types(TINY)) + 3  # and --run-dir, --resume, --config
+    # And --run-dir, --resume, --config and --distributed:
+    assert shown.count("(default: ") == len(flags.field_types(TINY)) + 4
     assert "Boards played side by side. (default: 8)" in shown
     for word in ("--resume", "--config", "--run-dir", "tiny, small, large", "classic-10x10, mini"):
         assert word in shown

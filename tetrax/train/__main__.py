@@ -1,4 +1,4 @@
-"""`python -m tetrax.train`: train an agent."""
+"""`python -m tetrax.train`: train an agent; `python -m tetrax.train sweep`: train many and compare them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from tetrax.train.errors import USER_ERROR_EXIT_CODE, UserError
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     try:
-        request = cli.parse(sys.argv[1:] if argv is None else argv)
+        words = list(sys.argv[1:] if argv is None else argv)
+        if words[:1] == [cli.SWEEP]:
+            return _sweep(words[1:])
+        request = cli.parse(words)
         if request is None:
             return 0
         # Imported here: what draws and saves is slow to import, and a wrong flag needs neither.
@@ -31,6 +34,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:  # while a run goes on, the loop takes care of it
         print("stopped before the run began", file=sys.stderr)
         return 128 + signal.SIGINT
+
+
+def _sweep(words: Sequence[str]) -> int:
+    from tetrax.train import sweep_cli
+
+    request = sweep_cli.parse(words)
+    if request is None:
+        return 0
+    from tetrax.train import sweep, sweep_results
+    from tetrax.train.display import make_display
+
+    for notice in request.notices:
+        print(notice, flush=True)
+    ended = sweep.run(request.sweep, run_dir=request.run_dir, display=make_display())
+    if ended.results is not None:
+        print(sweep_results.table(ended.results))
+    return ended.exit_code
 
 
 if __name__ == "__main__":

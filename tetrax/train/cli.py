@@ -10,10 +10,10 @@ import dataclasses
 import datetime
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple, Protocol, TypeVar
 
 import jax
 import tyro
@@ -22,9 +22,22 @@ from tetrax.train import flags, presets, processes
 from tetrax.train.config import CHANGEABLE_ON_RESUME, TrainConfig, load_config, to_json, whole_chunks
 from tetrax.train.errors import UserError, wrong, wrong_name
 from tetrax.train.run_folder import differences, open_existing
+from tetrax.train.sweep_points import SWEEP_LOG
 
 PROGRAM = "python -m tetrax.train"
 DEFAULT_ALGORITHM = "ppo"
+SWEEP = "sweep"  # first word of the command that trains many members: see tetrax.train.sweep_cli
+OWN_FLAGS = {**dict.fromkeys(("run_dir", "resume", "config"), str | None), "distributed": bool}
+
+T = TypeVar("T", bound="WithConfig")
+
+
+class WithConfig(Protocol):
+    """The flags of a command that trains."""
+
+    @property
+    def train(self) -> TrainConfig:
+        """Return the training configuration."""
 
 
 @dataclass(frozen=True)
@@ -53,38 +66,52 @@ class Request:
     notices: tuple[str, ...]  # what the user should know before it starts, a line each
 
 
+class Reading(NamedTuple):
+    """A command line whose every word is known, and what its flags are put over."""
+
+    algorithm: str
+    source: TrainConfig | None  # the configuration that --resume or --config names
+    types: dict[str, Any]  # of every flag, by the field's path
+    words: flags.Words
+
+
 def parse(argv: Sequence[str]) -> Request | None:
     """Read the command line; return None after printing help. Raise UserError for a word that is wrong."""
-    given_algorithm, words_given = _split_algorithm(argv)
-    source = _stored_config(words_given)
-    if source is not None and given_algorithm not in (None, source.algorithm):
-        raise wrong("algorithm", given_algorithm, f"{source.algorithm}, that of the configuration given")
-    algorithm = source.algorithm if source is not None else given_algorithm or DEFAULT_ALGORITHM
-    example = source or presets.any_config(algorithm)
-    types = _flag_types(example)
-    words = flags.read_words(words_given, types)
-    for word in words.positionals:
-        raise wrong("unexpected word", word, "flags, and the algorithm as the first word", types)
-    _check_combination(words)
+    algorithm, source, types, words = read(argv, OWN_FLAGS)
     if words.wants_help:
-        _print_help(source or _preset(algorithm, words, words.one("preset") or presets.CPU_PRESET))
+        _print_help(source or help_config(algorithm, words))
         return None
     if words.one("distributed") == "yes":
         processes.join()  # before anything asks which devices there are
     if words.one("resume") is not None and source is not None:
         return _resumed(source, words, types)
-    config, notice = _defaults(source, algorithm, words)
-    parsed = _over(config, words, types)
-    return Request(parsed, _run_dir(words, parsed), resume=False, notices=(notice, *_rounding(parsed)))
+    config, notice = defaults(source, algorithm, words)
+    parsed = over(CommandLine(train=config), words, types).train
+    return Request(parsed, run_dir(words, parsed), resume=False, notices=(notice, *rounding(parsed)))
+
+
+def read(argv: Sequence[str], own_flags: Mapping[str, Any], repeatable: Collection[str] = ()) -> Reading:
+    """Find the algorithm and the configuration that decide which flags there are; check every word against them."""
+    given_algorithm, words_given = _split_algorithm(argv)
+    source = _stored_config(words_given)
+    if source is not None and given_algorithm not in (None, source.algorithm):
+        raise wrong("algorithm", given_algorithm, f"{source.algorithm}, that of the configuration given")
+    algorithm = source.algorithm if source is not None else given_algorithm or DEFAULT_ALGORITHM
+    types = {**flags.field_types(source or presets.any_config(algorithm)), **own_flags}
+    words = flags.read_words(words_given, types, repeatable)
+    for word in words.positionals:
+        raise wrong("unexpected word", word, "flags, and the algorithm as the first word", types)
+    _check_combination(words)
+    return Reading(algorithm, source, types, words)
 
 
 def _split_algorithm(argv: Sequence[str]) -> tuple[str | None, list[str]]:
     """Take the algorithm off the command line: the first word, or the value of --algorithm."""
     first = argv[0] if argv and not argv[0].startswith("-") else None
     by_flag = _value_of("--algorithm", argv)
-    for name in (first, by_flag):
+    for name, others in ((first, [SWEEP]), (by_flag, [])):
         if name is not None and name not in presets.algorithms():
-            raise wrong_name("algorithm", name, presets.algorithms())
+            raise wrong_name("algorithm", name, [*presets.algorithms(), *others])
     if first is not None and by_flag not in (None, first):
         raise wrong("--algorithm", by_flag, f"{first}, the first word")
     return first or by_flag, list(argv if first is None else argv[1:])
@@ -94,6 +121,8 @@ def _stored_config(argv: Sequence[str]) -> TrainConfig | None:
     """Load the configuration that --resume or --config names: it decides which flags there are."""
     resume, config = _value_of("--resume", argv), _value_of("--config", argv)
     if resume is not None:
+        if (Path(resume) / SWEEP_LOG).exists():
+            raise wrong("--resume", resume, "the folder of a run (this is a sweep: start it anew)")
         return load_config(open_existing(Path(resume)).config)
     return load_config(config) if config is not None else None
 
@@ -107,11 +136,6 @@ def _value_of(flag: str, argv: Sequence[str]) -> str | None:
     return None
 
 
-def _flag_types(config: TrainConfig) -> dict[str, Any]:
-    own = dict.fromkeys(("run_dir", "resume", "config"), str | None)
-    return {**flags.field_types(config), **own, "distributed": bool}
-
-
 def _check_combination(words: flags.Words) -> None:
     """Refuse two flags that name two sources of the same thing."""
     for first, second in (("resume", "config"), ("resume", "run_dir"), ("config", "preset")):
@@ -120,7 +144,12 @@ def _check_combination(words: flags.Words) -> None:
             raise wrong(flags.flag_name(second), given, f"nothing, with {flags.flag_name(first)}")
 
 
-def _defaults(source: TrainConfig | None, algorithm: str, words: flags.Words) -> tuple[TrainConfig, str]:
+def help_config(algorithm: str, words: flags.Words) -> TrainConfig:
+    """Return the configuration whose values --help shows as defaults."""
+    return _preset(algorithm, words, words.one("preset") or presets.CPU_PRESET)
+
+
+def defaults(source: TrainConfig | None, algorithm: str, words: flags.Words) -> tuple[TrainConfig, str]:
     """Choose the configuration that the flags are put over, and say which."""
     if source is not None:
         return _with_rules(source, words), f"configuration: {words.one('config')}"
@@ -155,17 +184,17 @@ def _with_rules(config: TrainConfig, words: flags.Words) -> TrainConfig:
     return dataclasses.replace(config, env=presets.with_rules(config.env, name))
 
 
-def _over(config: TrainConfig, words: flags.Words, types: Mapping[str, Any]) -> TrainConfig:
-    """Put the flags over the defaults, and check the result."""
+def over(default: T, words: flags.Words, types: Mapping[str, Any]) -> T:
+    """Put the flags over the defaults of a command line (a record with `train`), and check its configuration."""
     try:
-        parsed = flags.parse(CommandLine, CommandLine(train=config), words, types, PROGRAM).train
-        parsed.validate()
+        parsed = flags.parse(type(default), default, words, types, PROGRAM)
+        parsed.train.validate()
     except (UserError, ValueError) as error:
-        raise UserError(_naming_flags(str(error), types)) from None
+        raise UserError(naming_flags(str(error), types)) from None
     return parsed
 
 
-def _naming_flags(message: str, types: Iterable[str]) -> str:
+def naming_flags(message: str, types: Iterable[str]) -> str:
     """Name the flag where a check named a field: "rules.width: …" is "--env.rules.width: …"."""
     match = re.match(r"([\w.]+): ", message)
     if match is None:
@@ -177,7 +206,7 @@ def _naming_flags(message: str, types: Iterable[str]) -> str:
 
 def _resumed(stored: TrainConfig, words: flags.Words, types: Mapping[str, Any]) -> Request:
     """Put the flags over a run's own configuration; refuse those that would make it another run."""
-    config = _over(stored, words, types)
+    config = over(CommandLine(train=stored), words, types).train
     changeable = (*CHANGEABLE_ON_RESUME, *(f"agent.{name}" for name in presets.tunables(stored)))
     for path, (before, after) in differences(to_json(stored), to_json(config)).items():
         if not any(path == name or path.startswith(f"{name}.") for name in changeable):
@@ -188,10 +217,10 @@ def _resumed(stored: TrainConfig, words: flags.Words, types: Mapping[str, Any]) 
             )
     folder = Path(words.values["resume"][0])
     notice = f"configuration: {folder / 'config.json'}"
-    return Request(config, folder, resume=True, notices=(notice, *_rounding(config)))
+    return Request(config, folder, resume=True, notices=(notice, *rounding(config)))
 
 
-def _rounding(config: TrainConfig) -> tuple[str, ...]:
+def rounding(config: TrainConfig) -> tuple[str, ...]:
     """Say to how many steps --total-steps is rounded up, if it is."""
     size = config.steps_per_chunk()
     total = whole_chunks(config.total_steps, size) * size
@@ -200,13 +229,14 @@ def _rounding(config: TrainConfig) -> tuple[str, ...]:
     return (f"total steps: {total:,} ({config.total_steps:,} rounded up to whole chunks of {size:,})",)
 
 
-def _run_dir(words: flags.Words, config: TrainConfig) -> Path:
+def run_dir(words: flags.Words, config: TrainConfig, prefix: str = "") -> Path:
+    """Return the folder that is named, if it can be made, or a new one under runs/."""
     given = words.one("run_dir")
     if given is not None:
         _check_can_be_made(Path(given))
         return Path(given)
     now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    name = f"{config.algorithm}-{config.env.actions}-{config.preset}-seed{config.seed}-{now}"
+    name = f"{prefix}{config.algorithm}-{config.env.actions}-{config.preset}-seed{config.seed}-{now}"
     return Path("runs") / name
 
 
@@ -230,6 +260,7 @@ def _print_help(config: TrainConfig) -> None:
             f"The defaults below are those of preset {config.preset}. "
             f"Presets (--preset): {', '.join(presets.names(config.algorithm))}; without one, "
             f"{presets.CPU_PRESET} on a CPU and {presets.ACCELERATOR_PRESET} on an accelerator. "
-            f"Rules (--env.preset): {', '.join(presets.rule_names())}."
+            f"Rules (--env.preset): {', '.join(presets.rule_names())}. "
+            f"Many seeds and settings as one program: {PROGRAM} {SWEEP} --help."
         ),
     )

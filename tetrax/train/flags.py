@@ -15,7 +15,7 @@ import math
 import re
 import types
 import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar, Union
 
@@ -67,8 +67,11 @@ def field_types(record: Any, prefix: str = "") -> dict[str, Any]:
     return leaves
 
 
-def read_words(argv: Sequence[str], types_by_path: FieldTypes) -> Words:
-    """Check each word against the flags; raise UserError for the first that cannot be meant."""
+def read_words(argv: Sequence[str], types_by_path: FieldTypes, repeatable: Collection[str] = ()) -> Words:
+    """Check each word against the flags; raise UserError for the first that cannot be meant.
+
+    Of a flag given twice the last counts; of those in `repeatable` all do.
+    """
     spelled = _spellings(types_by_path)
     values: dict[str, tuple[str, ...]] = {}
     positionals: list[str] = []
@@ -92,26 +95,32 @@ def read_words(argv: Sequence[str], types_by_path: FieldTypes) -> Words:
                 allowed = describe(types_by_path[path])
                 raise UserError(f"{flag_name(path)}: given no value; allowed: {allowed}")
             check_value(flag_name(path), types_by_path[path], given)
-            values[path] = tuple(given)
+            values[path] = (*values.get(path, ()), *given) if path in repeatable else tuple(given)
     return Words(values, tuple(positionals), wants_help)
 
 
 def parse(cls: type[T], default: T, words: Words, types_by_path: FieldTypes, prog: str) -> T:
     """Let tyro put the words over the defaults; whatever it refuses becomes one line."""
-    argv: list[str] = []
-    for path, given in words.values.items():
-        if types_by_path[path] is bool:
-            argv.append(flag_name(path) if given == ("yes",) else switch_off_name(path))
-        elif len(given) == 1 and not _is_list(types_by_path[path]):
-            argv.append(f"{flag_name(path)}={given[0]}")
-        else:
-            argv += [flag_name(path), *given]
+    argv = spell(words.values, types_by_path)
     answer = io.StringIO()
     try:
         with contextlib.redirect_stderr(answer), contextlib.redirect_stdout(answer):
             return tyro.cli(cls, default=default, args=argv, prog=prog, registry=_registry())
     except SystemExit:
         raise UserError(_without_box(answer.getvalue())) from None
+
+
+def spell(values: Mapping[str, Sequence[str]], types_by_path: FieldTypes) -> list[str]:
+    """Write the values of flags as the command line that gives them."""
+    argv: list[str] = []
+    for path, given in values.items():
+        if types_by_path[path] is bool:
+            argv.append(flag_name(path) if tuple(given) == ("yes",) else switch_off_name(path))
+        elif len(given) == 1 and not _is_list(types_by_path[path]):
+            argv.append(f"{flag_name(path)}={given[0]}")
+        else:
+            argv += [flag_name(path), *given]
+    return argv
 
 
 def print_help(cls: type[T], default: T, prog: str, description: str) -> None:

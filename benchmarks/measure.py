@@ -54,15 +54,20 @@ def check_positive(flag: str, given: float | None) -> None:
         raise wrong(flag, given, kind)
 
 
+def check_vector_width(bits: int | None) -> None:
+    """Raise UserError unless XLA knows vectors of so many bits (or none are asked for)."""
+    if bits not in (None, 128, 256, 512):
+        raise wrong("--vector-width", bits, "128, 256 or 512")
+
+
 def use_vector_width(bits: int | None) -> None:
     """Let XLA use vectors this wide on CPUs, here and in every process started from here.
 
     This is read when JAX first looks for devices: call it before. XLA's own choice is 256.
     """
+    check_vector_width(bits)
     if bits is None:
         return
-    if bits not in (128, 256, 512):
-        raise wrong("--vector-width", bits, "128, 256 or 512")
     flag = f"--xla_cpu_prefer_vector_width={bits}"
     os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flag}".strip()
 

@@ -24,7 +24,7 @@ PARTS: dict[str, re.Pattern[str]] = {
     "acting": re.compile(r"\bacting\b|\bActorCritic\b|\w+ActorCritic\b"),
 }
 REST = "rest"
-CONTAINERS = re.compile(r"(while|call|conditional|tuple|async)[-.\w]*$")  # they hold other operations' time
+CONTAINERS = re.compile(r"(while|call|conditional)(\.\w+)*$")  # they hold other operations' time
 INSTRUCTION = re.compile(r"^\s*(?:ROOT )?%?([\w.\-]+) = .*?op_name=\"([^\"]*)\"", re.MULTILINE)
 
 

@@ -46,7 +46,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: list[str]) -> None:
     options = measure.options(
-        Options(), argv, "startup", "Time the start of training, with nothing compiled yet and with all of it."
+        Options(),
+        argv,
+        "startup",
+        "Time the start of training, with nothing compiled yet and with all of it.",
     )
     if options is None:
         return

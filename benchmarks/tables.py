@@ -1,46 +1,27 @@
-"""Write the README's table of results from the data in benchmarks/results.
+"""Write the README's table of results and the page about speed from the data in benchmarks/results.
 
-    python benchmarks/tables.py            rewrite the section between the README's markers
-    python benchmarks/tables.py --check    only say whether it is up to date (exit code 1 if not)
+    python -m benchmarks.tables            rewrite both between their markers, and draw the page's charts
+    python -m benchmarks.tables --check    only say whether they are up to date (exit code 1 if not)
 
-Each file in benchmarks/results is one measurement, a JSON object with every field of `Measurement`.
+Each file in benchmarks/results is one measurement, a JSON object with every field of `records.Measurement`;
+those in benchmarks/results/performance hold all that one of the programs here found besides.
 """
 
 import argparse
-import dataclasses
-import json
+import re
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
+sys.path.insert(0, str(ROOT))  # so that `python benchmarks/tables.py` works as well
+
+from benchmarks import charts, performance_page, records  # noqa: E402
+from benchmarks.records import Measurement, read  # noqa: E402
+
+README = ROOT / "README.md"
+PAGE = ROOT / "docs" / "performance.md"
 START, END = "<!-- results: made by benchmarks/tables.py -->", "<!-- end of results -->"
-
-
-@dataclass(frozen=True)
-class Measurement:
-    """One number, and how anybody can get it again."""
-
-    what: str  # what was measured, in words
-    value: float
-    unit: str
-    interval: tuple[float, float] | None  # 95%, where there is one
-    machine: str
-    command: str
-    commit: str  # the commit it was measured on
-    date: str  # YYYY-MM-DD
-
-
-def read(folder: Path) -> list[Measurement]:
-    """Read every measurement, in the order of the file names."""
-    names = {field.name for field in dataclasses.fields(Measurement)}
-    found = []
-    for path in sorted(folder.glob("*.json")):
-        fields = json.loads(path.read_text())
-        if fields.keys() != names:
-            raise ValueError(f"{path}: given fields {sorted(fields)}; allowed: {sorted(names)}")
-        found.append(Measurement(**fields))
-    return found
+IN_README = re.compile(r"-(peers|env-.*)$")  # of the names in results/performance; the page shows all
 
 
 def section(measurements: list[Measurement]) -> str:
@@ -71,24 +52,36 @@ def with_section(text: str, content: str) -> str:
     return f"{before}{START}\n{content}{END}{after}"
 
 
+def wanted() -> dict[Path, str]:
+    """Return what the README and the page should say."""
+    found = records.read_performance(records.PERFORMANCE)
+    headlines = [one.measurement for one in found if IN_README.search(one.name)]
+    return {
+        README: with_section(README.read_text(), section([*read(records.RESULTS), *headlines])),
+        PAGE: with_section(PAGE.read_text(), performance_page.content(found)),
+    }
+
+
+def update() -> None:
+    """Write the README's table, the page's tables and its charts."""
+    for path, text in wanted().items():
+        path.write_text(text)
+    charts.draw(records.read_performance(records.PERFORMANCE), charts.FOLDER)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "--check", action="store_true", help="write nothing; exit 1 if the README is out of date"
-    )
+    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a page is out of date")
     arguments = parser.parse_args()
-    readme = ROOT / "README.md"
-    text = readme.read_text()
-    wanted = with_section(text, section(read(ROOT / "benchmarks" / "results")))
-    if text == wanted:
+    if not arguments.check:
+        update()
         return 0
-    if arguments.check:
-        print("README.md: the results are out of date; run python benchmarks/tables.py", file=sys.stderr)
-        return 1
-    readme.write_text(wanted)
-    return 0
+    stale = [path.name for path, text in wanted().items() if path.read_text() != text]
+    for name in stale:
+        print(f"{name}: the results are out of date; run python -m benchmarks.tables", file=sys.stderr)
+    return 1 if stale else 0
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,10 +11,12 @@ from typing import Any
 from benchmarks import measure
 from benchmarks.measure import check_positive, table, thousands
 from tetrax.train import presets
-from tetrax.train.config import TrainConfig
-from tetrax.train.errors import wrong_name
+from tetrax.train.config import TrainConfig, flag
+from tetrax.train.errors import UserError, wrong_name
 
 PARTS = ("environment", "acting", "learning", "rest")
+# Settings of an agent that decide its speed.
+SIZES = ("num_envs", "num_steps", "num_epochs", "num_minibatches", "hidden", "channels", "compute_dtype")
 
 
 @dataclass(frozen=True)
@@ -26,6 +29,20 @@ class Options:
     """Its configuration; when not given, small on CPUs and large on others."""
     actions: str | None = None
     """The action set; when not given, that of the preset."""
+    num_envs: int | None = None
+    """Boards side by side; when not given, those of the preset. So with the next ones."""
+    num_steps: int | None = None
+    """Steps of each board in an iteration."""
+    num_epochs: int | None = None
+    """Passes over what was collected."""
+    num_minibatches: int | None = None
+    """Parts of each pass."""
+    hidden: tuple[int, ...] | None = None
+    """Sizes of the hidden layers."""
+    channels: tuple[int, ...] | None = None
+    """Channels of the convolutions."""
+    compute_dtype: str | None = None
+    """What the networks compute in, such as bfloat16."""
     seconds: float = 10.0
     """Seconds of training that are timed."""
     vector_width: int | None = None
@@ -61,7 +78,7 @@ def _run(argv: list[str]) -> None:
         **measure.context(),
     }
     if options.save:
-        keep(document, argv)
+        keep(document, argv, is_preset=not sizes(options))
     if options.json:
         measure.print_json(document)
 
@@ -72,15 +89,29 @@ def check(options: Options) -> Any:
         raise wrong_name("--algorithm", options.algorithm, presets.algorithms())
     algorithms = [options.algorithm] if options.algorithm else presets.algorithms()
     check_positive("--seconds", options.seconds)
-    for algorithm in algorithms:
-        name = options.preset or presets.CPU_PRESET
-        presets.find(algorithm, name, options.actions)
 
-    def configs() -> list[TrainConfig]:
-        name = options.preset or default_preset()
-        return [presets.find(algorithm, name, options.actions) for algorithm in algorithms]
+    def configs(name: str) -> list[TrainConfig]:
+        found = [presets.find(algorithm, name, options.actions) for algorithm in algorithms]
+        return [resized(config, sizes(options)) for config in found]
 
-    return configs
+    configs(options.preset or presets.CPU_PRESET)  # before anything slow begins
+    return lambda: configs(options.preset or default_preset())
+
+
+def sizes(options: Options) -> dict[str, Any]:
+    """Return the sizes of the agent that are given."""
+    return {name: getattr(options, name) for name in SIZES if getattr(options, name) is not None}
+
+
+def resized(config: TrainConfig, given: dict[str, Any]) -> TrainConfig:
+    """Return the configuration with other sizes of the agent; UserError where it cannot have them."""
+    known = {field.name for field in dataclasses.fields(config.agent)}
+    for name in given:
+        if name not in known:
+            raise UserError(f"{flag(name)}: given for {config.algorithm}; allowed: for agents that have it")
+    changed = dataclasses.replace(config, agent=dataclasses.replace(config.agent, **given))
+    changed.validate()
+    return changed
 
 
 def default_preset() -> str:
@@ -95,7 +126,8 @@ def words(result: dict[str, Any]) -> str:
     shares, alone, memory = result["profile"], result["alone"], result["memory_bytes"]
     lines = [
         f"{result['algorithm']} {result['preset']}, {result['actions']} ({result['observation']}), "
-        f"{result['num_envs']} boards, {result['parameters']:,} parameters; {measure.machine()}",
+        f"{result['num_envs']} boards, {result['parameters']:,} parameters, "
+        f"{result['compute_dtype']}; {measure.machine()}",
         f"{thousands(result['steps_per_second'])} environment steps/s, "
         f"{thousands(result['steps_per_cpu_second'])} per CPU second; "
         f"{result['seconds_per_iteration']:.4g} s an iteration of {result['steps_per_iteration']:,} steps; "
@@ -111,13 +143,16 @@ def words(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def keep(document: dict[str, Any], argv: Sequence[str]) -> None:
+def keep(document: dict[str, Any], argv: Sequence[str], is_preset: bool) -> None:
     """Save a result as data; its headline is the first agent's speed."""
     first = document["agents"][0]
+    number = f"{first['num_envs']}-boards-{first['parameters']}-parameters-{first['compute_dtype']}"
+    size = "" if is_preset else f"-{number}"
     names = "-".join(dict.fromkeys(one["algorithm"] for one in document["agents"]))
     measure.save(
-        f"train-{names}-{first['preset']}-{first['actions']}",
-        what=f"{first['algorithm']}, preset {first['preset']}, `{first['actions']}`: training from end to end",
+        f"train-{names}-{first['preset']}-{first['actions']}{size}",
+        what=f"{first['algorithm']}, preset {first['preset']}, `{first['actions']}`, {first['num_envs']:,} boards, "
+        f"{first['parameters']:,} parameters, {first['compute_dtype']}: training from end to end",
         value=first["steps_per_second"],
         unit="environment steps per second",
         module="train_throughput",

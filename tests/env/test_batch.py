@@ -9,7 +9,7 @@ from jax.sharding import PartitionSpec as P
 import tetrax
 from tetrax.env import batch
 from tetrax.env.batch import Batch
-from tetrax.env.wrappers import AutoReset
+from tetrax.env.wrappers import AutoReset, EpisodeStatistics
 
 NUM_BOARDS, STEPS = 6, 60
 
@@ -65,6 +65,21 @@ def test_boards_are_spread_and_all_else_is_everywhere():
     assert batch.spread(states) == {"rows": P(None, batch.DEVICES), "key": P(batch.DEVICES)}
     assert batch.everywhere(states) == {"rows": P(), "key": P()}
     assert batch.device_mesh(1) is None  # one device needs none
+
+
+def bytes_per_board(**overrides):
+    """Count what a game needs, with its queue, key and counters, while it is trained on."""
+    boards = Batch(EpisodeStatistics(AutoReset(tetrax.make("guideline", **overrides))))
+    state, _ = jax.eval_shape(boards.reset, jax.random.split(jax.random.key(0), 64))
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(state)) / 64
+
+
+def test_a_board_takes_few_bytes():
+    """A word a row, 40 of them; key and counters; 40 bytes of totals of the running and of the last game."""
+    assert bytes_per_board() <= 320
+    assert (
+        bytes_per_board(buffer=60) == bytes_per_board() + 4 * 40
+    )  # 20 rows above the visible ones otherwise
 
 
 def _equal(a, b):

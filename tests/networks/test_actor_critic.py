@@ -1,14 +1,20 @@
 """What the networks see, and what they cannot."""
 
+import functools
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 import tetrax
+from tetrax.env.foresight import Afterstates
+from tetrax.env.observe import Observation
 from tetrax.networks.actor_critic import (
     AfterstateActorCritic,
     ColumnSum,
+    FlatActorCritic,
     PlanesActorCritic,
     one_hot_pieces,
     unpack_rows,
@@ -90,3 +96,47 @@ def test_keys_are_judged_from_the_planes():
     assert logits.shape == (6, 8) and value.shape == (6,)
     other = seen.replace(planes=seen.planes.at[0, 0, 0, 0].set(1))
     assert (network.apply(params, other)[1] != value).tolist() == [True] + [False] * 5
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        functools.partial(PlanesActorCritic, 8, 7, (8, 8), (16, 16)),
+        functools.partial(AfterstateActorCritic, (16, 16), (4,), 10),
+        functools.partial(FlatActorCritic, 8, (16, 16)),
+    ],
+    ids=lambda network: network.func.__name__,
+)
+def test_bfloat16_is_inside_alone_and_changes_little(network):
+    seen = made_up_observation()
+    exact, rough = network(), network(compute_dtype="bfloat16")
+    params = exact.init(jax.random.key(1), seen)
+    params = jax.tree.map(lambda leaf: leaf + 0.1 * (leaf.ndim == 2), params)  # logits are near 0 at first
+    shapes = jax.eval_shape(rough.init, jax.random.key(1), seen)
+    assert {leaf.dtype for leaf in jax.tree.leaves(shapes)} == {np.dtype(np.float32)}
+    assert "bf16" in str(jax.make_jaxpr(rough.apply)(params, seen))
+    assert "bf16" not in str(jax.make_jaxpr(exact.apply)(params, seen))
+    for one, other in zip(exact.apply(params, seen), rough.apply(params, seen), strict=True):
+        assert one.dtype == other.dtype == np.float32
+        spread = float(np.abs(one).max())
+        difference = np.abs(np.asarray(one) - np.asarray(other)).max()
+        assert 0 < difference < 0.1 * spread  # 8 bits: 0.4% a rounding, and terms cancel in the sums
+
+
+def made_up_observation():
+    """Show numbers of every kind, on four boards."""
+    planes, features, after, ended, flat = jax.random.split(jax.random.key(0), 5)
+    afterstates = Afterstates(
+        features=jax.random.normal(after, (4, 8, 6)),
+        rows=None,
+        reward=jnp.zeros((4, 8)),
+        terminated=jax.random.bernoulli(ended, 0.3, (4, 8)),
+    )
+    return Observation(
+        planes=jax.random.bernoulli(planes, 0.5, (4, 20, 10, 2)).astype(jnp.uint8),
+        pieces=jnp.array([[0, 7, 1], [2, 3, 4], [5, 6, 0], [1, 1, 1]], jnp.int32),
+        features=jax.random.normal(features, (4, 5)),
+        legal=jnp.ones((4, 8), bool),
+        afterstates=afterstates,
+        flat=jax.random.normal(flat, (4, 30)),
+    )

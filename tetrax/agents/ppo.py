@@ -52,6 +52,8 @@ class PPOConfig:
     """Channels of the convolutions, where the observation is a board."""
     activation: Literal["relu", "tanh", "silu"] = "relu"
     """Activation between layers."""
+    compute_dtype: Literal["float32", "bfloat16"] = "float32"
+    """Numbers the hidden layers compute in; parameters, logits, values, losses and returns are float32."""
     clip_value_loss: bool = False
     """Clip the change of the value like that of the policy."""
     normalise_values: bool = True
@@ -81,8 +83,7 @@ class PPOConfig:
             raise settings.wrong("num_groups", self.num_groups, f"a divisor of num_envs ({self.num_envs})")
         boards = self.num_envs // self.num_groups
         if (boards * self.num_steps) % self.num_minibatches:
-            parts = "num_envs" if self.num_groups == 1 else "num_envs / num_groups"
-            allowed = f"a divisor of {parts} times num_steps ({boards} x {self.num_steps})"
+            allowed = f"a divisor of num_envs / num_groups times num_steps ({boards} x {self.num_steps})"
             raise settings.wrong("num_minibatches", self.num_minibatches, allowed)
         for name in ("hidden", "channels"):
             settings.check_sizes(name, getattr(self, name))
@@ -162,12 +163,12 @@ def make(config: PPOConfig, env: Game, horizon: int = 0) -> Agent:
         initial_memory=no_memory,
         act=lambda *args: _act(network, *args),
         num_groups=config.num_groups,
-        partition=_partition,
+        partition=lambda state: batch.everywhere(state).replace(env_state=batch.spread(state.env_state)),
     )
 
 
 def _network(config: PPOConfig, env: Game) -> ActorCritic:
-    return actor_critic(env, config.hidden, config.channels, config.activation)
+    return actor_critic(env, config.hidden, config.channels, config.activation, config.compute_dtype)
 
 
 def _boards(env: Game) -> Batch:
@@ -196,11 +197,6 @@ def _init(config: PPOConfig, env: Game, network: Any, horizon: int, key: PRNGKey
     )
 
 
-def _partition(state: TrainState) -> TrainState:
-    """Spread the boards over the devices; all else is the same on each."""
-    return batch.everywhere(state).replace(env_state=batch.spread(state.env_state))
-
-
 def _act(
     network: Any,
     policy: Policy,
@@ -216,7 +212,7 @@ def _act(
     distribution = MaskedCategorical.from_logits(logits, observation.legal)
     action = distribution.mode() if greedy else distribution.sample(key)
     diagnostics = {
-        "value": _denormalised(policy.value_moments, value),
+        "value": normalise.denormalise(policy.value_moments, value),
         "entropy": distribution.entropy(),
         "log_prob": distribution.log_prob(action),
     }
@@ -251,7 +247,7 @@ def _collect(
 
     def judge(observation: Observation) -> tuple[Array, Array]:
         logits, value = network.apply(state.params, observation)
-        return logits, _denormalised(state.value_moments, value) if config.normalise_values else value
+        return logits, normalise.denormalise(state.value_moments, value) if config.normalise_values else value
 
     def step(env_state: EpisodeState, step_input: tuple[PRNGKeyArray, Array]) -> Any:
         act_key, is_played = step_input
@@ -401,7 +397,3 @@ def _learning_rate(state: TrainState) -> Array:
     progress = jnp.where(horizon > 0, jnp.minimum(done, 1.0), 0.0)
     final = state.tunables["final_learning_rate_fraction"]
     return state.tunables["learning_rate"] * (1.0 + progress * (final - 1.0))
-
-
-def _denormalised(moments: normalise.RunningMoments, value: Array) -> Array:
-    return value * jnp.sqrt(moments.variance + 1e-8) + moments.mean

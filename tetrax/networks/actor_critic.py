@@ -1,6 +1,9 @@
 """Policy and value networks: for both kinds of action set, and for games that are not Tetris.
 
 Shapes carry one batch axis B; observations are `tetrax.env.observe.Observation`.
+
+Parameters are float32. The hidden layers compute in `compute_dtype`, float32 or bfloat16; the last layers, the
+softmax and the mean over columns, and so logits and values, are float32 always.
 """
 
 from collections.abc import Callable, Sequence
@@ -10,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Float32, UInt8, UInt32
+from jaxtyping import Float, Float32, UInt8, UInt32
 
 from tetrax.env.observe import Observation
 from tetrax.env.tetris import Tetris
@@ -22,13 +25,17 @@ SMALL_GAIN = 1e-4  # of a policy's last layer: it starts out nearly uniform (And
 NO_AFTERSTATES = "observation: given no view of the afterstates; allowed: their features or their rows"
 
 
-def dense(size: int, gain: float = 2.0) -> nn.Dense:
+def dense(size: int, gain: float = 2.0, compute_dtype: str = "float32") -> nn.Dense:
     """Return a layer whose weights have the variance gain / inputs (He et al. 2015, equation 10).
 
     Not orthogonal ones: several QR factorisations under vmap wait for each other for ever in jaxlib
     0.10's CPU client when it has two threads, so that seeds could not be mapped over.
     """
-    return nn.Dense(size, kernel_init=nn.initializers.variance_scaling(gain, "fan_in", "truncated_normal"))
+    return nn.Dense(
+        size,
+        dtype=jnp.dtype(compute_dtype),
+        kernel_init=nn.initializers.variance_scaling(gain, "fan_in", "truncated_normal"),
+    )
 
 
 class Mlp(nn.Module):
@@ -36,12 +43,13 @@ class Mlp(nn.Module):
 
     sizes: Sequence[int]
     activation: str = "relu"
+    compute_dtype: str = "float32"
 
     @nn.compact
-    def __call__(self, inputs: Float32[Array, "*B F"]) -> Float32[Array, "*B D"]:
+    def __call__(self, inputs: Float[Array, "*B F"]) -> Float[Array, "*B D"]:
         """Apply every layer."""
         for size in self.sizes:
-            inputs = ACTIVATIONS[self.activation](dense(size)(inputs))
+            inputs = ACTIVATIONS[self.activation](dense(size, compute_dtype=self.compute_dtype)(inputs))
         return inputs
 
 
@@ -65,18 +73,19 @@ class ColumnCnn(nn.Module):
     channels: Sequence[int]
     size: int  # of the final layer
     activation: str = "relu"
+    compute_dtype: str = "float32"
 
     @nn.compact
-    def __call__(self, planes: Float32[Array, "*B rows W C"]) -> Float32[Array, "*B D"]:
+    def __call__(self, planes: Float[Array, "*B rows W C"]) -> Float[Array, "*B D"]:
         """Encode planes; any leading axes."""
         activation = ACTIVATIONS[self.activation]
         *leading, _, width, _ = planes.shape
         by_column = jnp.moveaxis(planes, -3, -2).reshape(-1, width, planes.shape[-3] * planes.shape[-1])
         for channels in self.channels:
             padded = jnp.pad(by_column, ((0, 0), (1, 1), (0, 0)))
-            by_column = activation(dense(channels)(windows(padded)))
+            by_column = activation(dense(channels, compute_dtype=self.compute_dtype)(windows(padded)))
         flat = by_column.reshape(*leading, -1)
-        return activation(dense(self.size)(flat))
+        return activation(dense(self.size, compute_dtype=self.compute_dtype)(flat))
 
 
 class ColumnSum(nn.Module):
@@ -88,6 +97,7 @@ class ColumnSum(nn.Module):
 
     channels: Sequence[int]  # the first sees three columns at once, the others one
     activation: str = "relu"
+    compute_dtype: str = "float32"
 
     @nn.compact
     def __call__(self, cells: UInt8[Array, "*B rows W"]) -> Float32[Array, "*B D"]:
@@ -96,10 +106,10 @@ class ColumnSum(nn.Module):
         *leading, rows, width = cells.shape
         by_column = jnp.swapaxes(cells, -1, -2).reshape(-1, width, rows)
         walled = jnp.pad(by_column, ((0, 0), (1, 1), (0, 0)), constant_values=1)
-        encoded = windows(walled).astype(jnp.float32).reshape(-1, 3 * rows)  # one row a column
+        encoded = windows(walled).astype(self.compute_dtype).reshape(-1, 3 * rows)  # one row a column
         for channels in self.channels:
-            encoded = activation(dense(channels)(encoded))
-        return jnp.mean(encoded.reshape(*leading, width, -1), axis=-2)
+            encoded = activation(dense(channels, compute_dtype=self.compute_dtype)(encoded))
+        return jnp.mean(encoded.reshape(*leading, width, -1), axis=-2, dtype=jnp.float32)
 
 
 class PlanesActorCritic(nn.Module):
@@ -110,15 +120,16 @@ class PlanesActorCritic(nn.Module):
     channels: Sequence[int]
     hidden: Sequence[int]
     activation: str = "relu"
+    compute_dtype: str = "float32"
 
     @nn.compact
     def __call__(self, observation: Observation) -> tuple[Float32[Array, "B A"], Float32[Array, "B"]]:
         """Return logits and value."""
-        planes = jnp.asarray(observation.planes, jnp.float32)
-        encoded = ColumnCnn(self.channels, self.hidden[0], self.activation)(planes)
+        planes = jnp.asarray(observation.planes, self.compute_dtype)
+        encoded = ColumnCnn(self.channels, self.hidden[0], self.activation, self.compute_dtype)(planes)
         pieces = one_hot_pieces(observation, self.num_kinds)
-        together = jnp.concatenate([encoded, pieces, observation.features], axis=-1)
-        hidden = Mlp(self.hidden, self.activation)(together)
+        together = _joined(encoded, pieces, observation.features)
+        hidden = Mlp(self.hidden, self.activation, self.compute_dtype)(together)
         logits = dense(self.num_actions, SMALL_GAIN)(hidden)
         return logits, dense(1, 1.0)(hidden)[..., 0]
 
@@ -134,6 +145,7 @@ class AfterstateActorCritic(nn.Module):
     channels: Sequence[int]  # used with boards only
     width: int
     activation: str = "relu"
+    compute_dtype: str = "float32"
 
     @nn.compact
     def __call__(self, observation: Observation) -> tuple[Float32[Array, "B A"], Float32[Array, "B"]]:
@@ -145,16 +157,16 @@ class AfterstateActorCritic(nn.Module):
             encoded = after.features
         elif after.rows is not None:
             cells = unpack_rows(after.rows, self.width)
-            encoded = ColumnSum(self.channels, self.activation)(cells)
+            encoded = ColumnSum(self.channels, self.activation, self.compute_dtype)(cells)
         else:
             raise ValueError(NO_AFTERSTATES)
         ended = after.terminated[..., None].astype(jnp.float32)
-        encoded = Mlp(self.hidden, self.activation)(jnp.concatenate([encoded, ended], axis=-1))
+        encoded = Mlp(self.hidden, self.activation, self.compute_dtype)(_joined(encoded, ended))
         logits = dense(1, SMALL_GAIN)(encoded)[..., 0]  # [B, A]
         weights = nn.softmax(jnp.where(observation.legal, logits, -1e9), axis=-1)
-        expected = jnp.einsum("...a,...ad->...d", jax.lax.stop_gradient(weights), encoded)
-        summary = jnp.concatenate([expected, observation.features], axis=-1)
-        value = dense(1, 1.0)(Mlp(self.hidden[-1:], self.activation)(summary))
+        expected = jnp.einsum("...a,...ad->...d", jax.lax.stop_gradient(weights), encoded.astype(jnp.float32))
+        summary = _joined(expected, observation.features)
+        value = dense(1, 1.0)(Mlp(self.hidden[-1:], self.activation, self.compute_dtype)(summary))
         return logits, value[..., 0]
 
 
@@ -164,30 +176,40 @@ class FlatActorCritic(nn.Module):
     num_actions: int
     hidden: Sequence[int]
     activation: str = "relu"
+    compute_dtype: str = "float32"
 
     @nn.compact
     def __call__(self, observation: Observation) -> tuple[Float32[Array, "B A"], Float32[Array, "B"]]:
         """Return logits and value."""
         seen = jnp.asarray(observation.flat)
-        judged = Mlp(self.hidden, self.activation)(seen)
-        valued = Mlp(self.hidden, self.activation)(seen)
+        judged = Mlp(self.hidden, self.activation, self.compute_dtype)(seen)
+        valued = Mlp(self.hidden, self.activation, self.compute_dtype)(seen)
         return dense(self.num_actions, SMALL_GAIN)(judged), dense(1, 1.0)(valued)[..., 0]
 
 
 ActorCritic = PlanesActorCritic | AfterstateActorCritic | FlatActorCritic
 
 
-def actor_critic(env: Game, hidden: Sequence[int], channels: Sequence[int], activation: str) -> ActorCritic:
+def actor_critic(
+    env: Game, hidden: Sequence[int], channels: Sequence[int], activation: str, compute_dtype: str = "float32"
+) -> ActorCritic:
     """Return the network that fits what an environment shows; one that is not Tetris shows a vector."""
     view = env.config.view if isinstance(env, Tetris) else "flat"
     if view == "flat":
-        return FlatActorCritic(env.num_actions, hidden, activation)
+        return FlatActorCritic(env.num_actions, hidden, activation, compute_dtype)
     assert isinstance(env, Tetris)
     if view == "planes":
-        return PlanesActorCritic(env.num_actions, env.rules.num_pieces, channels, hidden, activation)
+        return PlanesActorCritic(
+            env.num_actions, env.rules.num_pieces, channels, hidden, activation, compute_dtype
+        )
     if view.startswith("afterstate"):
-        return AfterstateActorCritic(hidden, channels, env.rules.width, activation)
+        return AfterstateActorCritic(hidden, channels, env.rules.width, activation, compute_dtype)
     raise ValueError(f"env.observation: given {view!r}; allowed with a network: planes, flat, afterstate_...")
+
+
+def _joined(*parts: Array) -> Float32[Array, "*B n"]:
+    """Put numbers side by side; layers bring them to the type they compute in."""
+    return jnp.concatenate([part.astype(jnp.float32) for part in parts], axis=-1)
 
 
 def one_hot_pieces(observation: Observation, num_kinds: int) -> Float32[Array, "*B n"]:

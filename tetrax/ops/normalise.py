@@ -63,6 +63,13 @@ def normalise(
     return (values - mean) / scale
 
 
+def denormalise(
+    moments: RunningMoments, values: Float[Array, "*B"], epsilon: float = 1e-8
+) -> Float[Array, "*B"]:
+    """Undo `normalise` for scalars."""
+    return values * jnp.sqrt(moments.variance + epsilon) + moments.mean
+
+
 def normalise_batch(
     values: Float[Array, "*B"], mask: Bool[Array, "*B"] | None = None, epsilon: float = 1e-8
 ) -> Float[Array, "*B"]:

@@ -94,15 +94,16 @@ def parts(options: Options) -> list[Part]:
     kept = () if quick else ("--save",)
     seconds = ("--seconds", "0.1" if quick else "3")
     sweep = ("--smallest", "8", "--largest", "16") if quick else ()
+    features = ("--board-features",)
     found = [
-        Part(actions, "env_throughput", ("--actions", actions, *sweep, *seconds, *kept))
-        for actions in ("direct", "drop", "locked_position")
+        Part(actions, "env_throughput", ("--actions", actions, *more, *sweep, *seconds, *kept))
+        for actions, more in (("direct", ()), ("drop", features), ("locked_position", features))
     ]
     if options.peers != "none":
         where = ("--environments", options.environments) if options.environments else ()
         few = ("--rounds", "1", "--batch", "8") if quick else ()
         found.append(Part("peers", "peers", ("--peers", options.peers, *where, *few, *seconds, *kept)))
-    large = ("--num-envs", "16", "--num-steps", "4") if quick else ()
+    large = ("--num-envs", "64", "--num-steps", "4") if quick else ()
     for actions in ("drop", "direct"):
         given = ("--preset", "large", "--actions", actions, *large, *seconds, *kept)
         found.append(Part(f"large {actions}", "train_throughput", given))

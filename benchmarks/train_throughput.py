@@ -12,7 +12,7 @@ from benchmarks import measure
 from benchmarks.measure import check_positive, table, thousands
 from tetrax.train import presets
 from tetrax.train.config import TrainConfig, flag
-from tetrax.train.errors import UserError, wrong_name
+from tetrax.train.errors import wrong, wrong_name
 
 PARTS = ("environment", "acting", "learning", "rest")
 # Settings of an agent that decide its speed.
@@ -37,9 +37,9 @@ class Options:
     """Passes over what was collected."""
     num_minibatches: int | None = None
     """Parts of each pass."""
-    hidden: tuple[int, ...] | None = None
+    hidden: tuple[int, ...] = ()
     """Sizes of the hidden layers."""
-    channels: tuple[int, ...] | None = None
+    channels: tuple[int, ...] = ()
     """Channels of the convolutions."""
     compute_dtype: str | None = None
     """What the networks compute in, such as bfloat16."""
@@ -100,7 +100,8 @@ def check(options: Options) -> Any:
 
 def sizes(options: Options) -> dict[str, Any]:
     """Return the sizes of the agent that are given."""
-    return {name: getattr(options, name) for name in SIZES if getattr(options, name) is not None}
+    given = {name: getattr(options, name) for name in SIZES}
+    return {name: value for name, value in given.items() if value not in (None, ())}
 
 
 def resized(config: TrainConfig, given: dict[str, Any]) -> TrainConfig:
@@ -108,7 +109,7 @@ def resized(config: TrainConfig, given: dict[str, Any]) -> TrainConfig:
     known = {field.name for field in dataclasses.fields(config.agent)}
     for name in given:
         if name not in known:
-            raise UserError(f"{flag(name)}: given for {config.algorithm}; allowed: for agents that have it")
+            raise wrong(flag(name), given[name], f"nothing: {config.algorithm} has no such setting")
     changed = dataclasses.replace(config, agent=dataclasses.replace(config.agent, **given))
     changed.validate()
     return changed

@@ -143,6 +143,7 @@ def test_a_sweep_leaves_results_plot_and_the_best_policy(whole: Whole) -> None:
     config = policy_io.load(root).config
     leader = 3 + int(np.argmax(lines["per_seed"]))
     assert (config.agent.learning_rate, config.seed, config.num_seeds) == (0.5, leader, 1)
+    assert "without effect here" not in shown.summary.facts
     assert not list(root.rglob(".tmp-*"))
 
 
@@ -451,3 +452,14 @@ def test_results_are_worked_out_by_game_over_the_last_quarter() -> None:
     steps, values = sweep_plot.curve(rows, results, 1, "lines")
     assert steps.tolist() == [50, 80, 100]
     np.testing.assert_array_equal(values, [[9, 9], [np.nan, 4], [3, 8]])
+
+
+def test_a_number_without_effect_is_named() -> None:
+    """Gravity changes nothing here: points 0 and 1, 2 and 3 are alike; the clip changes the pieces alone."""
+    points = tuple(
+        {"agent.clip": clip, "env_params.game.gravity": gravity} for clip in (0.1, 0.2) for gravity in (1, 2)
+    )
+    rows = [row(100, [0, 1, 2, 3], lines=[1.0] * 4, pieces=[5.0, 5.0, 6.0, 6.0], games=[1] * 4)]
+    assert sweep_results.without_effect(sweep_results.summed_up(rows, points, 1, "lines")) == [
+        "env_params.game.gravity"
+    ]

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 MAX_LEGEND = 8  # more points are grey, but for the best ones
 MAX_PANELS = 4  # numbers varied that get a panel; a fifth would make the picture hard to read
 LOG_RATIO = 8.0  # from this ratio of highest to lowest value on, an axis is logarithmic
+MAX_TICKS = 6  # values that are written on an axis themselves
 GREY = "#bbbbbb"
 
 
@@ -119,4 +120,8 @@ def _draw_metric(axes: Axes, results: Results, name: str, colors: list[Any]) -> 
         )
     if values.min() > 0 and values.max() / values.min() >= LOG_RATIO:
         axes.set_xscale("log")
+    distinct = sorted({point[name] for point in results.points})
+    if len(distinct) <= MAX_TICKS:
+        axes.set_xticks(distinct, [show(value) for value in distinct])
+        axes.set_xticks([], minor=True)
     axes.set_xlabel(name)

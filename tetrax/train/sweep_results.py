@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -130,6 +131,23 @@ def training_values(rows: Sequence[Row], num_members: int, name: str, diverged: 
         return np.where(diverged | (games == 0), np.nan, totals / games)
 
 
+def without_effect(results: Results) -> list[str]:
+    """Name the numbers that changed nothing: points that differ in one of them alone trained exactly alike."""
+    trained = np.stack([results.values[name] for name in PER_GAME])  # [metrics, points, seeds]
+    found = []
+    for name in results.points[0]:
+        pairs = [
+            (first, second)
+            for first, second in itertools.combinations(range(len(results.points)), 2)
+            if _differ_in(results.points[first], results.points[second]) == {name}
+        ]
+        if pairs and all(
+            np.array_equal(trained[:, first], trained[:, second], equal_nan=True) for first, second in pairs
+        ):
+            found.append(name)
+    return found
+
+
 def table(results: Results) -> str:
     """Write a line per point, best first: its values, its seeds, mean ± spread over seeds."""
     tuned = list(results.points[0])
@@ -158,6 +176,10 @@ def table(results: Results) -> str:
 def _in_training(metric: str) -> str:
     """Return the metric of training that an evaluation's corresponds to."""
     return metric.removeprefix("eval/")
+
+
+def _differ_in(first: Point, second: Point) -> set[str]:
+    return {name for name in first if first[name] != second[name]}
 
 
 def _has(results: Results, name: str) -> bool:

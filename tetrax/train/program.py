@@ -70,6 +70,7 @@ class Program:
         self._chunk_iterations = chunk_iterations
         self._members = members
         self._mesh = mesh
+        self._lowered: Any = None
         self.compiled: Any = None  # the chunk, once `compile` has made it
         self._start = jax.jit(self._initial)  # kept, so that it is traced once for shape and state
         self._take_policy = jax.jit(self._policy_of_seed)
@@ -94,14 +95,20 @@ class Program:
         """Shapes and dtypes of the state, found without computing it."""
         return self._start.eval_shape(self._members.values)
 
-    def compile(self) -> None:
-        """Compile the chunk; this may go on in another thread while the state is being made."""
+    def lower(self) -> None:
+        """Trace the chunk; two threads must not trace at once, since jax's own builders are not safe in that."""
         chunk = self._chunk if self.num_seeds == 1 else jax.vmap(self._chunk)
         shardings: dict[str, Any] = {}
         if self._mesh is not None:
             everywhere = NamedSharding(self._mesh, PartitionSpec())
             shardings = {"in_shardings": (self._shardings,), "out_shardings": (self._shardings, everywhere)}
-        self.compiled = jax.jit(chunk, donate_argnums=0, **shardings).lower(self.template).compile()
+        self._lowered = jax.jit(chunk, donate_argnums=0, **shardings).lower(self.template)
+
+    def compile(self) -> None:
+        """Compile the chunk; once it is lowered, another thread may do so while the state is being made."""
+        if self._lowered is None:
+            self.lower()
+        self.compiled, self._lowered = self._lowered.compile(), None
 
     @cached_property
     def _shardings(self) -> Any:

@@ -82,6 +82,8 @@ def claim(folder: RunFolder, config: TrainConfig, begun: Start, step: int) -> No
 
 def prepare(begun: Start, program: Program, *, compiling: bool) -> Any:
     """Return the TrainState to go on from and, beside making it, compile the chunk if it is needed."""
+    if compiling:
+        program.lower()
     with ThreadPoolExecutor(max_workers=1) as beside:
         compiled = beside.submit(program.compile) if compiling else None
         begin = state(begun, program)

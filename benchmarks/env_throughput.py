@@ -35,8 +35,8 @@ class Options:
     """Seconds of play that are timed, for each batch."""
     preset: str = "guideline"
     """The rules, a preset of `tetrax.make`."""
-    observation: str = "compact"
-    """What is observed of the board (compact: a small integer for every cell)."""
+    observation: str = "bitboards"
+    """What is observed of the board (bitboards: a word for every row, of locked cells and of the active piece)."""
     board_features: bool = False
     """Whether heights, holes, bumpiness, … are observed too."""
     reward: str | None = None

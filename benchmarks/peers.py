@@ -20,15 +20,15 @@ from tetrax.train.errors import UserError, wrong_name
 # tetrax's own entries: action set, observation, whether board features are observed too. Each shows at least
 # what the peers show: the whole board with the active piece, the coming pieces, the mask.
 OURS: dict[str, tuple[str, str, bool]] = {
-    "tetrax direct": ("direct", "compact", False),
-    "tetrax drop": ("drop", "compact", True),
-    "tetrax locked_position": ("locked_position", "compact", True),
+    "tetrax direct": ("direct", "bitboards", False),
+    "tetrax drop": ("drop", "bitboards", True),
+    "tetrax locked_position": ("locked_position", "bitboards", True),
 }
 PLACING = (
     "tetrax drop",
     "tetrax locked_position",
 )  # compared with peers whose step is a placement, by pieces
-CPU_BATCH = {"direct": 1024, "drop": 512, "locked_position": 256}
+CPU_BATCH = {"direct": 4096, "drop": 2048, "locked_position": 256}
 ACCELERATOR_BATCH = {"direct": 2**18, "drop": 2**16, "locked_position": 2**14}
 
 

@@ -97,7 +97,7 @@ def test_a_measured_batch_ends_with_its_json_object(capsys):
     assert found["games"] > 0
     assert found["pieces"] > found["games"]
     assert found["batch"] == 8
-    assert found["observation"] == "compact"
+    assert found["observation"] == "bitboards"
     assert found["compile_seconds"] > 0
     assert 50 < found["state_bytes_per_board"] < 1000
     assert found["device"]["platform"] == "cpu"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 from collections.abc import Sequence
 
 import jax
@@ -17,6 +18,16 @@ from tetrax.env.game.state import State
 from tetrax.env.tetris import Tetris
 
 CELL, EMPTY = "#", "."
+
+
+# One position is compiled once and then set up many times.
+_init = jax.jit(engine.init, static_argnums=0)
+_next_piece = jax.jit(randomizer.next_piece, static_argnums=0)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _spawn(rules: Rules, rows: Array, kind: Array) -> tuple[moves.Pose, Array]:
+    return moves.spawn(rules, board.walled(rules, rows), kind, jnp.bool_(False))
 
 
 def state_from_ascii(
@@ -44,9 +55,9 @@ def state_from_ascii(
         raise ValueError(f"queue: given {len(given) - 1} pieces; allowed: at most {rules.preview}")
     if hold is not None and not rules.hold:
         raise ValueError(f"hold: given {hold!r}; allowed: None, these rules have no hold")
-    state = engine.init(rules, default_params(rules), jax.random.key(0) if key is None else key)
+    state = _init(rules, default_params(rules), jax.random.key(0) if key is None else key)
     kinds, left = _deal(rules, state.key, given)
-    pose, fits = moves.spawn(rules, board.walled(rules, jnp.asarray(rows)), kinds[0], jnp.bool_(False))
+    pose, fits = _spawn(rules, jnp.asarray(rows), kinds[0])
     if not fits:
         name = rules.pieces[int(kinds[0])].name
         raise ValueError(f"drawing: given cells where piece {name!r} enters; allowed: its spawn place free")
@@ -110,7 +121,7 @@ def _deal(rules: Rules, key: Array, given: list[int | None]) -> tuple[list[Array
     for draw in range(1 + rules.preview):
         kind = given[draw] if draw < len(given) else None
         before = left
-        drawn, left = randomizer.next_piece(rules, key, jnp.int32(draw), before)
+        drawn, left = _next_piece(rules, key, jnp.int32(draw), before)
         kinds.append(drawn if kind is None else jnp.int32(kind))
         if kind is not None and rules.randomizer == "bag":
             full = (1 << rules.num_pieces) - 1

@@ -1,13 +1,15 @@
 """Many games side by side: the one place that decides how a batch of states lies in memory.
 
-States have the boards last: `State.rows` is uint32[H, B], so that each row of all boards is one run of words and
-a step is arithmetic on whole vectors. What goes to and comes from learners (keys, actions, `TimeStep`) has the
-boards first. `jax.vmap(env.step)`, with the boards first everywhere, gives the same games.
+States have the boards last and are kept by word: `State.rows` is a tuple of H arrays uint32[B], so that each row
+of all boards is one run of words and a step is arithmetic on whole vectors. What goes to and comes from learners
+(keys, actions, `TimeStep`) has the boards first. `jax.vmap(env.step)`, with states by array and the boards first
+everywhere, gives the same games.
 
 Over several devices the boards are spread evenly: each device holds B / devices of them in a row. What learns
 from them picks within groups of boards that lie on one device, so that no board's data ever moves to another.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,6 +19,7 @@ from jax import Array
 from jax.sharding import Mesh, PartitionSpec
 from jaxtyping import Int32, PRNGKeyArray
 
+from tetrax.env.game.state import State, by_array, by_word
 from tetrax.env.observe import Observation
 from tetrax.env.tetris import TimeStep
 from tetrax.env.wrappers import Environment
@@ -33,7 +36,8 @@ class Batch:
 
     def reset(self, keys: PRNGKeyArray, params: Any = None) -> tuple[Any, TimeStep]:
         """Start B games from B keys; the state has the boards last, the TimeStep first."""
-        return jax.vmap(self.env.reset, in_axes=(0, None), out_axes=(BOARDS, 0))(keys, params)
+        state, timestep = jax.vmap(self.env.reset, in_axes=(0, None), out_axes=(BOARDS, 0))(keys, params)
+        return _each_game(by_word, state), timestep
 
     def step(self, state: Any, action: Int32[Array, "B"], params: Any = None) -> tuple[Any, TimeStep]:
         """Play one action on every board."""
@@ -47,7 +51,14 @@ class Batch:
 
 def game(states: Any, index: Int32[Array, ""] | int) -> Any:
     """Take one game out of a batch of states."""
-    return jax.tree.map(lambda leaf: leaf[..., index], states)
+    return _each_game(by_array, jax.tree.map(lambda leaf: leaf[..., index], states))
+
+
+def _each_game(change: Callable[[State], State], states: Any) -> Any:
+    def is_game(node: Any) -> bool:
+        return isinstance(node, State)
+
+    return jax.tree.map(lambda node: change(node) if is_game(node) else node, states, is_leaf=is_game)
 
 
 def device_mesh(num_groups: int) -> Mesh | None:

@@ -25,7 +25,7 @@ from tetrax.env.game import board, moves, scoring
 from tetrax.env.game.moves import HALF_TURN_KICK, Pose
 from tetrax.env.game.pieces import MAX_BOX, NUM_ORIENTATIONS
 from tetrax.env.game.rules import GRAVITY_ONE, MAX_GRAVITY_LEVEL, Params, Rules, gravity_by_level
-from tetrax.env.game.state import SPINS, State, level, where
+from tetrax.env.game.state import SPINS, State, level, piece_cells, where
 from tetrax.env.tetris import EnvParams, Tetris
 
 MARGIN = MAX_BOX - 1  # columns and rows by which a box may stand outside the matrix, left and below
@@ -330,8 +330,8 @@ def _pose_program(rules: Rules) -> Callable[..., Any]:
     for kick in (*range(num_tests), *range(HALF_TURN_KICK, HALF_TURN_KICK + num_tests)):
         kicks[kick] = kick
 
-    def look(walled: Array, kind: Array, pose: Pose) -> tuple[Array, Array, Array, Array]:
-        piece = jnp.asarray(rules.tables.rows)[kind, pose.orientation]
+    def look(walled: board.Walled, kind: Array, pose: Pose) -> tuple[Array, Array, Array, Array]:
+        piece = piece_cells(rules, kind, pose.orientation)
         fits = board.fits(walled, piece, pose.x, pose.y)
         lower = fits & board.fits(walled, piece, pose.x, pose.y - 1)
         after = [moves.shift(walled, piece, pose, jnp.int32(dx))[0] for dx in (-1, 1)]

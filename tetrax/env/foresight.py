@@ -116,12 +116,12 @@ def ghost_outcome(
     distance = jnp.maximum(board.drop_distance(walled, piece, state.x, state.y), 0)
     pose = Pose(state.orientation, state.x, state.y - distance)
     kick = jnp.where(distance > 0, -1, state.kick)
-    rows = board.place(rules, state.rows, piece, pose.x, pose.y)
-    rows, lines = board.clear(rules, rows, pose.y)
+    settled = board.settle(rules, state.rows, piece, pose.x, pose.y)
+    rows, lines = board.stacked(settled.rows), settled.lines
     locked = _Lock(
         lines=lines,
         spin=scoring.spin(rules, walled, state.piece, pose, kick),
-        perfect_clear=(lines > 0) & ~jnp.any(rows != 0),
+        perfect_clear=(lines > 0) & settled.is_empty,
         hard_cells=distance,
     )
     lost = _loses(rules, state, pose, rows, lines)

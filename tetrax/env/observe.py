@@ -14,10 +14,12 @@ from tetrax.env.foresight import AFTERSTATE_FEATURES, Afterstates, GhostOutcome
 from tetrax.env.game import board, measures
 from tetrax.env.game.rules import MAX_GRAVITY_LEVEL, Params, Rules
 from tetrax.env.game.state import State, active_rows, level
+from tetrax.env.game.vector import once
 from tetrax.env.reward import RewardChoice
 
 OBSERVATIONS = (
-    "auto", "planes", "compact", "flat", "afterstate_features", "afterstate_boards", "afterstate_classic",
+    "auto", "planes", "compact", "bitboards", "flat",
+    "afterstate_features", "afterstate_boards", "afterstate_classic",
 )  # fmt: skip
 PLANES = ("locked", "active", "ghost")
 CELLS = ("empty", "locked", "active", "ghost")  # of the compact view: a cell is an index into this
@@ -51,6 +53,7 @@ class Observation(struct.PyTreeNode):
     flat: Array | None = None  # float32[N], named by `flat_names`
     board_features: Array | None = None  # float32[W + 10], named by `board_feature_names`, in cells
     ghost: GhostOutcome | None = None  # of dropping the active piece now
+    bitboards: Array | None = None  # uint32[2, R], locked cells and the active piece, bit x = column x
     history: Array | None = None  # uint8[n, R, W], locked cells before each of the last n steps, newest first
 
 
@@ -117,6 +120,23 @@ def compact(rules: Rules, state: State) -> Int8[Array, "R W"]:
     return jnp.where(active != 0, np.int8(CELLS.index("active")), of_locked)
 
 
+def bitboards(rules: Rules, state: State) -> UInt32[Array, "2 R"]:
+    """Return locked cells and the active piece as one word per row: the smallest view, to keep or to move.
+
+    `expand` makes planes of it.
+    """
+    nothing = (jnp.uint32(0),) * _num_rows(rules)
+    active = board.place(nothing, active_rows(rules, state), state.x, state.y)
+    return jnp.stack([board.stacked(state.rows)[: len(active)], jnp.stack(active)])
+
+
+def expand(rules: Rules, bitboards: UInt32[Array, "*n 2 R"]) -> UInt8[Array, "*n R W 2"]:
+    """Return bitboards by cell: the first two of the PLANES."""
+    x = np.arange(rules.width, dtype=np.uint32)
+    cells = (bitboards[..., None] >> x) & np.uint32(1)  # [*n, 2, R, W]
+    return jnp.moveaxis(cells, -3, -1).astype(jnp.uint8)
+
+
 def history(rules: Rules, state: State) -> UInt8[Array, "n R W"]:
     """Return the boards before the last n steps, as `simplify_board` shows them, newest first.
 
@@ -138,7 +158,7 @@ def remember(before: State, after: State) -> State:
     """Put the board before a step in front of the history; after the end nothing changes."""
     if before.history is None:
         return after
-    moved = jnp.concatenate([before.rows[None], before.history[:-1]])
+    moved = jnp.concatenate([board.stacked(before.rows)[None], before.history[:-1]])
     return after.replace(history=jnp.where(before.game_over, before.history, moved))
 
 
@@ -209,14 +229,12 @@ def _boards(rules: Rules, state: State) -> tuple[UInt8[Array, "R W"], ...]:
     """Return the PLANES: locked cells, the active piece, its ghost."""
     piece = active_rows(rules, state)
     walled = board.walled(rules, state.rows)
-    landing = state.y - jnp.maximum(board.drop_distance(walled, piece, state.x, state.y), 0)
-    empty = jnp.zeros_like(state.rows)
-    views = (
-        state.rows,
-        board.place(rules, empty, piece, state.x, state.y),
-        board.place(rules, empty, piece, state.x, landing),
-    )
-    return tuple(_shown(rules, rows) for rows in views)
+    distance = once(jnp.maximum(board.drop_distance(walled, piece, state.x, state.y), 0))
+    nothing = (jnp.uint32(0),) * _num_rows(rules)
+    active = board.place(nothing, piece, state.x, state.y)
+    ghost = board.place(nothing, piece, state.x, state.y - distance)
+    views = (board.stacked(state.rows)[: len(nothing)], jnp.stack(active), jnp.stack(ghost))
+    return tuple(_shown(rules, rows) for rows in once(views))
 
 
 def _shown(rules: Rules, rows: UInt32[Array, "H"]) -> UInt8[Array, "R W"]:

@@ -14,7 +14,7 @@ from jaxtyping import Float32, Int32, PRNGKeyArray
 from tetrax.env import actions, foresight, observe, reward
 from tetrax.env.game import drops, engine
 from tetrax.env.game.rules import RULE_PRESETS, Params, Rules, check_choice, default_params
-from tetrax.env.game.state import Event, State, no_event
+from tetrax.env.game.state import Event, State, by_array, formed_like, no_event
 from tetrax.env.observe import OBSERVATIONS, Observation, Show
 from tetrax.env.reward import RewardChoice, RewardParams, RewardTerms
 
@@ -38,7 +38,14 @@ class EnvConfig:
     """Whether an action of "locked_position" chooses the orientation too, or gets the first (of 0, R, 2, L) that
     can be reached at its cell."""
     observation: Literal[
-        "auto", "planes", "compact", "flat", "afterstate_features", "afterstate_boards", "afterstate_classic"
+        "auto",
+        "planes",
+        "compact",
+        "bitboards",
+        "flat",
+        "afterstate_features",
+        "afterstate_boards",
+        "afterstate_classic",
     ] = "auto"
     """What is observed of the board; auto is afterstate_features for drop, planes for the others."""
     board_features: bool = False
@@ -60,7 +67,8 @@ class EnvConfig:
         if self.observation.startswith("afterstate") and self.actions != "drop":
             raise ValueError(
                 f"env.observation: given {self.observation!r} with actions {self.actions!r}; "
-                "allowed: auto, planes, compact, flat (afterstates are those of straight drops, actions 'drop')"
+                "allowed: auto, planes, compact, bitboards, flat "
+                "(afterstates are those of straight drops, actions 'drop')"
             )
         if self.actions == "drop":
             drops.check(self.rules)
@@ -231,9 +239,9 @@ class Tetris:
     ) -> tuple[State, Float32[Array, ""], Array, Array, Event]:
         """Step without observing: state, reward, terminated, truncated, event."""
         action, was_clipped = actions.clip(action, self.num_actions)
-        before = state
-        state, event = self.action_set.apply(params.game, state, action)
-        state = observe.remember(before, state)
+        before, by_keys = state, self.show.by_keys
+        state, event = self.action_set.apply(params.game, state if by_keys else by_array(state), action)
+        state = observe.remember(before, formed_like(before, state))
         terms = self._terms(before, state, event, params)
         event = event.replace(action_clipped=was_clipped, reward_terms=terms)
         truncated = jnp.bool_(False)
@@ -245,6 +253,7 @@ class Tetris:
         """Return what a player may know of a state."""
         params = self.default_params if params is None else params
         rules, show, view = self.rules, self.show, self.show.view
+        state = by_array(state)
         candidates = self.action_set.candidates(state)
         looked_ahead = (rules, show.reward, params.game, params.reward, state)
         afterstates = ghost = None
@@ -259,6 +268,7 @@ class Tetris:
             legal=self.action_set.legal(state, candidates),
             afterstates=afterstates,
             cells=observe.compact(rules, state) if view == "compact" else None,
+            bitboards=observe.bitboards(rules, state) if view == "bitboards" else None,
             board_features=observe.board_features(rules, state) if show.board_features else None,
             ghost=ghost,
             history=observe.history(rules, state) if show.history else None,
@@ -270,7 +280,7 @@ class Tetris:
         if made_of is not None:
             return reward.terms(made_of, self.rules, params.reward, before, after, event)
         assert callable(self.config.reward)
-        given = self.config.reward(self.rules, params, before, after, event)
+        given = self.config.reward(self.rules, params, by_array(before), by_array(after), event)
         return reward.injected_terms(params.reward, before, given)
 
 

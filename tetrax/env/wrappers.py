@@ -9,7 +9,9 @@ from flax import struct
 from jax import Array
 from jaxtyping import Int32, PRNGKeyArray
 
-from tetrax.env.game.state import where
+from tetrax.env.game import randomizer
+from tetrax.env.game.state import formed_like, where
+from tetrax.env.game.vector import once
 from tetrax.env.observe import Observation
 from tetrax.env.tetris import TimeStep
 
@@ -88,8 +90,8 @@ class AutoReset:
         game, reward, terminated, truncated, event = env.transition(state.game, action, params)
         last_observation = env.observe(game, params) if env.can_truncate else None
         done = terminated | truncated
-        fresh = env.init(jax.random.fold_in(state.key, state.num_games), params)
-        game = where(done, fresh, game)
+        fresh = env.init(randomizer.folded(state.key, state.num_games), params)
+        game, done = once((where(done, formed_like(game, fresh), game), done))
         state = state.replace(game=game, num_games=state.num_games + done.astype(jnp.int32))
         return state, TimeStep(
             observation=env.observe(game, params),

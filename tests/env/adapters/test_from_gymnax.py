@@ -9,6 +9,7 @@ gymnax = pytest.importorskip("gymnax")
 
 from tetrax.agents import ppo  # noqa: E402
 from tetrax.env.adapters.from_gymnax import from_gymnax  # noqa: E402
+from tetrax.env.batch import Batch  # noqa: E402
 from tetrax.env.wrappers import AutoReset, EpisodeStatistics  # noqa: E402
 
 FAST = {"xla_backend_optimization_level": "0"}  # to compile: what runs for a moment need not run fast
@@ -64,7 +65,7 @@ def test_ppo_trains_on_cartpole(lenient):
         init_key, act_key = jax.random.split(key)
         start = agent.init(init_key)
         state, metrics = jax.lax.scan(lambda state, _: agent.train(state), start, length=2)
-        seen = jax.vmap(AutoReset(env).observe)(state.env_state.env_state)
+        seen = Batch(AutoReset(env)).observe(state.env_state.env_state)
         action, _, told = agent.act(agent.policy(state), seen, (), jnp.zeros(8, bool), act_key, True)
         return start, state, metrics, action, told
 

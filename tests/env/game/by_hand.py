@@ -30,6 +30,9 @@ VARIED = Rules(
 )
 
 
+start = jax.jit(engine.init, static_argnums=0)
+
+
 def stand(drawing: str, rules: Rules = GUIDELINE, *, facing: str | None = None, **given) -> State:
     """Return a game that stands as drawn (the last line is the bottom row).
 

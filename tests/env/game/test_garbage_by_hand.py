@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tests.env.game.by_hand import VARIED, assert_stands, locked_cells, params, press, stand
-from tetrax.env.game import engine, garbage
+from tests.env.game.by_hand import VARIED, assert_stands, locked_cells, params, press, stand, start
+from tetrax.env.game import garbage
 from tetrax.env.game.rules import Rules
 from tetrax.env.game.state import GAME_OVER_REASONS
 
@@ -198,7 +198,7 @@ def test_the_timer():
 def test_starting_garbage():
     """A hole of its own in each row, the lowest first; they count as arrivals 0, 1, 2."""
     key = jax.random.key(8)
-    state = engine.init(RULES, params(RULES, starting_garbage=3), key)
+    state = start(RULES, params(RULES, starting_garbage=3), key)
     holes = [hole_of(key, number, 6) for number in range(4)]
     assert np.asarray(state.rows)[:4].tolist() == [0b111111 - (1 << hole) for hole in holes[:3]] + [0]
     assert (int(state.garbage.height), int(state.garbage.received)) == (3, 3)

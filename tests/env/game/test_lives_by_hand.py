@@ -4,8 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from tests.env.game.by_hand import VARIED, active_cells, locked_cells, params, press, stand
-from tetrax.env.game import engine, garbage
+from tests.env.game.by_hand import VARIED, active_cells, locked_cells, params, press, stand, start
+from tetrax.env.game import garbage
 from tetrax.env.game.state import GAME_OVER_REASONS
 
 # Two garbage rows, a column under the entrance, and a T that leaves no room for the next piece.
@@ -60,4 +60,4 @@ def test_blocked_out_by_hold():
 
 def test_a_new_game_has_all_lives():
 
-    assert int(engine.init(VARIED, params(VARIED), jax.random.key(0)).lives) == 2
+    assert int(start(VARIED, params(VARIED), jax.random.key(0)).lives) == 2

@@ -9,8 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tests.env.game.by_hand import params, press
-from tetrax.env.game import engine
+from tests.env.game.by_hand import params, press, start
 from tetrax.env.game.rules import RULE_PRESETS, Rules
 
 TETRIO = RULE_PRESETS["tetrio"]
@@ -27,7 +26,7 @@ DEALT = {
 
 def dealt(rules, seed, count):
     """Return the names of the first pieces, and the last state."""
-    state = engine.init(rules, params(rules), jax.random.key(seed))
+    state = start(rules, params(rules), jax.random.key(seed))
     names = ""
     while True:
         kinds = [int(state.piece), *np.asarray(state.queue).tolist()]
@@ -59,7 +58,7 @@ def test_a_shuffle_step_by_step():
 def test_seed_zero_is_the_largest():
     """A seed of 0 would stay 0 for ever; 0 stands for 2147483646, which is -1: the numbers of 1, negated."""
     for seed in (0, 2147483647):
-        state = engine.init(TETRIO, params(TETRIO), jax.random.key(seed))
+        state = start(TETRIO, params(TETRIO), jax.random.key(seed))
         assert int(state.random) == 2147483647 - 470211272
 
 

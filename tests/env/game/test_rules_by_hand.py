@@ -7,7 +7,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tests.env.game.by_hand import GUIDELINE, active_cells, assert_stands, cells, params, press, stand, wait
+from tests.env.game.by_hand import (
+    GUIDELINE,
+    active_cells,
+    assert_stands,
+    cells,
+    params,
+    press,
+    stand,
+    start,
+    wait,
+)
 from tetrax.env.game import engine
 from tetrax.env.game.rules import Rules
 from tetrax.env.game.state import level
@@ -349,7 +359,7 @@ def same(left, right):
 
 def dealt(rules, seed, count):
     """Return the kinds of the first pieces, and the queue seen at the start."""
-    state = engine.init(rules, params(rules), jax.random.key(seed))
+    state = start(rules, params(rules), jax.random.key(seed))
     kinds, queue = [int(state.piece)], np.asarray(state.queue).tolist()
     while len(kinds) < count:
         state, _ = press(state.replace(rows=jnp.zeros_like(state.rows)), "hard_drop", rules=rules)

@@ -1,10 +1,19 @@
 """Bitboard primitives: a board is one unsigned word per row, bit x = column x, row 0 lowest.
 
+The rows of a board are words of their own (`Words`), so that for many boards side by side everything here is
+arithmetic on whole vectors: no row is looked up by a number that differs from board to board. `State.rows`
+may be an array or words.
+
 `Walled` boards carry a frame in which everything outside the matrix (walls, floor, and the space
 above the top row) is filled, so that a collision is one `and` and no index needs a bound check.
 """
 
-import jax
+import functools
+import itertools
+import operator
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -12,11 +21,29 @@ from jaxtyping import Bool, Int32, UInt32
 
 from tetrax.env.game.pieces import MAX_BOX
 from tetrax.env.game.rules import Rules
+from tetrax.env.game.vector import choose, once
 
 WALL = 5  # columns of frame on the left: a box may stand 3 outside and be kicked 2 further
 BELOW = 5  # rows of frame under the floor, for the same reason
 ABOVE = 8  # rows of frame over the top row: a box of 4 kicked 2 up, and the look-up's own length
 FILLED = np.uint32(0xFFFFFFFF)
+EMPTY = np.uint32(0)
+
+Word = UInt32[Array, ""] | np.uint32
+Words = tuple[Word, ...]  # H of a board, the lowest first
+Walled = tuple[Word, ...]  # H + 13
+Rows = UInt32[Array, "H"] | Words
+Cells = UInt32[Array, "4"] | Words  # a piece by row of its box, bit dx of entry dy
+
+
+def words(rows: Rows) -> Words:
+    """Return the rows of a board as words."""
+    return rows if isinstance(rows, tuple) else tuple(rows[y] for y in range(rows.shape[0]))
+
+
+def stacked(rows: Rows) -> UInt32[Array, "H"]:
+    """Return the rows of a board as one array."""
+    return jnp.stack(rows) if isinstance(rows, tuple) else rows
 
 
 def full_row(rules: Rules) -> np.uint32:
@@ -24,101 +51,109 @@ def full_row(rules: Rules) -> np.uint32:
     return np.uint32((1 << rules.width) - 1)
 
 
-def walled(rules: Rules, rows: UInt32[Array, "H"]) -> UInt32[Array, "H+13"]:
+def walled(rules: Rules, rows: Rows) -> Walled:
     """Put the frame around a board."""
     walls = np.uint32(~(int(full_row(rules)) << WALL) & 0xFFFFFFFF)
-    inside = (rows << np.uint32(WALL)) | walls
-    return jnp.concatenate([np.full(BELOW, FILLED), inside, np.full(ABOVE, FILLED)])
+    inside = tuple((row << np.uint32(WALL)) | walls for row in words(rows))
+    return (FILLED,) * BELOW + inside + (FILLED,) * ABOVE
 
 
-def shifted(piece_rows: UInt32[Array, "4"], x: Int32[Array, ""]) -> UInt32[Array, "4"]:
+def shifted(cells: Cells, x: Int32[Array, ""]) -> Words:
     """Move a piece's rows to column x of a walled board."""
-    return piece_rows << (x + WALL).astype(jnp.uint32)
+    amount = (x + WALL).astype(jnp.uint32)
+    return tuple(cells[dy] << amount for dy in range(MAX_BOX))
 
 
-def fits(
-    board: UInt32[Array, "H+13"],
-    piece_rows: UInt32[Array, "4"],
-    x: Int32[Array, ""],
-    y: Int32[Array, ""],
-) -> Bool[Array, ""]:
+def window(board: Walled, y: Int32[Array, ""], num_rows: int, below: int = 0) -> Words:
+    """Return `num_rows` rows from row y - below on (at least -5); beyond the frame all is filled."""
+    return _window(board, y + (BELOW - below), num_rows, beyond=FILLED)
+
+
+def fits(board: Walled, cells: Cells, x: Int32[Array, ""], y: Int32[Array, ""]) -> Bool[Array, ""]:
     """Tell whether a piece with its box at (x, y) overlaps nothing."""
-    window = jax.lax.dynamic_slice(board, (y + BELOW,), (MAX_BOX,))
-    return ~jnp.any((window & shifted(piece_rows, x)) != 0)
+    return fits_in(window(board, y, MAX_BOX), cells, x)
 
 
-def drop_distance(
-    board: UInt32[Array, "H+13"],
-    piece_rows: UInt32[Array, "4"],
-    x: Int32[Array, ""],
-    y: Int32[Array, ""],
-) -> Int32[Array, ""]:
+def fits_in(rows: Words, cells: Cells, x: Int32[Array, ""]) -> Bool[Array, ""]:
+    """Tell whether a piece in column x overlaps nothing of four rows of a walled board."""
+    return _overlap(rows, shifted(cells, x)) == 0
+
+
+def drop_distance(board: Walled, cells: Cells, x: Int32[Array, ""], y: Int32[Array, ""]) -> Int32[Array, ""]:
     """Return how many cells a fitting piece can fall straight down."""
-    hits, place = _overlaps(board, piece_rows, x)
-    blocked_at = jnp.where(hits & (place < y), place, -BELOW - 1)
-    return y - 1 - jnp.max(blocked_at)
+    moved = shifted(cells, x)
+    blocked_at = jnp.int32(-BELOW - 1)
+    for place in range(-BELOW, len(board) - MAX_BOX - BELOW):
+        hit = _overlap(board[place + BELOW : place + BELOW + MAX_BOX], moved) != 0
+        blocked_at = choose(hit & (place < y), place, blocked_at)
+    return y - 1 - blocked_at
 
 
-def first_free_row(
-    board: UInt32[Array, "H+13"],
-    piece_rows: UInt32[Array, "4"],
-    x: Int32[Array, ""],
-    y: Int32[Array, ""],
-) -> Int32[Array, ""]:
+def first_free_row(board: Walled, cells: Cells, x: Int32[Array, ""], y: Int32[Array, ""]) -> Int32[Array, ""]:
     """Return the lowest row from y on where a piece fits at column x, or y itself if there is none."""
-    hits, place = _overlaps(board, piece_rows, x)
-    free_at = jnp.where(~hits & (place >= y), place, board.shape[0])
-    lowest = jnp.min(free_at)
-    return jnp.where(lowest < board.shape[0], lowest, y)
+    moved = shifted(cells, x)
+    free_at = y
+    for place in reversed(range(-BELOW, len(board) - MAX_BOX - BELOW)):
+        hit = _overlap(board[place + BELOW : place + BELOW + MAX_BOX], moved) != 0
+        free_at = choose(~hit & (place >= y), place, free_at)
+    return free_at
 
 
-def _overlaps(
-    board: UInt32[Array, "H+13"], piece_rows: UInt32[Array, "4"], x: Int32[Array, ""]
-) -> tuple[Bool[Array, "H+9"], np.ndarray]:
-    """Tell at which rows of the box a piece overlaps something in column x; return the rows with it."""
-    moved = shifted(piece_rows, x)
-    num_places = board.shape[0] - MAX_BOX
-    hits = jnp.zeros(num_places, jnp.uint32)
-    for dy in range(MAX_BOX):
-        hits |= board[dy : dy + num_places] & moved[dy]
-    return hits != 0, np.arange(num_places, dtype=np.int32) - BELOW
-
-
-def place(
-    rules: Rules,
-    rows: UInt32[Array, "H"],
-    piece_rows: UInt32[Array, "4"],
-    x: Int32[Array, ""],
-    y: Int32[Array, ""],
-) -> UInt32[Array, "H"]:
+def place(rows: Rows, cells: Cells, x: Int32[Array, ""], y: Int32[Array, ""]) -> Words:
     """Fill a fitting piece's cells."""
-    moved = shifted(piece_rows, x) >> np.uint32(WALL)
-    row = np.arange(rules.total_height, dtype=np.int32)
-    for dy in range(MAX_BOX):
-        rows = rows | jnp.where(row == y + dy, moved[dy], np.uint32(0))
-    return rows
+    moved = [word >> np.uint32(WALL) for word in shifted(cells, x)]
+    given = words(rows)
+    starts = {row: y == row for row in range(1 - MAX_BOX, len(given))}  # whether the box starts there
+    return tuple(
+        functools.reduce(
+            operator.or_, (choose(starts[row - dy], moved[dy], EMPTY) for dy in range(MAX_BOX)), word
+        )
+        for row, word in enumerate(given)
+    )
 
 
-def clear(
-    rules: Rules, rows: UInt32[Array, "H"], y: Int32[Array, ""]
-) -> tuple[UInt32[Array, "H"], Int32[Array, ""]]:
-    """Remove the full rows among y..y+3, where the last piece was placed; return them counted.
+class Settled(NamedTuple):
+    """A board in which a piece came to rest and from which full rows were removed."""
+
+    rows: Words
+    lines: Int32[Array, ""]  # rows removed
+    full: tuple[Bool[Array, ""], ...]  # which of the rows y..y+3
+    is_empty: Bool[Array, ""]  # nothing is left
+
+
+def settle(rules: Rules, rows: Rows, cells: Cells, x: Int32[Array, ""], y: Int32[Array, ""]) -> Settled:
+    """Fill a fitting piece's cells, and remove the full rows among y..y+3, the rows of its box.
 
     Rows above fall, and empty rows enter at the top.
     """
-    row = np.arange(rules.total_height, dtype=np.int32)
-    is_full = rows == full_row(rules)
-    num_lines = jnp.int32(0)
+    given = words(rows)
+    near = once(_window((EMPTY,) * BELOW + given, y + BELOW, 2 * MAX_BOX, beyond=EMPTY))
+    num_used = once(_count(row != 0 for row in given))
+    moved = [word >> np.uint32(WALL) for word in shifted(cells, x)]
+    placed = [row | piece for row, piece in zip(near, moved, strict=False)]
+    full = tuple(row == full_row(rules) for row in placed)
+    left: list[Word] = [*placed, *near[MAX_BOX:]]
     for dy in reversed(range(MAX_BOX)):
-        full_here = jnp.any(is_full & (row == y + dy))
-        fallen = jnp.concatenate([rows[1:], np.zeros(1, np.uint32)])
-        rows = jnp.where(full_here & (row >= y + dy), fallen, rows)
-        num_lines += full_here.astype(jnp.int32)
-    return rows, num_lines
+        fallen: list[Word] = [choose(full[dy], above, row) for row, above in itertools.pairwise(left[dy:])]
+        left = left[:dy] + fallen
+    lines = _count(full)
+    is_kept = [(row != 0) & ~is_full for row, is_full in zip(placed, full, strict=True)]
+    elsewhere = num_used - _count(row != 0 for row in near[:MAX_BOX])
+    is_empty = _count(is_kept) + elsewhere == 0
+    y, left, lines, full, is_empty = once((y, left[:MAX_BOX], lines, full, is_empty))
+    starts = {row: y == row for row in range(1 - MAX_BOX, len(given))}  # whether the box starts there
+    settled = []
+    for row, (below, above) in enumerate(zip(given, _fallen(given, lines), strict=True)):
+        word = choose(y <= row - MAX_BOX, above, below)
+        for dy in range(MAX_BOX):
+            word = choose(starts[row - dy], left[dy], word)
+        settled.append(word)
+    return Settled(tuple(settled), lines, full, is_empty)
 
 
-def columns(rules: Rules, rows: UInt32[Array, "H"]) -> UInt32[Array, "W"]:
+def columns(rules: Rules, rows: Rows) -> UInt32[Array, "W"]:
     """Return the board by column: bit y of word x is cell (x, y), for the lowest 32 rows."""
+    rows = stacked(rows)
     num_rows = min(rules.total_height, 32)
     x = np.arange(rules.width, dtype=np.uint32)[:, None]
     y = np.arange(num_rows, dtype=np.uint32)
@@ -126,7 +161,41 @@ def columns(rules: Rules, rows: UInt32[Array, "H"]) -> UInt32[Array, "W"]:
     return jnp.sum(cells << y[None], axis=1, dtype=jnp.uint32)
 
 
-def cells(rules: Rules, rows: UInt32[Array, "R"]) -> Bool[Array, "R W"]:
+def cells(rules: Rules, rows: Rows) -> Bool[Array, "R W"]:
     """Expand row words to cells."""
     x = np.arange(rules.width, dtype=np.uint32)[None]
-    return ((rows[:, None] >> x) & np.uint32(1)) != 0
+    return ((stacked(rows)[:, None] >> x) & np.uint32(1)) != 0
+
+
+def _window(rows: Words, first: Int32[Array, ""], num_rows: int, beyond: np.uint32) -> Words:
+    """Return the rows number `first`, `first` + 1 and so on; those that do not exist are `beyond`.
+
+    They are brought to fixed places by a barrel shifter: one select for each bit of the number.
+    """
+    number = first.astype(jnp.uint32)
+    moved: Sequence[Array | np.uint32] = rows
+    for bit in reversed(range((len(rows) - 1).bit_length())):
+        step = 1 << bit
+        moves = (number >> np.uint32(bit)) & np.uint32(1) != 0
+        padded = [*moved, *[beyond] * (num_rows + 2 * step)]
+        pairs = zip(padded[: num_rows + step - 1], padded[step:], strict=False)
+        moved = [row if row is above else choose(moves, above, row) for row, above in pairs]
+    return tuple(jnp.asarray(row) for row in moved)
+
+
+def _fallen(rows: Words, lines: Int32[Array, ""]) -> Words:
+    """Return the row that is `lines` rows above each row; above the top row all is empty."""
+    for bit in range(MAX_BOX.bit_length()):
+        step = 1 << bit
+        moves = (lines >> bit) & 1 != 0
+        above = (*rows[step:], *(EMPTY,) * step)[: len(rows)]
+        rows = tuple(choose(moves, high, low) for high, low in zip(above, rows, strict=True))
+    return rows
+
+
+def _overlap(rows: Sequence[Word], moved: Sequence[Word]) -> Word:
+    return functools.reduce(operator.or_, (row & cells for row, cells in zip(rows, moved, strict=True)))
+
+
+def _count(conditions: Iterable[Bool[Array, ""]]) -> Int32[Array, ""]:
+    return sum((condition.astype(jnp.int32) for condition in conditions), start=jnp.int32(0))

@@ -18,7 +18,19 @@ from tetrax.env.game.rules import (
     Rules,
     gravity_by_level,
 )
-from tetrax.env.game.state import LOCK_REASONS, Event, Inputs, State, active_rows, level, no_event, where
+from tetrax.env.game.state import (
+    LOCK_REASONS,
+    Event,
+    Inputs,
+    State,
+    active_rows,
+    by_word,
+    formed_like,
+    level,
+    no_event,
+    where,
+)
+from tetrax.env.game.vector import lookup, once
 
 HARD_DROP, SOFT_DROP, LOCK_DELAY, PLACED = (
     LOCK_REASONS.index(reason) for reason in ("hard_drop", "soft_drop", "lock_delay", "placed")
@@ -36,6 +48,7 @@ def init(rules: Rules, params: Params, key: PRNGKeyArray) -> State:
     for draw in range(1 + rules.preview):
         kind, left = randomizer.next_piece(rules, key, jnp.int32(draw), left)
         kinds.append(kind)
+    kinds, left = once((kinds, left))
     rows, waiting = garbage.start(rules, params, key)
     state = State(
         key=key,
@@ -70,21 +83,28 @@ def init(rules: Rules, params: Params, key: PRNGKeyArray) -> State:
 
 def tick(rules: Rules, params: Params, state: State, inputs: Inputs) -> tuple[State, Event]:
     """Play one tick. After the end nothing changes and the event is empty."""
-    before, event = state, no_event(state)
+    given, state = state, by_word(state)
+    before, event, running = state, no_event(state), ~state.game_over
     state = garbage.by_timer(rules, params, state.replace(ticks=state.ticks + 1))
-    state, event, alive = _hold(rules, state, inputs.hold, event)
+    state, event, alive = _hold(rules, state, inputs.hold & running, event)
     held, held_event = state, event
 
-    state, moved = _rotate_and_shift(rules, state, inputs)
     walled = board.walled(rules, state.rows)
-    distance = board.drop_distance(walled, active_rows(rules, state), state.x, state.y)
+    state, moved, box_rows = _turn_and_shift(rules, walled, state, inputs)
+    distance = once(board.drop_distance(walled, active_rows(rules, state), state.x, state.y))
     state, event, locks = _fall(rules, params, state, inputs, distance, moved, event)
+    # A piece that fell since its last turn has no kick and earns no spin: the rows are those of the box.
     pose = Pose(state.orientation, state.x, state.y)
-    spin = scoring.spin(rules, walled, state.piece, pose, state.kick)
-    state, event = where(locks, lock(rules, params, state, event, spin), (state, event))
+    spin = scoring.spin_in(rules, box_rows, state.piece, pose, state.kick)
+    spin, locks = once((jnp.where(locks, spin, 0), locks & alive & running))
+    state, event = lock(rules, params, state, event.replace(spin=spin), locks)
 
+    # The rows changed only where something locked: they need not be chosen again.
+    rows = state.rows
+    held, before = held.replace(rows=rows), before.replace(rows=rows)
     state, event = where(alive, (state, event), (held, held_event))
-    return where(before.game_over, (before, no_event(before)), (state, event))
+    state, event = where(running, (state, event), (before, no_event(before)))
+    return formed_like(given, state), event
 
 
 def place(
@@ -102,6 +122,7 @@ def place(
     it can be reached; when it cannot, only time passes. The way down counts as a hard drop. One call is
     one tick.
     """
+    given, state = state, by_word(state)
     before = state
     state = garbage.by_timer(rules, params, state.replace(ticks=state.ticks + 1))
     waiting = state
@@ -111,11 +132,14 @@ def place(
     state = state.replace(score=added(state.score, scoring.HARD_DROP_POINTS * cells))
     event = event.replace(
         lock_reason=jnp.int32(PLACED),
+        spin=spin,
         hard_cells=cells,
         score=scoring.HARD_DROP_POINTS * cells,
     )
-    state, event = where(legal, lock(rules, params, state, event, spin), (waiting, no_event(before)))
-    return where(before.game_over, (before, no_event(before)), (state, event))
+    state, event = lock(rules, params, state, event, jnp.bool_(True))
+    state, event = where(legal, (state, event), (waiting, no_event(before)))
+    state, event = where(before.game_over, (before, no_event(before)), (state, event))
+    return formed_like(given, state), event
 
 
 def incoming(rules: Rules, state: State) -> Int32[Array, ""]:
@@ -129,7 +153,7 @@ def incoming(rules: Rules, state: State) -> Int32[Array, ""]:
 
 def _check_key(key: PRNGKeyArray) -> None:
     typed = jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
-    if not typed or key.shape or str(jax.random.key_impl(key)) not in ("fry", "threefry2x32"):
+    if not typed or key.shape or str(jax.random.key_impl(key)) not in randomizer.THREEFRY_NAMES:
         raise TypeError(
             f"key: given {key.dtype}{list(key.shape)}; allowed: one typed Threefry key, "
             "as jax.random.key(seed) makes (under vmap, one per board)"
@@ -144,8 +168,7 @@ def _hold(
         return state, event.replace(hold_refused=pressed), jnp.bool_(True)
     allowed = pressed & ~state.hold_used
     drawn, kind = advanced(rules, state)
-    taken = where(state.hold >= 0, (state, state.hold), (drawn, kind))
-    swapped, kind = taken
+    swapped, kind = where(state.hold >= 0, (state, state.hold), (drawn, kind))
     swapped, fits = spawned(rules, swapped, kind)
     swapped = swapped.replace(hold=state.piece, hold_used=jnp.bool_(True))
     event = event.replace(hold_refused=pressed & ~allowed)
@@ -155,17 +178,16 @@ def _hold(
     return state, event, ~blocked
 
 
-def _rotate_and_shift(rules: Rules, state: State, inputs: Inputs) -> tuple[State, Bool[Array, ""]]:
-    """Rotate, then shift; return whether either succeeded."""
-    walled = board.walled(rules, state.rows)
+def _turn_and_shift(
+    rules: Rules, walled: board.Walled, state: State, inputs: Inputs
+) -> tuple[State, Bool[Array, ""], board.Words]:
+    """Rotate, then shift; return whether either succeeded, and the four rows of the box then."""
     pose = Pose(state.orientation, state.x, state.y)
     turn = inputs.rotate_cw.astype(jnp.int32) - inputs.rotate_ccw.astype(jnp.int32)
     if rules.half_turns:
         turn = jnp.where((turn == 0) & inputs.rotate_180, 2, turn)
-    pose, kick = moves.rotate(rules, walled, state.piece, pose, turn)
-    piece_rows = jnp.asarray(rules.tables.rows)[state.piece, pose.orientation]
     dx = inputs.right.astype(jnp.int32) - inputs.left.astype(jnp.int32)
-    pose, shifted = moves.shift(walled, piece_rows, pose, dx)
+    pose, kick, shifted, rows = moves.turn_and_shift(rules, walled, state.piece, pose, turn, dx)
     turned = kick >= 0
     state = state.replace(
         orientation=pose.orientation,
@@ -173,7 +195,7 @@ def _rotate_and_shift(rules: Rules, state: State, inputs: Inputs) -> tuple[State
         y=pose.y,
         kick=jnp.where(shifted, -1, jnp.where(turned, kick, state.kick)),
     )
-    return state, turned | shifted
+    return state, turned | shifted, rows
 
 
 def _fall(
@@ -232,7 +254,7 @@ def _gravity(
     speed = params.gravity
     if rules.gravity == "level":
         current = jnp.clip(level(params, state), 0, MAX_GRAVITY_LEVEL)
-        speed = jnp.asarray(gravity_by_level(rules))[current]
+        speed = lookup(gravity_by_level(rules), current)
     # More than the whole matrix in one tick is no faster; the bounds keep the products in range.
     speed = jnp.clip(speed, 0, rules.total_height * GRAVITY_ONE)
     factor = jnp.where(soft, jnp.clip(params.soft_drop_factor, 0, 2**15 - 1), 1)

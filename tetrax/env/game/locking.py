@@ -1,14 +1,15 @@
 """What happens when a piece locks: clear, score, attack, garbage, the next piece, and losing."""
 
+import jax
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
-from jaxtyping import Bool, Int32, UInt32
+from jaxtyping import Bool, Int32
 
 from tetrax.env.game import board, garbage, moves, randomizer, scoring
 from tetrax.env.game.randomizer import Source
 from tetrax.env.game.rules import Params, Rules
 from tetrax.env.game.state import GAME_OVER_REASONS, Event, State, active_rows, level, where
+from tetrax.env.game.vector import choose, lookup, once
 
 BLOCK_OUT, LOCK_OUT, GARBAGE_OUT, STACK_OUT = (
     GAME_OVER_REASONS.index(reason) for reason in ("block_out", "lock_out", "garbage_out", "stack_out")
@@ -16,14 +17,19 @@ BLOCK_OUT, LOCK_OUT, GARBAGE_OUT, STACK_OUT = (
 
 
 def lock(
-    rules: Rules, params: Params, state: State, event: Event, spin: Int32[Array, ""]
+    rules: Rules, params: Params, state: State, event: Event, locks: Bool[Array, ""]
 ) -> tuple[State, Event]:
-    """Lock the active piece where it is, clear, score, let garbage in, and bring in the next piece."""
-    bottom = jnp.asarray(rules.tables.bottom)[state.piece, state.orientation]
-    above = state.y + bottom >= rules.height
-    placed = board.place(rules, state.rows, active_rows(rules, state), state.x, state.y)
-    rows, lines = board.clear(rules, placed, state.y)
-    perfect_clear = (lines > 0) & ~jnp.any(rows != 0)
+    """Lock the active piece of a state by word where it is: clear, score, let garbage in, bring in the next piece.
+
+    Where nothing locks, the state and the event stay as they are. `event.spin` is what the lock earns.
+    """
+    before = (state, event)
+    cells = active_rows(rules, state)
+    above = state.y + lookup(rules.tables.bottom, state.piece, state.orientation) >= rules.height
+    settled = board.settle(rules, state.rows, cells, state.x, state.y)
+    lines = settled.lines
+    perfect_clear = (lines > 0) & settled.is_empty
+    spin = event.spin
     worth = scoring.clear_score(
         lines, spin, perfect_clear, level(params, state), state.combo, state.back_to_back
     )
@@ -39,7 +45,6 @@ def lock(
     event = event.replace(
         locked=jnp.bool_(True),
         lines=lines,
-        spin=spin,
         combo=worth.combo,
         back_to_back=worth.paid_back_to_back,
         perfect_clear=perfect_clear,
@@ -48,11 +53,12 @@ def lock(
         attack=attack,
         sent=attack,
     )
-    state, event, pushed_out = _garbage(rules, params, state.replace(rows=rows), event, placed)
+    state, event, pushed_out = _garbage(rules, params, state, event, settled)
     state, kind = advanced(rules, state)
     state, fits = spawned(rules, state, kind)
-    reason = _reason(rules, state, above, pushed_out, fits)
-    return where(reason != 0, lose(rules, state, event, reason), (state, event))
+    reason = once(_reason(rules, state, above, pushed_out, fits))
+    state, event = where(reason != 0, lose(rules, state, event, reason), (state, event))
+    return where(locks, (state, event), before)
 
 
 def lose(rules: Rules, state: State, event: Event, reason: Int32[Array, ""]) -> tuple[State, Event]:
@@ -63,7 +69,7 @@ def lose(rules: Rules, state: State, event: Event, reason: Int32[Array, ""]) -> 
     if rules.lives == 1:
         return ended, event
     fresh = state.replace(
-        rows=jnp.zeros_like(state.rows),
+        rows=jax.tree.map(jnp.zeros_like, state.rows),
         combo=jnp.int32(-1),
         back_to_back=jnp.int32(-1),
         garbage=None if state.garbage is None else garbage.emptied(state.garbage),
@@ -73,16 +79,18 @@ def lose(rules: Rules, state: State, event: Event, reason: Int32[Array, ""]) -> 
 
 
 def advanced(rules: Rules, state: State) -> tuple[State, Int32[Array, ""]]:
-    """Take the next piece from the queue and draw one more; return its kind."""
-    drawn, left = randomizer.next_piece(rules, state.key, state.draws, Source(state.bag, state.random))
-    pieces = jnp.concatenate([state.queue, drawn[None]])
+    """Take the next piece from the queue of a state by word and draw one more; return its kind."""
+    source = Source(state.bag, state.random)
+    drawn, left = once(randomizer.next_piece(rules, state.key, state.draws, source))
+    pieces = (*state.queue, drawn)
     state = state.replace(queue=pieces[1:], draws=state.draws + 1, bag=left.bag, random=left.random)
     return state, pieces[0]
 
 
 def spawned(rules: Rules, state: State, kind: Int32[Array, ""]) -> tuple[State, Bool[Array, ""]]:
     """Bring in a piece of a kind; return whether it fits."""
-    pose, fits = moves.spawn(rules, board.walled(rules, state.rows), kind, after_clear=state.combo >= 0)
+    walled = board.walled(rules, state.rows)
+    pose, fits = once(moves.spawn(rules, walled, kind, after_clear=state.combo >= 0))
     state = state.replace(
         piece=kind,
         orientation=pose.orientation,
@@ -103,20 +111,22 @@ def added(score: Int32[Array, ""], points: Int32[Array, ""]) -> Int32[Array, ""]
 
 
 def _garbage(
-    rules: Rules, params: Params, state: State, event: Event, placed: UInt32[Array, "H"]
+    rules: Rules, params: Params, state: State, event: Event, settled: board.Settled
 ) -> tuple[State, Event, Bool[Array, ""]]:
     """Cancel waiting garbage by the attack, then let some in; return whether it pushed a block out."""
+    y, state = state.y, state.replace(rows=settled.rows)
     if state.garbage is None:
         return state, event, jnp.bool_(False)
     waiting, sent = garbage.cancel(state.garbage, event.attack)
-    row = np.arange(rules.total_height, dtype=np.int32)
-    full = (placed == board.full_row(rules)) & (row < waiting.height)
-    num_cleared = jnp.sum(full, dtype=jnp.int32)
+    num_cleared = jnp.int32(0)
+    for dy, full in enumerate(settled.full):
+        num_cleared += (full & (y + dy < waiting.height)).astype(jnp.int32)
     state = state.replace(garbage=waiting.replace(height=waiting.height - num_cleared))
     allowed = (event.lines == 0) | (not rules.garbage_blocking)
-    entered = garbage.enter(rules, params, state, state.rows, allowed)
+    entered = garbage.enter(rules, params, state, board.stacked(state.rows), allowed)
     event = event.replace(sent=sent, garbage_received=entered.num_rows, garbage_cleared=num_cleared)
-    return state.replace(rows=entered.rows, garbage=entered.waiting), event, entered.pushed_out
+    state = state.replace(rows=board.words(entered.rows), garbage=entered.waiting)
+    return state, event, entered.pushed_out
 
 
 def _reason(
@@ -127,9 +137,10 @@ def _reason(
     fits: Bool[Array, ""],
 ) -> Int32[Array, ""]:
     """Return why the game is lost, an index into GAME_OVER_REASONS; 0 when it goes on."""
-    reason = jnp.where(fits, 0, BLOCK_OUT)
+    reason = choose(fits, 0, BLOCK_OUT)
     if rules.top_out == "guideline":
-        reason = jnp.where(above, LOCK_OUT, reason)
+        reason = choose(above, LOCK_OUT, reason)
     if rules.top_out == "stack":
-        reason = jnp.where(jnp.any(state.rows[rules.height :] != 0), STACK_OUT, reason)
-    return jnp.where(pushed_out, GARBAGE_OUT, reason).astype(jnp.int32)
+        high = jnp.any(board.stacked(state.rows[rules.height :]) != 0)
+        reason = choose(high, STACK_OUT, reason)
+    return choose(pushed_out, GARBAGE_OUT, reason).astype(jnp.int32)

@@ -12,6 +12,7 @@ import numpy as np
 
 NUM_ORIENTATIONS = 4
 MAX_BOX = 4  # cells; the largest box a piece may be drawn in
+MAX_KICK = 2  # cells; the furthest a rotation is kicked, to any side
 Kicks = Literal["jlstz", "i", "none"]
 KickSystem = Literal["srs", "srs180", "srs+", "none"]
 KickTable = dict[tuple[int, int], tuple[tuple[int, int], ...]]  # (from, to) -> tests

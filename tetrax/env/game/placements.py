@@ -118,8 +118,8 @@ def after(
 
     def one(kind: Array, box: Pose, valid: Array) -> tuple[Array, Array]:
         piece_rows = jnp.asarray(rules.tables.rows)[kind, box.orientation]
-        placed = board.place(rules, state.rows, jnp.where(valid, piece_rows, np.uint32(0)), box.x, box.y)
-        return board.clear(rules, placed, box.y)
+        settled = board.settle(rules, state.rows, jnp.where(valid, piece_rows, np.uint32(0)), box.x, box.y)
+        return board.stacked(settled.rows), settled.lines
 
     return jax.vmap(one)(placements.kind, pose(rules, placements), placements.valid)
 

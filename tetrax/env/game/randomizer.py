@@ -9,11 +9,15 @@ from jax import Array
 from jaxtyping import Int32, PRNGKeyArray, UInt32
 
 from tetrax.env.game.rules import TETRIO_ORDER, Rules
+from tetrax.env.game.vector import once
 
 # TETR.IO's generator is MINSTD (Park and Miller, 1988): v <- 16807 v mod (2^31 - 1).
 MINSTD_FACTOR = 16807
 MINSTD_MODULUS = 2**31 - 1
 BITS_PER_PIECE = 4  # of a "tetrio" bag
+THREEFRY_NAMES = ("fry", "threefry2x32")
+THREEFRY_PARITY = 0x1BD11BDA
+THREEFRY_ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))  # of rounds 1 to 4, 5 to 8, and so on
 
 
 class Source(NamedTuple):
@@ -41,7 +45,36 @@ def draw_word(key: PRNGKeyArray, draw: Int32[Array, ""] | UInt32[Array, ""]) -> 
     Folding a number into a key runs the block cipher once; its output is as random as any draw
     from the folded key and costs half as much.
     """
-    return jax.random.key_data(jax.random.fold_in(key, draw))[1]
+    return _folded_words(key, draw)[1]
+
+
+def folded(key: PRNGKeyArray, number: Int32[Array, ""] | UInt32[Array, ""]) -> PRNGKeyArray:
+    """Return `jax.random.fold_in(key, number)`, for a Threefry key computed in line."""
+    if str(jax.random.key_impl(key)) not in THREEFRY_NAMES:
+        return jax.random.fold_in(key, number)
+    words = jnp.stack(once(_folded_words(key, number)))
+    return jax.random.wrap_key_data(words, impl=jax.random.key_impl(key))
+
+
+def _folded_words(
+    key: PRNGKeyArray, number: Int32[Array, ""] | UInt32[Array, ""]
+) -> tuple[UInt32[Array, ""], UInt32[Array, ""]]:
+    """Encrypt (0, number) with the key by Threefry-2x32-20 (Salmon et al. 2011, "Parallel random numbers").
+
+    These are the words that JAX's own fold_in gives; written out, they are arithmetic like the rest of a step,
+    where JAX's would be a loop of its own.
+    """
+    data = jax.random.key_data(key)
+    subkeys = (data[0], data[1], data[0] ^ data[1] ^ np.uint32(THREEFRY_PARITY))
+    first, second = subkeys[0], number.astype(jnp.uint32) + subkeys[1]
+    for group in range(5):
+        for rotation in THREEFRY_ROTATIONS[group % 2]:
+            first = first + second
+            turned = (second << np.uint32(rotation)) | (second >> np.uint32(32 - rotation))
+            second = turned ^ first
+        first = first + subkeys[(group + 1) % 3]
+        second = second + subkeys[(group + 2) % 3] + np.uint32(group + 1)
+    return first, second
 
 
 def next_piece(
@@ -74,12 +107,14 @@ def _from_bag(
     """Take the piece of a random rank out of a bag; an empty bag is filled first."""
     bag = jnp.where(bag == 0, np.uint32((1 << rules.num_pieces) - 1), bag)
     rank = scaled(word, jax.lax.population_count(bag))
-    kind = np.arange(rules.num_pieces, dtype=np.uint32)
-    in_bag = (bag >> kind) & np.uint32(1)
-    num_before = jax.lax.population_count(bag & ((np.uint32(1) << kind) - np.uint32(1)))
-    chosen = (in_bag != 0) & (num_before == rank)  # bool[K], one True
-    left = bag & ~jnp.sum(jnp.where(chosen, np.uint32(1) << kind, 0), dtype=jnp.uint32)
-    return jnp.sum(jnp.where(chosen, kind, 0), dtype=jnp.uint32).astype(jnp.int32), left
+    drawn, left, num_before = jnp.int32(0), bag, jnp.uint32(0)
+    for kind in range(rules.num_pieces):
+        in_bag = (bag >> np.uint32(kind)) & np.uint32(1)
+        chosen = (in_bag != 0) & (num_before == rank)
+        drawn = jnp.where(chosen, kind, drawn)
+        left = jnp.where(chosen, bag & ~np.uint32(1 << kind), left)
+        num_before += in_bag
+    return drawn, left
 
 
 def _sequence(rules: Rules) -> np.ndarray:

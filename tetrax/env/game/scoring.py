@@ -4,15 +4,15 @@ import functools
 import math
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Bool, Int32, UInt32
+from jaxtyping import Bool, Int32
 
-from tetrax.env.game.board import BELOW, WALL
+from tetrax.env.game.board import WALL, Walled, Words, window
 from tetrax.env.game.moves import Pose
 from tetrax.env.game.rules import MULTIPLIER_ONE, Params, Rules
+from tetrax.env.game.vector import lookup
 
 NO_SPIN, MINI_SPIN, FULL_SPIN = 0, 1, 2
 MAX_SCORE = np.int32(2**31 - 1)
@@ -57,19 +57,30 @@ class ClearScore(NamedTuple):
 
 def spin(
     rules: Rules,
-    walled: UInt32[Array, "H+13"],
+    walled: Walled,
     kind: Int32[Array, ""],
     pose: Pose,
     kick: Int32[Array, ""],
 ) -> Int32[Array, ""]:
     """Classify the lock of a piece by the three-corner rule (before it is placed)."""
-    window = jax.lax.dynamic_slice(walled, (pose.y + BELOW,), (3,))
+    return spin_in(rules, window(walled, pose.y, num_rows=3), kind, pose, kick)
+
+
+def spin_in(
+    rules: Rules,
+    rows: Words,
+    kind: Int32[Array, ""],
+    pose: Pose,
+    kick: Int32[Array, ""],
+) -> Int32[Array, ""]:
+    """Classify the lock of a piece by the rows of its box on a walled board, the lowest first."""
     column = (pose.x + WALL).astype(jnp.uint32)
-    bits = [(window[dy] >> (column + np.uint32(dx))) & np.uint32(1) for dx, dy in CORNERS]
-    filled = jnp.stack(bits) != 0  # bool[4]
-    num_filled = jnp.sum(filled, dtype=jnp.int32)
-    both_front = jnp.all(filled | ~jnp.asarray(FRONT)[pose.orientation])
-    is_spin = jnp.asarray(rules.tables.spins)[kind] & (kick >= 0) & (num_filled >= 3)
+    filled = [(rows[dy] >> (column + np.uint32(dx))) & np.uint32(1) != 0 for dx, dy in CORNERS]
+    num_filled = sum((corner.astype(jnp.int32) for corner in filled), start=jnp.int32(0))
+    both_front = jnp.bool_(True)
+    for corner, is_front in zip(filled, FRONT.T, strict=True):
+        both_front &= corner | ~lookup(is_front, pose.orientation)
+    is_spin = lookup(rules.tables.spins, kind) & (kick >= 0) & (num_filled >= 3)
     promoted = kick == LAST_KICK
     if rules.spins == "tetrio":
         promoted &= (pose.orientation & 1) != 0
@@ -91,9 +102,9 @@ def clear_score(
     difficult = cleared & ((counted == 4) | (spin_class != NO_SPIN))
     combo = jnp.where(cleared, combo + 1, -1)
     paid = difficult & (back_to_back >= 0)
-    base = jnp.asarray(CLEAR_POINTS)[spin_class, counted]
+    base = lookup(CLEAR_POINTS, spin_class, counted)
     base = jnp.where(paid, base * 3 // 2, base)
-    perfect = jnp.asarray(PERFECT_CLEAR_POINTS)[counted]
+    perfect = lookup(PERFECT_CLEAR_POINTS, counted)
     perfect = jnp.where(paid & (counted == 4), BACK_TO_BACK_PERFECT_TETRIS, perfect)
     points = base + jnp.where(cleared, COMBO_POINTS * combo, 0) + jnp.where(perfect_clear, perfect, 0)
     chain = jnp.where(difficult, back_to_back + 1, jnp.where(cleared, -1, back_to_back))
@@ -113,14 +124,14 @@ def attack(
     The guideline's tables add one row for back-to-back and the combo's; TETR.IO's are in `_tetrio_rows`.
     """
     counted = jnp.minimum(lines, 4)
-    base = jnp.asarray(ATTACK_ROWS)[spin_class, counted]
+    base = lookup(ATTACK_ROWS, spin_class, counted)
     combo = jnp.maximum(worth.combo, 0)
     if rules.attack == "tetrio":
         chain = jnp.where(worth.difficult, jnp.clip(worth.back_to_back, 0, MAX_CHAIN), 0)
         rows = jnp.asarray(_tetrio_rows())[chain, jnp.minimum(combo, MAX_COMBO), base]
     else:
         table = COMBO_ROWS[rules.attack]
-        bonus = jnp.asarray(table)[jnp.minimum(combo, len(table) - 1)]
+        bonus = lookup(table, jnp.minimum(combo, len(table) - 1))
         rows = (base + worth.paid_back_to_back.astype(jnp.int32) + bonus) << FRACTION_BITS
     perfect = jnp.where(perfect_clear, np.int32(PERFECT_CLEAR_ROWS << FRACTION_BITS), 0)
     sent = jnp.where(lines > 0, jnp.stack([rows, perfect]), 0).astype(jnp.uint32)

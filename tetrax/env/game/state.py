@@ -1,27 +1,31 @@
 """The records of a game: where it stands, what is pressed, what happened. No logic."""
 
-from typing import TypeVar
+import functools
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import struct
 from jax import Array
 
+from tetrax.env.game.pieces import MAX_BOX
 from tetrax.env.game.rules import Params, Rules
+from tetrax.env.game.vector import choose, lookup
 
 
 class State(struct.PyTreeNode):
     """A game between two ticks; it holds only what decides the future (and the running totals)."""
 
     key: Array  # key<fry>[], the key the game was reset with; draw n is a function of (key, n)
-    rows: Array  # uint32[H], locked cells; row 0 at the bottom, bit x = column x
+    rows: Any  # uint32[H], locked cells; row 0 at the bottom, bit x = column x (by word: a tuple)
     piece: Array  # int32[], kind of the active piece
     orientation: Array  # int32[], 0 spawn, 1 clockwise, 2 half turn, 3 counter-clockwise
     x: Array  # int32[], column of the left side of the active piece's box (may be negative)
     y: Array  # int32[], row of the lower side of the active piece's box (may be negative)
     hold: Array  # int32[], kind of the held piece, -1 = none
     hold_used: Array  # bool[], whether hold was used since the last lock
-    queue: Array  # int32[P], kinds of the visible coming pieces, next first
+    queue: Any  # int32[P], kinds of the visible coming pieces, next first (by word: a tuple)
     draws: Array  # int32[], pieces drawn so far
     bag: (
         Array  # uint32[], bit k = kind k is still in the bag; "tetrio": 4 bits a piece, kind + 1, next lowest
@@ -138,9 +142,54 @@ def level(params: Params, state: State) -> Array:
 
 def where(condition: Array, if_true: Record, if_false: Record) -> Record:
     """Select between two records of the same structure by one bool[]."""
-    return jax.tree.map(lambda a, b: jnp.where(condition, a, b), if_true, if_false)
+    return jax.tree.map(lambda a, b: a if a is b else choose(condition, a, b), if_true, if_false)
 
 
-def active_rows(rules: Rules, state: State) -> Array:
-    """Return the active piece's cells by row of its box, uint32[4], bit dx of entry dy."""
-    return jnp.asarray(rules.tables.rows)[state.piece, state.orientation]
+def by_word(state: State) -> State:
+    """Return a state whose rows and queue are tuples of scalars: the form in which a step computes.
+
+    A batch of many boards is kept in it too, so that nothing is put together and taken apart at every step.
+    """
+    return state.replace(rows=_parts(state.rows), queue=_parts(state.queue))
+
+
+def by_array(state: State) -> State:
+    """Return a state whose rows and queue are arrays."""
+    queue = state.queue
+    if isinstance(queue, tuple):
+        queue = jnp.stack(queue) if queue else jnp.zeros(0, jnp.int32)
+    return state.replace(rows=_stacked(state.rows), queue=queue)
+
+
+def formed_like(like: Any, state: Any) -> Any:
+    """Return a state in the form, by word or by array, of another; anything else as it is."""
+    if not isinstance(state, State) or not isinstance(like, State):
+        return state
+    return by_word(state) if isinstance(like.rows, tuple) else by_array(state)
+
+
+def _parts(values: Any) -> tuple[Array, ...]:
+    return values if isinstance(values, tuple) else tuple(values[i] for i in range(values.shape[0]))
+
+
+def _stacked(values: Any) -> Array:
+    return jnp.stack(values) if isinstance(values, tuple) else values
+
+
+def piece_cells(rules: Rules, kind: Array, orientation: Array) -> tuple[Array, ...]:
+    """Return a piece's cells by row of its box, four words uint32[], bit dx of entry dy."""
+    packed = lookup(_packed_cells(rules), kind, orientation)
+    row = np.uint32((1 << MAX_BOX) - 1)
+    return tuple((packed >> np.uint32(MAX_BOX * dy)) & row for dy in range(MAX_BOX))
+
+
+def active_rows(rules: Rules, state: State) -> tuple[Array, ...]:
+    """Return the active piece's cells by row of its box, four words uint32[], bit dx of entry dy."""
+    return piece_cells(rules, state.piece, state.orientation)
+
+
+@functools.lru_cache(maxsize=64)
+def _packed_cells(rules: Rules) -> np.ndarray:
+    """The cells of every piece as one number each, uint32[K, 4], MAX_BOX bits for each row of the box."""
+    places = np.uint32(MAX_BOX) * np.arange(MAX_BOX, dtype=np.uint32)
+    return (rules.tables.rows << places).sum(axis=-1, dtype=np.uint32)

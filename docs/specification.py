@@ -35,6 +35,7 @@ SHOWN = (  # environments whose shapes are listed
     {"preset": "guideline", "actions": "locked_position", "orientation": "first", "hold": False},
     {"preset": "guideline", "actions": "chords"},
     {"preset": "guideline", "observation": "compact"},
+    {"preset": "guideline", "observation": "bitboards"},
     {
         "preset": "guideline",
         "observation": "flat",

@@ -44,6 +44,15 @@ def test_the_ghost_shows_where_the_piece_is_not():
     assert drawn(seen.cells, ".#TG") == [".....", "..T..", ".TTT.", "..G..", ".GGG.", "##..."]
 
 
+def test_bitboards_have_a_word_for_every_row():
+    env = tetrax.make(observation="bitboards", **SMALL)
+    seen = look(env, tetrax.state_from_ascii(env, BOARD, piece="T"))
+    assert seen.planes is None and seen.cells is None
+    assert (seen.bitboards.dtype, seen.bitboards.shape) == (np.uint32, (2, 6))
+    # Bit x is column x, the bottom row first: "#.###" is 0b11101, "##..#" 0b10011; T's flat side fills columns 1 to 3.
+    assert seen.bitboards.tolist() == [[0b11101, 0b10011, 0b00010, 0, 0, 0], [0, 0, 0, 0b01110, 0b00100, 0]]
+
+
 def test_simplify_board_leaves_the_piece_out():
     env = tetrax.make(**SMALL)
     cells = observe.simplify_board(env.rules, tetrax.state_from_ascii(env, BOARD, piece="T"))

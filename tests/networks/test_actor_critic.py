@@ -90,7 +90,7 @@ def test_the_value_does_not_look_at_illegal_placements():
 def test_keys_are_judged_from_the_planes():
     env = tetrax.make()
     seen = batch(env)
-    network = PlanesActorCritic(num_actions=8, num_kinds=7, channels=(4, 4), hidden=(16,))
+    network = PlanesActorCritic(num_actions=8, num_kinds=7, width=10, channels=(4, 4), hidden=(16,))
     params = network.init(jax.random.key(0), seen)
     logits, value = network.apply(params, seen)
     assert logits.shape == (6, 8) and value.shape == (6,)
@@ -98,10 +98,21 @@ def test_keys_are_judged_from_the_planes():
     assert (network.apply(params, other)[1] != value).tolist() == [True] + [False] * 5
 
 
+def test_bitboards_are_judged_as_the_planes_they_stand_for():
+    """The same network sees the same cells, whichever way they were stored; the third plane is not in words."""
+    seen = batch(tetrax.make())
+    words = batch(tetrax.make(observation="bitboards"))
+    two = seen.replace(planes=seen.planes[..., :2])
+    network = PlanesActorCritic(num_actions=8, num_kinds=7, width=10, channels=(4, 4), hidden=(16,))
+    params = network.init(jax.random.key(0), two)
+    for judged, expected in zip(network.apply(params, words), network.apply(params, two), strict=True):
+        np.testing.assert_array_equal(judged, expected)
+
+
 @pytest.mark.parametrize(
     "network",
     [
-        functools.partial(PlanesActorCritic, 8, 7, (8, 8), (16, 16)),
+        functools.partial(PlanesActorCritic, 8, 7, 10, (8, 8), (16, 16)),
         functools.partial(AfterstateActorCritic, (16, 16), (4,), 10),
         functools.partial(FlatActorCritic, 8, (16, 16)),
     ],

@@ -121,20 +121,10 @@ def compact(rules: Rules, state: State) -> Int8[Array, "R W"]:
 
 
 def bitboards(rules: Rules, state: State) -> UInt32[Array, "2 R"]:
-    """Return locked cells and the active piece as one word per row: the smallest view, to keep or to move.
-
-    `expand` makes planes of it.
-    """
+    """Return locked cells and the active piece as one word per row: the smallest view, to keep or to move."""
     nothing = (jnp.uint32(0),) * _num_rows(rules)
     active = board.place(nothing, active_rows(rules, state), state.x, state.y)
     return jnp.stack([board.stacked(state.rows)[: len(active)], jnp.stack(active)])
-
-
-def expand(rules: Rules, bitboards: UInt32[Array, "*n 2 R"]) -> UInt8[Array, "*n R W 2"]:
-    """Return bitboards by cell: the first two of the PLANES."""
-    x = np.arange(rules.width, dtype=np.uint32)
-    cells = (bitboards[..., None] >> x) & np.uint32(1)  # [*n, 2, R, W]
-    return jnp.moveaxis(cells, -3, -1).astype(jnp.uint8)
 
 
 def history(rules: Rules, state: State) -> UInt8[Array, "n R W"]:

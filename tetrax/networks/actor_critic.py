@@ -113,10 +113,11 @@ class ColumnSum(nn.Module):
 
 
 class PlanesActorCritic(nn.Module):
-    """Judge the keys from the board's planes: one convolutional encoder, two heads."""
+    """Judge the keys from the board's planes, or from bitboards: one convolutional encoder, two heads."""
 
     num_actions: int
     num_kinds: int
+    width: int  # of the board
     channels: Sequence[int]
     hidden: Sequence[int]
     activation: str = "relu"
@@ -125,7 +126,10 @@ class PlanesActorCritic(nn.Module):
     @nn.compact
     def __call__(self, observation: Observation) -> tuple[Float32[Array, "B A"], Float32[Array, "B"]]:
         """Return logits and value."""
-        planes = jnp.asarray(observation.planes, self.compute_dtype)
+        planes = observation.planes
+        if observation.bitboards is not None:
+            planes = jnp.moveaxis(unpack_rows(observation.bitboards, self.width), -3, -1)
+        planes = jnp.asarray(planes, self.compute_dtype)
         encoded = ColumnCnn(self.channels, self.hidden[0], self.activation, self.compute_dtype)(planes)
         pieces = one_hot_pieces(observation, self.num_kinds)
         together = _joined(encoded, pieces, observation.features)
@@ -198,13 +202,14 @@ def actor_critic(
     if view == "flat":
         return FlatActorCritic(env.num_actions, hidden, activation, compute_dtype)
     assert isinstance(env, Tetris)
-    if view == "planes":
+    if view in ("planes", "bitboards"):
+        rules = env.rules
         return PlanesActorCritic(
-            env.num_actions, env.rules.num_pieces, channels, hidden, activation, compute_dtype
+            env.num_actions, rules.num_pieces, rules.width, channels, hidden, activation, compute_dtype
         )
     if view.startswith("afterstate"):
         return AfterstateActorCritic(hidden, channels, env.rules.width, activation, compute_dtype)
-    raise ValueError(f"env.observation: given {view!r}; allowed with a network: planes, flat, afterstate_...")
+    raise ValueError(f"env.observation: given {view!r}; allowed with a network: planes, bitboards, flat, afterstate_...")
 
 
 def _joined(*parts: Array) -> Float32[Array, "*B n"]:

@@ -209,7 +209,8 @@ def actor_critic(
         )
     if view.startswith("afterstate"):
         return AfterstateActorCritic(hidden, channels, env.rules.width, activation, compute_dtype)
-    raise ValueError(f"env.observation: given {view!r}; allowed with a network: planes, bitboards, flat, afterstate_...")
+    allowed = "planes, bitboards, flat, afterstate_..."
+    raise ValueError(f"env.observation: given {view!r}; allowed with a network: {allowed}")
 
 
 def _joined(*parts: Array) -> Float32[Array, "*B n"]:

@@ -249,16 +249,21 @@ def _collect(
         logits, value = network.apply(state.params, observation)
         return logits, normalise.denormalise(state.value_moments, value) if config.normalise_values else value
 
-    def step(env_state: EpisodeState, step_input: tuple[PRNGKeyArray, Array]) -> Any:
-        act_key, is_played = step_input
-        observation = boards.observe(env_state, env_params)
+    @jax.named_scope("acting")
+    def decide(observation: Observation, act_key: PRNGKeyArray) -> tuple[Array, Array, Array]:
         logits, value = judge(observation)
         distribution = MaskedCategorical.from_logits(logits, observation.legal)
         action = jnp.asarray(distribution.sample(act_key), jnp.int32)
+        return action, distribution.log_prob(action), value
+
+    def step(env_state: EpisodeState, step_input: tuple[PRNGKeyArray, Array]) -> Any:
+        act_key, is_played = step_input
+        observation = boards.observe(env_state, env_params)
+        action, log_prob, value = decide(observation, act_key)
         after, timestep = boards.step(env_state, action, env_params)
         last = timestep.last_observation
         cut_off_value = None if last is None else judge(last)[1]
-        played = (observation, action, distribution.log_prob(action), value, cut_off_value)
+        played = (observation, action, log_prob, value, cut_off_value)
         return where(is_played, after, env_state), (played, _outcome(timestep, after))
 
     is_played = jnp.arange(config.num_steps + 1) < config.num_steps
@@ -271,18 +276,9 @@ def _collect(
     next_value = value[1:]
     if cut_off_value is not None:
         next_value = jnp.where(truncated, cut_off_value, next_value)
-    rollout = Transition(
-        observation=seen,
-        action=action,
-        log_prob=log_prob,
-        value=value[:-1],
-        next_value=next_value,
-        reward=reward,
-        terminated=terminated,
-        truncated=truncated,
-    )
-    state = state.replace(env_state=env_state)
-    return state, rollout, {name: jnp.sum(value) for name, value in episodes.items()}
+    rollout = Transition(seen, action, log_prob, value[:-1], next_value, reward, terminated, truncated)
+    episodes = {name: jnp.sum(value) for name, value in episodes.items()}
+    return state.replace(env_state=env_state), rollout, episodes
 
 
 def _outcome(timestep: TimeStep, env_state: EpisodeState) -> tuple[Array, Array, Array, Metrics]:
@@ -326,6 +322,7 @@ def _advantages(
     return batch.grouped(samples, config.num_groups), moments
 
 
+@jax.named_scope("learning")
 def _update(
     config: PPOConfig, network: Any, state: TrainState, samples: Sample, key: PRNGKeyArray
 ) -> tuple[TrainState, Metrics]:

@@ -27,7 +27,7 @@ def commands(program: str) -> list[str]:
 def small(command: str) -> list[str]:
     """Return a command's words, made small enough for a test."""
     words = [sys.executable, *shlex.split(command)[1:]]
-    if "tetrax.train" in words and "--resume" not in words:
+    if "tetrax.train" in words and not {"--resume", "--preset"} & set(words):
         words += ["--preset", "tiny"]
     if "tetrax.evaluate" in words and "--max-pieces" not in words:
         words += ["--max-pieces", "50"]

@@ -41,10 +41,7 @@ class Drop(NamedTuple):
 
     def apply(self, params: Params, state: State, action: Int32[Array, ""]) -> tuple[State, Event]:
         """Place one piece."""
-        candidates = drops.candidates(self.rules, state)
-        pose = jax.tree.map(lambda field: field[action], candidates.pose)
-        use_hold = action >= NUM_ORIENTATIONS * self.rules.width
-        legal = candidates.legal[action]
+        use_hold, pose, legal = drops.landing(self.rules, state, action)
         return engine.place(self.rules, params, state, use_hold, pose, legal, jnp.int32(0))
 
     def candidates(self, state: State) -> Candidates:
@@ -53,8 +50,7 @@ class Drop(NamedTuple):
 
     def legal(self, state: State, candidates: Candidates | None) -> Bool[Array, "A"]:
         """Tell which placements can be reached."""
-        found = self.candidates(state) if candidates is None else candidates
-        return found.legal
+        return drops.legal(self.rules, state) if candidates is None else candidates.legal
 
 
 class LockedPosition(NamedTuple):

@@ -1,12 +1,16 @@
 """Straight-down placements of the active piece and of the one hold would bring, with afterstates.
 
-Works on columns (bit y of word x is cell (x, y)): heights, surfaces and transitions of a column
-are a few operations on one word, and all A placements go through the same W words side by side.
 Placement a: orientation a // W, leftmost column a % W; the second half (with hold) holds first.
+Which are legal is one word for each orientation, bit x = leftmost column x, found on the few rows that a
+piece enters at; where one comes to rest is found for that one alone (`landing`).
+
+Afterstates work on columns (bit y of word x is cell (x, y)): heights, surfaces and transitions of a column
+are a few operations on one word, and all A placements go through the same W words side by side.
 """
 
 import functools
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -15,12 +19,14 @@ from jax import Array
 from jaxtyping import Bool, Float32, Int32, UInt32
 
 from tetrax.env.game import board, measures, moves
+from tetrax.env.game.board import Walled, Word
 from tetrax.env.game.engine import incoming
 from tetrax.env.game.measures import Board
 from tetrax.env.game.moves import Pose
 from tetrax.env.game.pieces import MAX_BOX, NUM_ORIENTATIONS
 from tetrax.env.game.rules import Rules
-from tetrax.env.game.state import State
+from tetrax.env.game.state import State, piece_cells, where
+from tetrax.env.game.vector import lookup, once
 
 FULL_COLUMN = np.uint32(0xFFFFFFFF)
 COLUMN_ROWS = 32  # rows that a column word holds
@@ -49,6 +55,14 @@ class Candidates(NamedTuple):
     cells: tuple[UInt32[Array, "A"], ...]  # the resting piece's column j from its left, j < 4
 
 
+class _Entering(NamedTuple):
+    """A piece that is about to drop."""
+
+    kind: Int32[Array, ""]
+    pose: Pose  # at its spawn place
+    allowed: Bool[Array, ""]
+
+
 def check(rules: Rules) -> None:
     """Raise a ValueError where a piece could come to rest above the rows that a column word holds."""
     allowed = COLUMN_ROWS - MAX_BOX - rules.height
@@ -64,8 +78,8 @@ def num_placements(rules: Rules) -> int:
     return NUM_ORIENTATIONS * rules.width * (2 if rules.hold else 1)
 
 
-def candidates(rules: Rules, state: State) -> Candidates:
-    """Find where each placement comes to rest, and which can be reached.
+def legal_words(rules: Rules, state: State) -> tuple[Word, ...]:
+    """Tell for each orientation which columns can be reached: 4 words, with hold 8; bit x = leftmost column.
 
     A placement is legal when the piece fits, turned, at its spawn column and in every column on
     the way to its own, all at its spawn height, from where it drops straight down; with top_out
@@ -73,20 +87,54 @@ def candidates(rules: Rules, state: State) -> Candidates:
     placements of one kind that fill the same cells only the lowest index stays. Nothing is legal
     after the end, and hold is not when it was used, or would reveal a hidden piece.
     """
+    walled = board.walled(rules, state.rows)
+    words = []
+    for kind, pose, allowed in _entering(rules, state, walled):
+        found = _from_above(rules, kind) if rules.top_out == "stack" else _sideways(rules, walled, kind, pose)
+        words += [jnp.where(allowed, word, np.uint32(0)) for word in found]
+    return once(tuple(words))
+
+
+def legal(rules: Rules, state: State) -> Bool[Array, "A"]:
+    """Tell which placements can be reached, as `legal_words` does."""
+    x = np.arange(rules.width, dtype=np.uint32)
+    return ((jnp.stack(legal_words(rules, state))[:, None] >> x[None]) & np.uint32(1) != 0).reshape(-1)
+
+
+def landing(
+    rules: Rules, state: State, action: Int32[Array, ""]
+) -> tuple[Bool[Array, ""], Pose, Bool[Array, ""]]:
+    """Return whether one placement holds first, where it comes to rest, and whether it is legal."""
+    column = action.astype(jnp.uint32)  # of no use while it may be negative: divisions are by constants
+    turned, x = column // np.uint32(rules.width), (column % np.uint32(rules.width)).astype(jnp.int32)
+    words = legal_words(rules, state)
+    word = words[0]
+    for index in range(1, len(words)):
+        word = jnp.where(turned == index, words[index], word)
+    is_legal = (word >> x.astype(jnp.uint32)) & np.uint32(1) != 0
+    use_hold = turned >= NUM_ORIENTATIONS
+    orientation = (turned % np.uint32(NUM_ORIENTATIONS)).astype(jnp.int32)
+    walled = board.walled(rules, state.rows)
+    entering = _entering(rules, state, walled)
+    kind, y = entering[0].kind, entering[0].pose.y
+    if rules.hold:
+        kind, y = where(use_hold, (entering[1].kind, entering[1].pose.y), (kind, y))
+    if rules.top_out == "stack":  # no filled cell is above the visible rows while the game goes on
+        y = jnp.int32(rules.total_height - MAX_BOX)
+    x = x - lookup(rules.tables.left, kind, orientation)
+    orientation, x, y, use_hold, is_legal = once((orientation, x, y, use_hold, is_legal))
+    cells = once(piece_cells(rules, kind, orientation))
+    rest = y - board.drop_distance(walled, cells, x, y)
+    return use_hold, Pose(orientation, x, rest), is_legal
+
+
+def candidates(rules: Rules, state: State) -> Candidates:
+    """Find where each placement comes to rest; legal are those that `legal_words` tells."""
     columns = board.columns(rules, state.rows)
-    pose = Pose(jnp.int32(0), state.x, state.y)
-    active = _drops(rules, columns, state.piece, pose, ~state.game_over)
-    if not rules.hold:
-        return active
-    kind = incoming(rules, state)
-    pose, fits = moves.spawn(rules, board.walled(rules, state.rows), kind, state.combo >= 0)
-    allowed = ~state.game_over & ~state.hold_used & (state.hold != state.piece)
-    if rules.top_out != "stack":
-        allowed &= fits
-    if rules.preview == 0:
-        allowed &= state.hold >= 0
-    held = _drops(rules, columns, kind, pose, allowed)
-    return jax.tree.map(lambda a, b: jnp.concatenate([a, b]), active, held)
+    entering = _entering(rules, state, board.walled(rules, state.rows))
+    parts = [_drops(rules, columns, kind, pose) for kind, pose, _ in entering]
+    placed = jax.tree.map(lambda *halves: jnp.concatenate(halves), *parts)
+    return Candidates(legal(rules, state), *placed)
 
 
 def after(rules: Rules, state: State, placed: Candidates) -> Board:
@@ -178,43 +226,116 @@ def _spawn_columns(rules: Rules) -> np.ndarray:
     return spawned
 
 
-def _drops(
-    rules: Rules,
-    columns: UInt32[Array, "W"],
-    kind: Int32[Array, ""],
-    pose: Pose,
-    allowed: Bool[Array, ""],
-) -> Candidates:
-    """Drop one kind from its spawn pose in every orientation and column (4 W placements)."""
+def _entering(rules: Rules, state: State, walled: Walled) -> list[_Entering]:
+    """Return the active piece and, with hold, the one that hold brings."""
+    pose = Pose(jnp.int32(0), state.x, state.y)
+    active = _Entering(state.piece, pose, ~state.game_over)
+    if not rules.hold:
+        return [active]
+    kind = incoming(rules, state)
+    pose, fits = moves.spawn(rules, walled, kind, state.combo >= 0)
+    allowed = ~state.game_over & ~state.hold_used & (state.hold != state.piece)
+    if rules.top_out != "stack":
+        allowed &= fits
+    if rules.preview == 0:
+        allowed &= state.hold >= 0
+    return [active, _Entering(kind, pose, allowed)]
+
+
+def _from_above(rules: Rules, kind: Int32[Array, ""]) -> list[Word]:
+    """Return the columns in which a piece stays between the walls; of orientations that look alike, the lowest's."""
+    tables = rules.tables
+    is_first = tables.twin == np.arange(NUM_ORIENTATIONS)
+    inside = np.where(is_first, (1 << (rules.width + 1 - tables.width)) - 1, 0).astype(np.uint32)
+    return [lookup(inside[:, o], kind) for o in range(NUM_ORIENTATIONS)]
+
+
+def _sideways(rules: Rules, walled: Walled, kind: Int32[Array, ""], pose: Pose) -> list[Word]:
+    """Return the columns that are reached from the spawn column, without those that a twin fills too."""
+    near = once(board.window(walled, pose.y, MAX_BOX))
+    shapes = [lookup(_box_rows(rules)[:, o], kind) for o in range(NUM_ORIENTATIONS)]
+    free = [~_overlaps(near, shape) for shape in shapes]
+    ways = []
+    for o in range(NUM_ORIENTATIONS):
+        column = pose.x + lookup(rules.tables.left[:, o], kind) + board.WALL
+        way = _run(free[o], np.uint32(1) << column.astype(jnp.uint32))
+        ways.append(once(way >> np.uint32(board.WALL)))
+    distinct = list(ways)
+    for o in range(NUM_ORIENTATIONS):
+        for lower in range(o):
+            same = _fills_the_same(rules, near, shapes, kind, lower, o)
+            if same is not None:
+                distinct[o] = distinct[o] & ~(ways[lower] & same)
+    return distinct
+
+
+def _overlaps(rows: Sequence[Word], shape: Word) -> Word:
+    """Return at which columns of a walled board a shape (four bits for each row) overlaps something."""
+    hits = []
+    for dy, dx in np.ndindex(MAX_BOX, MAX_BOX):
+        top = np.uint32(31 - (MAX_BOX * dy + dx))
+        is_cell = (shape << top).astype(jnp.int32) >> np.int32(31)  # all ones or none
+        hits.append((rows[dy] >> np.uint32(dx)) & is_cell.astype(jnp.uint32))
+    return functools.reduce(jnp.bitwise_or, hits)
+
+
+def _run(free: Word, start: Word) -> Word:
+    """Return the run of set bits that the bit `start` is in; 0 if it is not set."""
+    upwards = free & ~(free + (free & start))  # a sum carries to the end of the run
+    blocked = ~free & (start - np.uint32(1))
+    first = np.uint32(32) - jax.lax.clz(blocked)
+    downwards = (start - np.uint32(1)) & ~((np.uint32(1) << first) - np.uint32(1))
+    return jnp.where(free & start != 0, upwards | downwards, np.uint32(0))
+
+
+def _fills_the_same(
+    rules: Rules, near: Sequence[Word], shapes: Sequence[Word], kind: Int32[Array, ""], lower: int, this: int
+) -> Word | None:
+    """Return the columns where two orientations fall to the same cells, where both are free; None: nowhere.
+
+    Those that look alike do, unless they enter so far apart that something fits between.
+    """
+    tables = rules.tables
+    alike = tables.twin[:, this] == tables.twin[:, lower]
+    apart = np.where(alike, tables.bottom[:, this] - tables.bottom[:, lower], 0)
+    if not alike.any():
+        return None
+    same = lookup(np.where(alike, FULL_COLUMN, np.uint32(0)), kind)
+    for distance in np.unique(apart):
+        upper = lower if distance < 0 else this
+        for steps in range(1, abs(int(distance))):
+            moved = [jnp.zeros_like(near[0])] * steps + list(near)[: MAX_BOX - steps]
+            blocked = _overlaps(moved, shapes[upper])
+            same = jnp.where(
+                lookup(apart == distance, kind), same & ~(blocked >> np.uint32(board.WALL)), same
+            )
+    return same
+
+
+def _drops(rules: Rules, columns: UInt32[Array, "W"], kind: Int32[Array, ""], pose: Pose) -> tuple[Any, ...]:
+    """Drop one kind from its spawn height in every orientation and column (4 W): `Candidates` without legal."""
     width, tables = rules.width, rules.tables
-    piece = jnp.asarray(tables.columns)[kind]  # [4, 4] words by orientation and column of the piece
-    lowest = jnp.asarray(_lowest_cells(rules))[kind]  # [4, 4] rows
     beyond = jnp.concatenate([columns, np.full(MAX_BOX - 1, FULL_COLUMN)])
-    from_above = rules.top_out == "stack"
     surfaces = []
-    hits = jnp.zeros((NUM_ORIENTATIONS, width), jnp.uint32)
-    for j in range(MAX_BOX):
-        column, cells, low = beyond[None, j : j + width], piece[:, j, None], lowest[:, j, None]
-        hits |= column & (cells << pose.y.astype(jnp.uint32))
-        below = FULL_COLUMN if from_above else _rows_below(pose.y + low)
-        surfaces.append(jnp.where(cells != 0, measures.height(column & below) - low, NO_SURFACE))
+    for is_bottom, row in zip(*_bottom_cells(rules), strict=True):
+        for j in range(MAX_BOX):
+            column, low = beyond[None, j : j + width], jnp.asarray(row)[kind][:, j, None]
+            below = FULL_COLUMN if rules.top_out == "stack" else _rows_below(pose.y + low)
+            surface = measures.height(column & below) - low
+            surfaces.append(jnp.where(jnp.asarray(is_bottom)[kind][:, j, None], surface, NO_SURFACE))
     # A reduction, which the compiler does once, and not again for whatever depends on it.
-    rest = jnp.max(jnp.stack(surfaces).reshape(MAX_BOX, -1), axis=0)
+    rest = jnp.max(jnp.stack(surfaces).reshape(len(surfaces), -1), axis=0)
     left = jnp.asarray(tables.left)[kind]
-    inside = jnp.asarray(tables.width)[kind][:, None] + np.arange(width, dtype=np.int32)[None] <= width
-    legal = allowed & (inside if from_above else _way_is_free(hits != 0, pose.x + left))
-    legal &= ~_repeats(rules, kind, legal, rest.reshape(NUM_ORIENTATIONS, width))
     # The box may rest below the floor, by as many rows as are empty at its bottom; its cells do not.
     shapes, bottoms = _shapes(rules)
     bottom_row = jnp.maximum(rest + jnp.asarray(bottoms)[kind], 0).astype(jnp.uint32)
     orientation = np.repeat(np.arange(NUM_ORIENTATIONS, dtype=np.int32), width)
     leftmost = np.tile(np.arange(width, dtype=np.int32), NUM_ORIENTATIONS)
     x = jnp.asarray(leftmost) - jnp.repeat(left, width)
-    return Candidates(
-        legal=legal.reshape(-1),
-        pose=Pose(jnp.asarray(orientation), x, rest),
-        kind=jnp.broadcast_to(kind, orientation.shape),
-        cells=tuple(jnp.asarray(shape)[kind] << bottom_row for shape in shapes),
+    return (
+        Pose(jnp.asarray(orientation), x, rest),
+        jnp.broadcast_to(kind, orientation.shape),
+        tuple(jnp.asarray(shape)[kind] << bottom_row for shape in shapes),
     )
 
 
@@ -223,30 +344,13 @@ def _rows_below(y: Int32[Array, "*n"]) -> UInt32[Array, "*n"]:
     return (np.uint32(1) << y.astype(jnp.uint32)) - np.uint32(1)
 
 
-def _way_is_free(blocked: Bool[Array, "4 W"], spawn: Int32[Array, "4"]) -> Bool[Array, "4 W"]:
-    """Tell which columns are reached from the spawn column without passing a blocked one."""
-    column = np.arange(blocked.shape[1], dtype=np.int32)[None]
-    word = jnp.sum(jnp.where(blocked, np.uint32(1) << column.astype(np.uint32), 0), axis=1, dtype=jnp.uint32)
-    first, last = jnp.minimum(spawn[:, None], column), jnp.maximum(spawn[:, None], column)
-    up_to_last = (np.uint32(2) << last.astype(jnp.uint32)) - np.uint32(1)
-    before_first = (np.uint32(1) << first.astype(jnp.uint32)) - np.uint32(1)
-    return (word[:, None] & up_to_last & ~before_first) == 0
-
-
-def _repeats(
-    rules: Rules, kind: Int32[Array, ""], legal: Bool[Array, "4 W"], rest: Int32[Array, "4 W"]
-) -> Bool[Array, "4 W"]:
-    """Tell which placements fill the same cells as a legal one of a lower orientation."""
-    twin = jnp.asarray(rules.tables.twin)[kind]
-    bottom = rest + jnp.asarray(rules.tables.bottom)[kind][:, None]
-    repeats = [jnp.zeros(legal.shape[1], bool)]
-    for this in range(1, NUM_ORIENTATIONS):
-        same = [
-            (twin[this] == twin[lower]) & legal[lower] & (bottom[this] == bottom[lower])
-            for lower in range(this)
-        ]
-        repeats.append(functools.reduce(jnp.logical_or, same))
-    return jnp.stack(repeats)
+@functools.lru_cache(maxsize=64)
+def _box_rows(rules: Rules) -> np.ndarray:
+    """Return the cells of the box from the piece's leftmost column on, uint32[K, 4], MAX_BOX bits for each row."""
+    tables = rules.tables
+    rows = tables.rows >> tables.left[..., None].astype(np.uint32)
+    places = np.uint32(MAX_BOX) * np.arange(MAX_BOX, dtype=np.uint32)
+    return (rows << places).sum(axis=-1, dtype=np.uint32)
 
 
 @functools.lru_cache(maxsize=64)
@@ -262,7 +366,16 @@ def _shapes(rules: Rules) -> tuple[tuple[np.ndarray, ...], np.ndarray]:
 
 
 @functools.lru_cache(maxsize=64)
-def _lowest_cells(rules: Rules) -> np.ndarray:
-    """Return the row in the box of each piece column's lowest cell, int32[K, 4, 4] (0 if none)."""
-    words = rules.tables.columns.astype(np.int64)
-    return np.where(words > 0, np.log2(np.maximum(words & -words, 1)), 0).astype(np.int32)
+def _bottom_cells(rules: Rules) -> tuple[np.ndarray, np.ndarray]:
+    """Return whether a piece column has a first, a second cell with none of its own below, and its row in the box.
+
+    bool[n, K, 4, 4] and int32[n, K, 4, 4]; n is 1 unless a piece has a gap in a column.
+    """
+    cells = (rules.tables.columns[..., None] >> np.arange(MAX_BOX, dtype=np.uint32)) & np.uint32(1) != 0
+    bottoms = cells.copy()
+    bottoms[..., 1:] &= ~cells[..., :-1]
+    number = np.cumsum(bottoms, axis=-1) * bottoms  # 1 for the first
+    each = [number == n + 1 for n in range(number.max())]
+    return np.stack([e.any(axis=-1) for e in each]), np.stack([e.argmax(axis=-1) for e in each]).astype(
+        np.int32
+    )

@@ -6,16 +6,14 @@ import datetime
 import json
 import os
 import platform
-import signal
 import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 from benchmarks import records
 from tetrax.train import flags
-from tetrax.train.errors import USER_ERROR_EXIT_CODE, UserError, wrong
+from tetrax.train.errors import exit_code, wrong
 
 ROOT = Path(__file__).parent.parent
 Options = TypeVar("Options")
@@ -23,15 +21,12 @@ Options = TypeVar("Options")
 
 def run(program: Callable[[list[str]], None], argv: Sequence[str] | None) -> int:
     """Run a program's body; return the exit code. A wrong word or number is one line and code 2."""
-    try:
-        program(list(sys.argv[1:] if argv is None else argv))
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return USER_ERROR_EXIT_CODE
-    except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
-        return 128 + signal.SIGINT
-    return 0
+
+    def body(words: list[str]) -> int:
+        program(words)
+        return 0
+
+    return exit_code(body, argv, when_stopped="stopped")
 
 
 def options(default: Options, argv: list[str], module: str, description: str) -> Options | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from tetrax.train import flags
-from tetrax.train.errors import USER_ERROR_EXIT_CODE, UserError, wrong, wrong_name
+from tetrax.train.errors import UserError, exit_code, wrong, wrong_name
 
 if TYPE_CHECKING:
     from tetrax.agents.agent import Actor
@@ -52,14 +51,7 @@ class Options:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
-    try:
-        return _run(list(sys.argv[1:] if argv is None else argv))
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return USER_ERROR_EXIT_CODE
-    except KeyboardInterrupt:
-        print("stopped; nothing was written", file=sys.stderr)
-        return 128 + signal.SIGINT
+    return exit_code(_run, argv, when_stopped="stopped; nothing was written")
 
 
 def _run(argv: list[str]) -> int:

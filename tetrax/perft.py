@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -14,7 +13,7 @@ import numpy as np
 
 from tetrax.env.game.pieces import TETROMINOES, KickSystem
 from tetrax.train import flags
-from tetrax.train.errors import USER_ERROR_EXIT_CODE, UserError, wrong
+from tetrax.train.errors import UserError, exit_code, wrong
 
 if TYPE_CHECKING:
     from tetrax.env.game.rules import Rules
@@ -44,14 +43,7 @@ class Options:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
-    try:
-        return _run(list(sys.argv[1:] if argv is None else argv))
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return USER_ERROR_EXIT_CODE
-    except KeyboardInterrupt:
-        print("stopped", file=sys.stderr)
-        return 128 + signal.SIGINT
+    return exit_code(_run, argv, when_stopped="stopped")
 
 
 def _run(argv: list[str]) -> int:

@@ -28,8 +28,7 @@ POTENTIALS = tuple(f"potential_{name}" for name in CHANGES)
 
 
 def _check_number(name: str, value: object) -> None:
-    real = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not real or not math.isfinite(value):  # type: ignore[arg-type]
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
         raise ValueError(f"{name}: given {value!r}; allowed: a finite number")
 
 

@@ -126,7 +126,7 @@ class TimeStep(struct.PyTreeNode):
     reward: Array  # float32[], of the step just taken
     terminated: Array  # bool[], the step just taken lost the game
     truncated: Array  # bool[], it reached the time limit (never with terminated)
-    event: Event  # what happened in it
+    event: Event | None  # what happened in it; None where the game is not Tetris
     last_observation: Observation | None  # after the action, before any reset; None if no limit
 
 

@@ -2,38 +2,34 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 from collections.abc import Sequence
 
 from tetrax.train import cli
-from tetrax.train.errors import USER_ERROR_EXIT_CODE, UserError
+from tetrax.train.errors import exit_code
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
-    try:
-        words = list(sys.argv[1:] if argv is None else argv)
-        if words[:1] == [cli.SWEEP]:
-            return _sweep(words[1:])
-        request = cli.parse(words)
-        if request is None:
-            return 0
-        # Imported here: what draws and saves is slow to import, and a wrong flag needs neither.
-        from tetrax.train import processes
-        from tetrax.train.display import make_display
-        from tetrax.train.loop import train
+    # While a run goes on, the loop takes care of Ctrl-C.
+    return exit_code(_run, argv, when_stopped="stopped before the run began")
 
-        for notice in request.notices if processes.leads() else ():
-            print(notice, flush=True)
-        result = train(request.config, run_dir=request.run_dir, resume=request.resume, display=make_display())
-        return result.exit_code
-    except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
-        return USER_ERROR_EXIT_CODE
-    except KeyboardInterrupt:  # while a run goes on, the loop takes care of it
-        print("stopped before the run began", file=sys.stderr)
-        return 128 + signal.SIGINT
+
+def _run(words: list[str]) -> int:
+    if words[:1] == [cli.SWEEP]:
+        return _sweep(words[1:])
+    request = cli.parse(words)
+    if request is None:
+        return 0
+    # Imported here: what draws and saves is slow to import, and a wrong flag needs neither.
+    from tetrax.train import processes
+    from tetrax.train.display import make_display
+    from tetrax.train.loop import train
+
+    for notice in request.notices if processes.leads() else ():
+        print(notice, flush=True)
+    result = train(request.config, run_dir=request.run_dir, resume=request.resume, display=make_display())
+    return result.exit_code
 
 
 def _sweep(words: Sequence[str]) -> int:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import signal
+import sys
+from collections.abc import Callable, Iterable, Sequence
 
 USER_ERROR_EXIT_CODE = 2
 
@@ -13,6 +15,21 @@ class UserError(Exception):
 
     def __str__(self) -> str:
         return " ".join(super().__str__().split())
+
+
+def exit_code(run: Callable[[list[str]], int], argv: Sequence[str] | None, when_stopped: str) -> int:
+    """Run a command with its words (`sys.argv` when None); return its exit code.
+
+    A user's mistake is one line on standard error and code 2, Ctrl-C is `when_stopped` and code 130.
+    """
+    try:
+        return run(list(sys.argv[1:] if argv is None else argv))
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return USER_ERROR_EXIT_CODE
+    except KeyboardInterrupt:
+        print(when_stopped, file=sys.stderr)
+        return 128 + signal.SIGINT
 
 
 def wrong(thing: str, given: object, allowed: str, names: Iterable[str] = ()) -> UserError:

@@ -104,13 +104,13 @@ class FromGymnax:
         )
 
     def _timestep(self, state: GymnaxState, reward: Array, terminated: Array, truncated: Array) -> TimeStep:
-        observation, no_event = self.observe(state), None
+        observation = self.observe(state)
         return TimeStep(
             observation=observation,
             reward=reward,
             terminated=terminated,
             truncated=truncated,
-            event=no_event,  # type: ignore[arg-type]  # nothing of Tetris happens here
+            event=None,
             last_observation=observation,
         )
 

@@ -105,13 +105,14 @@ class GymnaxTetris(environment.Environment[EnvState, EnvParams]):
         """Play one action; an index outside 0..A-1 is clipped. The key is not needed."""
         del key
         game, timestep = self.view.env.step(state.game, action, params.tetris)
-        legal = timestep.observation.legal
+        legal, event = timestep.observation.legal, timestep.event
+        assert event is not None  # it is Tetris
         state = EnvState(time=state.time + 1, game=game, action_mask=legal)
         info = {
             "action_mask": legal,
             "discount": 1.0 - timestep.terminated.astype(jnp.float32),
-            "lines": timestep.event.lines,
-            "score": timestep.event.score,
+            "lines": event.lines,
+            "score": event.score,
         }
         return self.view(timestep.observation), state, timestep.reward, timestep.terminated, info
 

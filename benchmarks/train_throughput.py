@@ -15,8 +15,9 @@ from tetrax.train.config import TrainConfig, flag
 from tetrax.train.errors import wrong, wrong_name
 
 PARTS = ("environment", "acting", "learning", "rest")
-# Settings of an agent that decide its speed.
-SIZES = ("num_envs", "num_steps", "num_epochs", "num_minibatches", "hidden", "channels", "compute_dtype")
+# Settings of an agent, and of its network, that decide its speed.
+SIZES = ("num_envs", "num_steps", "num_epochs", "num_minibatches")
+NETWORK_SIZES = ("encoder", "hidden", "channels", "recurrent", "compute_dtype")
 
 
 @dataclass(frozen=True)
@@ -37,10 +38,14 @@ class Options:
     """Passes over what was collected."""
     num_minibatches: int | None = None
     """Parts of each pass."""
+    encoder: str | None = None
+    """How boards are read, such as resnet."""
     hidden: tuple[int, ...] = ()
     """Sizes of the hidden layers."""
     channels: tuple[int, ...] = ()
     """Channels of the convolutions."""
+    recurrent: str | None = None
+    """The cell that remembers, such as lstm."""
     compute_dtype: str | None = None
     """What the networks compute in, such as bfloat16."""
     seconds: float = 10.0
@@ -100,7 +105,7 @@ def check(options: Options) -> Any:
 
 def sizes(options: Options) -> dict[str, Any]:
     """Return the sizes of the agent that are given."""
-    given = {name: getattr(options, name) for name in SIZES}
+    given = {name: getattr(options, name) for name in (*SIZES, *NETWORK_SIZES)}
     return {name: value for name, value in given.items() if value not in (None, ())}
 
 
@@ -108,9 +113,13 @@ def resized(config: TrainConfig, given: dict[str, Any]) -> TrainConfig:
     """Return the configuration with other sizes of the agent; UserError where it cannot have them."""
     known = {field.name for field in dataclasses.fields(config.agent)}
     for name in given:
-        if name not in known:
+        if name not in known and not ("network" in known and name in NETWORK_SIZES):
             raise wrong(flag(name), given[name], f"nothing: {config.algorithm} has no such setting")
-    changed = dataclasses.replace(config, agent=dataclasses.replace(config.agent, **given))
+    agent = dataclasses.replace(config.agent, **{name: given[name] for name in SIZES if name in given})
+    of_network = {name: given[name] for name in NETWORK_SIZES if name in given}
+    if of_network:
+        agent = dataclasses.replace(agent, network=dataclasses.replace(agent.network, **of_network))
+    changed = dataclasses.replace(config, agent=agent)
     changed.validate()
     return changed
 

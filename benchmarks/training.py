@@ -57,7 +57,7 @@ def measure_training(config: TrainConfig, seconds: float) -> dict[str, Any]:
         "num_envs": config.agent.num_envs,
         "steps_per_iteration": agent.steps_per_iteration,
         "parameters": num_parameters,
-        "compute_dtype": getattr(config.agent, "compute_dtype", "float32"),
+        "compute_dtype": getattr(getattr(config.agent, "network", None), "compute_dtype", "float32"),
         "steps_per_second": agent.steps_per_iteration / timed["seconds_per_iteration"],
         "steps_per_cpu_second": agent.steps_per_iteration / timed["cpu_seconds_per_iteration"],
         **timed,

@@ -31,7 +31,12 @@ CORE_LIBRARIES = {
 # An adapter's module is imported by those who have the library it adapts to.
 ADAPTERS, ADAPTED = "tetrax.env.adapters", {"gymnax", "gymnasium"}
 # What agents share; every other module in tetrax/agents is one algorithm.
-SHARED_BY_AGENTS = {"tetrax.agents", "tetrax.agents.agent", "tetrax.agents.settings"}
+SHARED_BY_AGENTS = {
+    "tetrax.agents",
+    "tetrax.agents.agent",
+    "tetrax.agents.episodes",
+    "tetrax.agents.settings",
+}
 
 
 def module_name(path: Path, root: Path) -> str:

@@ -16,13 +16,23 @@ from tetrax.agents import ppo
 from tetrax.agents.ppo import PPOConfig, Sample
 from tetrax.env.batch import Batch
 from tetrax.env.wrappers import AutoReset, EpisodeStatistics
+from tetrax.networks.actor_critic import actor_critic
+from tetrax.networks.config import NetworkConfig
 from tetrax.ops import normalise
 from tetrax.train.evaluate import evaluate
 
 TINY = PPOConfig(
-    num_envs=16, num_steps=16, num_minibatches=4, hidden=(16,), channels=(4,), learning_rate=5e-3
+    num_envs=16,
+    num_steps=16,
+    num_minibatches=4,
+    network=NetworkConfig(hidden=(16,), channels=(4,)),
+    learning_rate=5e-3,
 )
 MINI = tetrax.make("mini", actions="drop", reward="survival")
+
+
+def computing_in(compute_dtype: str) -> PPOConfig:
+    return dataclasses.replace(TINY, network=dataclasses.replace(TINY.network, compute_dtype=compute_dtype))
 
 
 class Table:
@@ -93,7 +103,7 @@ def test_the_learning_rate_falls_to_its_fraction_at_the_horizon():
 def test_values_bootstrap_through_a_time_limit_from_the_true_last_observation():
     env = tetrax.make("mini", actions="drop", reward="survival", time_limit=3)
     config = dataclasses.replace(TINY, num_steps=7, num_minibatches=1)
-    agent, network = ppo.make(config, env), ppo._network(config, env)
+    agent, network = ppo.make(config, env), actor_critic(env, config.network)
     state = jax.jit(agent.init)(jax.random.key(0))
     collect = jax.jit(lambda state, key: ppo._collect(config, env, network, state, key))
     after, rollout, episodes = collect(state, jax.random.key(1))
@@ -117,7 +127,7 @@ def test_values_bootstrap_through_a_time_limit_from_the_true_last_observation():
 
 def test_no_key_is_used_twice():
     """Jax's checker accepts the update; a game's own key is made to be folded with many numbers."""
-    agent, network = ppo.make(TINY, MINI), ppo._network(TINY, MINI)
+    agent, network = ppo.make(TINY, MINI), actor_critic(MINI, TINY.network)
     state = jax.jit(agent.init)(jax.random.key(0))
     _, rollout, _ = jax.jit(lambda s: ppo._collect(TINY, MINI, network, s, jax.random.key(1)))(state)
     samples, _ = ppo._advantages(TINY, state, rollout)
@@ -188,7 +198,7 @@ def test_it_learns_the_best_play_of_a_tiny_game():
 
 @pytest.mark.parametrize("compute_dtype", ["float32", "bfloat16"])
 def test_parameters_optimiser_and_losses_are_float32(compute_dtype):
-    agent = ppo.make(dataclasses.replace(TINY, compute_dtype=compute_dtype), MINI)
+    agent = ppo.make(computing_in(compute_dtype), MINI)
     before = jax.eval_shape(agent.init, jax.random.key(0))
     program, (after, metrics) = jax.make_jaxpr(agent.train, return_shape=True)(before)
     assert ("bf16" in str(program)) == (compute_dtype == "bfloat16")
@@ -202,7 +212,7 @@ def test_bfloat16_learns_what_float32_learns():
     """Three seeds each: lines in 64 games of 20 pieces, halfway through learning and at the end of it."""
     lines = {}
     for compute_dtype in ("float32", "bfloat16"):
-        agent = ppo.make(dataclasses.replace(TINY, compute_dtype=compute_dtype), MINI, horizon=60)
+        agent = ppo.make(computing_in(compute_dtype), MINI, horizon=60)
         train = jax.jit(jax.vmap(functools.partial(_train_on, agent.train, 30)))
         states = jax.jit(jax.vmap(agent.init))(jax.random.split(jax.random.key(0), 3))
         seen = []
@@ -239,7 +249,7 @@ def _actor(agent, state):
             r"agent.num_minibatches: given 32; .* num_envs / num_groups times num_steps \(1 x 16\)",
         ),
         ({"num_envs": 0}, "agent.num_envs: given 0; allowed: 1 or more"),
-        ({"hidden": ()}, "agent.hidden: given"),
+        ({"network": NetworkConfig(hidden=())}, r"agent.network.hidden: given \(\); allowed: one or more"),
         ({"discount": 1.5}, "agent.discount: given 1.5; allowed: from 0 to 1"),
     ],
 )

@@ -19,13 +19,20 @@ from tetrax.agents import ppo
 from tetrax.agents.ppo import PPOConfig
 from tetrax.env import batch
 from tetrax.env.tetris import make
+from tetrax.networks.config import NetworkConfig
 from tetrax.train import checkpoint, start
 from tetrax.train.__main__ import main
 from tetrax.train.config import load_config
 from tetrax.train.program import Program
 
 COLLECTIVE = re.compile(r"\b(all-\w+|collective-\w+|reduce-scatter|send|recv)(?:-start)?\(")
-SMALL = PPOConfig(num_envs=16, num_steps=8, num_minibatches=2, num_groups=8, hidden=(16,), channels=(4,))
+SMALL = PPOConfig(
+    num_envs=16,
+    num_steps=8,
+    num_minibatches=2,
+    num_groups=8,
+    network=NetworkConfig(hidden=(16,), channels=(4,)),
+)
 
 
 def collectives(compiled: Any) -> list[str]:

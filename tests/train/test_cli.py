@@ -69,12 +69,13 @@ def test_flags_go_over_the_preset() -> None:
             "1_000",
             "--tensorboard",
         ],
-        *["--agent.num-envs", "4", "--agent.hidden", "8", "9", "--agent.learning_rate", "1e-4"],
+        *["--agent.num-envs", "4", "--agent.network.hidden", "8", "9", "--agent.learning_rate", "1e-4"],
         *["--env.rules.width", "8", "--env.rules.no-hold", "--checkpoint-seconds", "2.5"],
         *["--evaluation.every", "0"],
     )
     env = dataclasses.replace(TINY.env, rules=dataclasses.replace(TINY.env.rules, width=8, hold=False))
-    agent = dataclasses.replace(TINY.agent, num_envs=4, hidden=(8, 9), learning_rate=1e-4)
+    network = dataclasses.replace(TINY.agent.network, hidden=(8, 9))
+    agent = dataclasses.replace(TINY.agent, num_envs=4, network=network, learning_rate=1e-4)
     assert config == dataclasses.replace(
         TINY,
         seed=3,
@@ -210,8 +211,8 @@ def refused(argv: list[str], said: list[str], capsys: pytest.CaptureFixture[str]
         (["--agent.num-envs", "0"], ["--agent.num-envs", "0", "1 or more"]),
         (["--agent.num-envs", "ten"], ["--agent.num-envs", "'ten'", "whole number"]),
         (["--agent.num-minibatches", "7"], ["--agent.num-minibatches", "7", "divisor"]),
-        (["--agent.hidden", "8", "x"], ["--agent.hidden", "'x'", "whole number"]),
-        (["--agent.hidden"], ["--agent.hidden", "no value"]),
+        (["--agent.network.hidden", "8", "x"], ["--agent.network.hidden", "'x'", "whole number"]),
+        (["--agent.network.hidden"], ["--agent.network.hidden", "no value"]),
         (["--agent.learning-rate", "nan"], ["--agent.learning-rate", "'nan'", "finite"]),
         (["--agent.discount", "1.5"], ["--agent.discount", "1.5", "0 to 1"]),
         (["--total-steps", "1e6"], ["--total-steps", "'1e6'", "did you mean 1000000?"]),

@@ -12,6 +12,7 @@ from tetrax.agents.ppo import PPOConfig
 from tetrax.env.game.pieces import DOMINOES, TETROMINOES, Piece
 from tetrax.env.game.rules import Rules
 from tetrax.env.tetris import EnvConfig
+from tetrax.networks.config import AttentionConfig, NetworkConfig
 from tetrax.train import presets
 from tetrax.train.config import EvalConfig, TrainConfig, from_json, load_config, to_json, whole_chunks
 from tetrax.train.errors import UserError, nearest, wrong, wrong_name
@@ -39,10 +40,16 @@ environments = st.builds(
     reward=st.sampled_from(["lines_only", "standard"]),
     time_limit=st.integers(0, 10**6),
 )
+networks = st.builds(
+    NetworkConfig,
+    hidden=sizes,
+    recurrent=st.sampled_from(["none", "gru"]),
+    attention=st.builds(AttentionConfig, scales=sizes, queue=st.booleans()),
+)
 agents = st.builds(
     PPOConfig,
     num_envs=counts,
-    hidden=sizes,
+    network=networks,
     learning_rate=numbers,
     clip=numbers,
     clip_value_loss=st.booleans(),
@@ -89,7 +96,8 @@ def changed(path: str, value: object) -> dict:
         ("nonsense", 3, ["nonsense", "total_steps"]),
         ("agent.num_envs", 2.5, ["agent.num_envs", "2.5", "integer"]),
         ("agent.num_envs", True, ["agent.num_envs", "True"]),
-        ("agent.hidden", "wide", ["agent.hidden", "wide", "list"]),
+        ("agent.network.hidden", "wide", ["agent.network.hidden", "wide", "list"]),
+        ("agent.network.attention.over", "row", ["agent.network.attention.over", "row", "rows"]),
         ("env.actions", "dorp", ["env.actions", "dorp", "drop"]),
         ("env.rules.width", "10", ["env.rules.width", "'10'", "integer"]),
         ("env.rules.width", 3, ["rules.width", "3", "4 or more", "'I'"]),

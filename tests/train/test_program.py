@@ -19,10 +19,13 @@ from tests.train.toy import ToyConfig, make_toy, toy_config
 from tetrax.agents import ppo
 from tetrax.agents.ppo import PPOConfig
 from tetrax.env.tetris import make
+from tetrax.networks.config import NetworkConfig
 from tetrax.train import start
 from tetrax.train.program import Program
 
-SMALL = PPOConfig(num_envs=32, num_steps=8, num_minibatches=2, hidden=(16,), channels=(4,))
+SMALL = PPOConfig(
+    num_envs=32, num_steps=8, num_minibatches=2, network=NetworkConfig(hidden=(16,), channels=(4,))
+)
 TALK = re.compile(r"\b(infeed|outfeed|send|recv)\(|custom_call_target=\"([^\"]*callback[^\"]*)\"")
 
 

@@ -386,11 +386,22 @@ def parsed(*argv: str) -> Sweep:
 
 
 def test_the_printed_command_trains_the_point() -> None:
-    words = ("ppo", "--preset", "tiny", "--num-seeds=2", "--agent.hidden", "8", "9", "--env.rules.no-hold")
+    words = (
+        "ppo",
+        "--preset",
+        "tiny",
+        "--num-seeds=2",
+        "--agent.network.hidden",
+        "8",
+        "9",
+        "--env.rules.no-hold",
+    )
     asked = parsed(*words, "--grid", "agent.learning_rate=1e-5,0.003", "--random", "agent.clip=0.1:0.3")
     assert len(asked.points) == 16 and asked.num_members == 32
     command = sweep.best_command(asked, 11)
-    assert command.startswith("python -m tetrax.train ppo --preset=tiny --num-seeds=2 --agent.hidden 8 9 ")
+    assert command.startswith(
+        "python -m tetrax.train ppo --preset=tiny --num-seeds=2 --agent.network.hidden 8 9 "
+    )
     request = cli.parse(command.split()[3:])
     assert request is not None
     trained = sweep_points.with_point(asked.config, asked.points[11])

@@ -6,8 +6,8 @@ their global norm, Adam with epsilon 1e-5, a linear schedule. Value targets are
 normalised by their running moments (Yu et al. 2022, arXiv 2103.01955, section 5.1).
 """
 
-from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,16 +16,17 @@ from flax import struct
 from jax import Array
 from jaxtyping import PRNGKeyArray
 
-from tetrax.agents import settings
+from tetrax.agents import episodes, settings
 from tetrax.agents.agent import Agent, Memory, Metrics, no_memory
 from tetrax.env import batch
 from tetrax.env.batch import Batch
 from tetrax.env.game.state import where
 from tetrax.env.observe import Observation
-from tetrax.env.tetris import TimeStep, with_discount
+from tetrax.env.tetris import with_discount
 from tetrax.env.wrappers import AutoReset, EpisodeState, EpisodeStatistics, Game
-from tetrax.networks.actor_critic import ActorCritic, actor_critic
-from tetrax.ops import normalise, returns
+from tetrax.networks.actor_critic import actor_critic
+from tetrax.networks.config import NetworkConfig
+from tetrax.ops import normalise, returns, schedules
 from tetrax.ops.distributions import MaskedCategorical
 
 ADAM_EPSILON = 1e-5
@@ -46,14 +47,8 @@ class PPOConfig:
     num_groups: int = 1
     """Groups of boards; each minibatch takes as much of every group. Several devices need a multiple of their
     number, so that no board's data moves between them; results depend on the groups, not on the devices."""
-    hidden: tuple[int, ...] = (32, 32)
-    """Sizes of the hidden layers."""
-    channels: tuple[int, ...] = (32, 32)
-    """Channels of the convolutions, where the observation is a board."""
-    activation: Literal["relu", "tanh", "silu"] = "relu"
-    """Activation between layers."""
-    compute_dtype: Literal["float32", "bfloat16"] = "float32"
-    """Numbers the hidden layers compute in; parameters, logits, values, losses and returns are float32."""
+    network: NetworkConfig = field(default_factory=NetworkConfig)
+    """The network that judges what is seen."""
     clip_value_loss: bool = False
     """Clip the change of the value like that of the policy."""
     normalise_values: bool = True
@@ -85,8 +80,7 @@ class PPOConfig:
         if (boards * self.num_steps) % self.num_minibatches:
             allowed = f"a divisor of num_envs / num_groups times num_steps ({boards} x {self.num_steps})"
             raise settings.wrong("num_minibatches", self.num_minibatches, allowed)
-        for name in ("hidden", "channels"):
-            settings.check_sizes(name, getattr(self, name))
+        self.network.validate(env)
         for name, between in TUNABLE_RANGES.items():
             settings.check_range(name, getattr(self, name), between)
 
@@ -153,7 +147,7 @@ def make(config: PPOConfig, env: Game, horizon: int = 0) -> Agent:
     `horizon` is the number of iterations over which the learning rate falls; 0 keeps it constant.
     """
     config.validate(env)
-    network = _network(config, env)
+    network = actor_critic(env, config.network)
     return Agent(
         name="ppo",
         steps_per_iteration=config.num_envs * config.num_steps,
@@ -165,10 +159,6 @@ def make(config: PPOConfig, env: Game, horizon: int = 0) -> Agent:
         num_groups=config.num_groups,
         partition=lambda state: batch.everywhere(state).replace(env_state=batch.spread(state.env_state)),
     )
-
-
-def _network(config: PPOConfig, env: Game) -> ActorCritic:
-    return actor_critic(env, config.hidden, config.channels, config.activation, config.compute_dtype)
 
 
 def _boards(env: Game) -> Batch:
@@ -222,12 +212,12 @@ def _act(
 def _train(config: PPOConfig, env: Game, network: Any, state: TrainState) -> tuple[TrainState, Metrics]:
     """Collect one rollout and learn from it."""
     rollout_key, update_key, next_key = jax.random.split(state.key, 3)
-    state, rollout, episodes = _collect(config, env, network, state, rollout_key)
+    state, rollout, finished = _collect(config, env, network, state, rollout_key)
     samples, moments = _advantages(config, state, rollout)
     state = state.replace(value_moments=moments)
     state, losses = _update(config, network, state, samples, update_key)
     metrics = {
-        **episodes,
+        **finished,
         **{name: jnp.mean(value) for name, value in losses.items()},
         "explained_variance": returns.explained_variance(samples.target, samples.value),
         "learning_rate": _learning_rate(state),
@@ -264,39 +254,23 @@ def _collect(
         last = timestep.last_observation
         cut_off_value = None if last is None else judge(last)[1]
         played = (observation, action, log_prob, value, cut_off_value)
-        return where(is_played, after, env_state), (played, _outcome(timestep, after))
+        outcome = (timestep.reward, timestep.terminated, timestep.truncated)
+        finished = episodes.finished_games(timestep, after)
+        return where(is_played, after, env_state), (played, outcome, finished)
 
     is_played = jnp.arange(config.num_steps + 1) < config.num_steps
     inputs = (jax.random.split(key, config.num_steps + 1), is_played)
-    env_state, (played, outcome) = jax.lax.scan(step, state.env_state, inputs)
+    env_state, (played, outcome, finished) = jax.lax.scan(step, state.env_state, inputs)
     value = played[3]  # [T + 1, B]
-    played, outcome = jax.tree.map(lambda leaf: leaf[:-1], (played, outcome))
+    played, outcome, finished = jax.tree.map(lambda leaf: leaf[:-1], (played, outcome, finished))
     seen, action, log_prob, _, cut_off_value = played
-    reward, terminated, truncated, episodes = outcome
+    reward, terminated, truncated = outcome
     next_value = value[1:]
     if cut_off_value is not None:
         next_value = jnp.where(truncated, cut_off_value, next_value)
     rollout = Transition(seen, action, log_prob, value[:-1], next_value, reward, terminated, truncated)
-    episodes = {name: jnp.sum(value) for name, value in episodes.items()}
-    return state.replace(env_state=env_state), rollout, episodes
-
-
-def _outcome(timestep: TimeStep, env_state: EpisodeState) -> tuple[Array, Array, Array, Metrics]:
-    """Return reward, flags, and the totals of games that ended in this step, each [B]."""
-    done = timestep.terminated | timestep.truncated
-    finished = env_state.finished
-    totals = {
-        "count": jnp.ones_like(timestep.reward),
-        "lines": finished.lines,
-        "pieces": finished.pieces,
-        "score": finished.score,
-        "return": finished.episode_return,
-    }
-    episodes = {
-        f"episodes/{name}": jnp.sum(jnp.where(done, jnp.asarray(value, jnp.float32), 0.0))
-        for name, value in totals.items()
-    }
-    return timestep.reward, timestep.terminated, timestep.truncated, episodes
+    sums = {name: jnp.sum(value) for name, value in finished.items()}
+    return state.replace(env_state=env_state), rollout, sums
 
 
 def _advantages(
@@ -389,8 +363,6 @@ def _loss(
 
 def _learning_rate(state: TrainState) -> Array:
     """Return the step size: linear from the start to its final fraction at the horizon."""
-    horizon = state.tunables["horizon"]
-    done = jnp.asarray(state.iteration, jnp.float32) / jnp.maximum(horizon, 1.0)
-    progress = jnp.where(horizon > 0, jnp.minimum(done, 1.0), 0.0)
     final = state.tunables["final_learning_rate_fraction"]
-    return state.tunables["learning_rate"] * (1.0 + progress * (final - 1.0))
+    fraction = schedules.linear(state.iteration, state.tunables["horizon"], 1.0, final)
+    return state.tunables["learning_rate"] * fraction

@@ -12,6 +12,7 @@ import dataclasses
 from tetrax.agents import AGENTS
 from tetrax.agents.ppo import PPOConfig
 from tetrax.env.tetris import ENV_PRESETS, EnvConfig
+from tetrax.networks.config import NetworkConfig
 from tetrax.train.config import EvalConfig, TrainConfig
 from tetrax.train.errors import wrong, wrong_name
 
@@ -26,22 +27,28 @@ TINY_EVALUATION = EvalConfig(every=512, episodes=4, max_pieces=20, final_episode
 SMALL_EVALUATION = EvalConfig(every=200_000, episodes=64, max_pieces=500)  # 64 games are one group
 LARGE_EVALUATION = EvalConfig(every=20_000_000, episodes=256, max_pieces=2_000)
 
-PPO_TINY = PPOConfig(num_envs=8, num_steps=16, num_minibatches=2, hidden=(16,), channels=(8,))
+PPO_TINY = PPOConfig(
+    num_envs=8, num_steps=16, num_minibatches=2, network=NetworkConfig(hidden=(16,), channels=(8,))
+)
 PPO_SMALL = PPOConfig()
 # Reading boards costs ten times what reading features does: many small updates, one pass over each rollout.
 PPO_SMALL_BOARDS = PPOConfig(
     num_envs=128, num_steps=16, num_epochs=1, num_minibatches=4, learning_rate=2e-3, entropy=0.001
 )
 PPO_SMALL_DIRECT = PPOConfig(
-    num_envs=128, num_steps=64, num_minibatches=8, hidden=(128,), learning_rate=1e-3, entropy=0.005
+    num_envs=128,
+    num_steps=64,
+    num_minibatches=8,
+    network=NetworkConfig(hidden=(128,)),
+    learning_rate=1e-3,
+    entropy=0.005,
 )
 PPO_LARGE = PPOConfig(
     num_envs=4096,
     num_steps=64,
     num_minibatches=16,
     num_groups=8,  # for up to 8 devices
-    hidden=(128, 128),
-    channels=(64, 64),
+    network=NetworkConfig(hidden=(128, 128), channels=(64, 64)),
 )
 
 PPO: dict[str, dict[str, TrainConfig]] = {

@@ -11,14 +11,14 @@ from tetrax.agents import ppo  # noqa: E402
 from tetrax.env.adapters.from_gymnax import from_gymnax  # noqa: E402
 from tetrax.env.batch import Batch  # noqa: E402
 from tetrax.env.wrappers import AutoReset, EpisodeStatistics  # noqa: E402
+from tetrax.networks.config import NetworkConfig  # noqa: E402
 
 FAST = {"xla_backend_optimization_level": "0"}  # to compile: what runs for a moment need not run fast
 CONFIG = ppo.PPOConfig(
     num_envs=8,
     num_steps=16,
     num_epochs=1,
-    hidden=(16,),
-    activation="tanh",
+    network=NetworkConfig(hidden=(16,), activation="tanh"),
     learning_rate=2.5e-3,
     entropy=0.0,
 )
@@ -87,8 +87,7 @@ def test_ppo_learns_cartpole(lenient):
         num_envs=16,
         num_steps=128,
         num_epochs=4,
-        hidden=(64, 64),
-        activation="tanh",
+        network=NetworkConfig(hidden=(64, 64), activation="tanh"),
         learning_rate=2.5e-3,
         entropy=0.0,
     )

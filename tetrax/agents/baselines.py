@@ -5,13 +5,12 @@ from collections.abc import Callable
 from typing import Any
 
 import jax.numpy as jnp
-import numpy as np
 from jax import Array
 
 from tetrax.agents.agent import Actor, Memory, no_memory
-from tetrax.env.game.drops import CLASSIC_FEATURES
 from tetrax.env.observe import Observation
 from tetrax.env.tetris import ENV_PRESETS, Tetris, make
+from tetrax.networks.linear import best_placement
 from tetrax.ops.distributions import MaskedCategorical
 
 CLASSIC_VIEW = "afterstate_classic"
@@ -104,13 +103,5 @@ def _act_linearly(
     greedy: bool,
 ) -> tuple[Array, Memory, dict[str, Array]]:
     del is_first, key, greedy
-    assert observation.afterstates is not None and observation.afterstates.features is not None
-    features = observation.afterstates.features  # [B, A, 9]
-    # One sum in a fixed order, not a product of matrices: the same placement in a batch of any size.
-    value = jnp.zeros(features.shape[:-1], jnp.float32)
-    for index in range(len(CLASSIC_FEATURES)):
-        value += policy[index] * features[..., index]
-    safe = observation.legal & ~observation.afterstates.terminated
-    choices = jnp.where(jnp.any(safe, axis=-1, keepdims=True), safe, observation.legal)
-    best = jnp.argmax(jnp.where(choices, value, -np.inf), axis=-1)
-    return best.astype(jnp.int32), memory, {}
+    weights = jnp.broadcast_to(policy[None], (observation.legal.shape[0], policy.shape[0]))
+    return best_placement(weights, observation), memory, {}

@@ -1,0 +1,270 @@
+"""The cross-entropy method over the weights of a linear controller, and its noisy variant.
+
+A generation draws weights from a Gaussian, plays with each of them, and refits mean and variance to the best
+(Rubinstein 1999; de Boer et al. 2005, "A Tutorial on the Cross-Entropy Method"). The noisy variant adds to the
+variance, so that it does not vanish too early: Szita and Lőrincz 2006, "Learning Tetris Using the Noisy
+Cross-Entropy Method", on features of afterstates as Thiery and Scherrer 2009, "Building Controllers for Tetris".
+
+All play side by side for the same number of steps, with a new game where one is lost, so that nobody waits for
+the longest game; what they are judged by is an estimate of the lines per game, see `fitness`.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+from jax import Array
+from jaxtyping import Float32, Int32, PRNGKeyArray
+
+from tetrax.agents import settings
+from tetrax.agents.agent import Agent, Memory, Metrics, no_memory
+from tetrax.agents.episodes import finished_games
+from tetrax.env import batch
+from tetrax.env.batch import Batch
+from tetrax.env.observe import Observation
+from tetrax.env.tetris import Tetris
+from tetrax.env.wrappers import AutoReset, EpisodeState, EpisodeStatistics, Game
+from tetrax.networks import linear
+
+
+@dataclass(frozen=True)
+class CrossEntropyConfig:
+    """Settings of the cross-entropy method. Those marked (tunable) may change when a run is resumed."""
+
+    num_candidates: int = 64
+    """Controllers played in a generation: the mean itself, to see how good it is, and others drawn around it."""
+    num_boards: int = 16
+    """Boards that each of them plays on; every one gets the same pieces on its first, on its second, …."""
+    num_steps: int = 256
+    """Steps played on each board in a generation, from a new game on."""
+    initial_spread: float = 1.0
+    """Standard deviation of each weight in the first generation, around 0."""
+    elite_fraction: float = 0.1
+    """Share of the drawn controllers, the best ones, that the Gaussian is fitted to (tunable)."""
+    step_size: float = 1.0
+    """How far mean and variance move towards those of the best ones; 1 = all the way (tunable)."""
+    noise: float = 0.0
+    """Variance added to each weight's in the first generation, where the mean has length 1 (tunable)."""
+    noise_generations: float = 0.0
+    """Generations over which that falls to 0, linearly; 0 = it stays (tunable)."""
+
+    def validate(self, env: Game) -> None:
+        """Raise ValueError naming the first setting that cannot work."""
+        for name in ("num_boards", "num_steps"):
+            settings.check_count(name, getattr(self, name))
+        if self.num_candidates < 2:
+            raise settings.wrong("num_candidates", self.num_candidates, "2 or more")
+        settings.check_range("initial_spread", self.initial_spread, (1e-6, 1e6))
+        for name, between in TUNABLE_RANGES.items():
+            settings.check_range(name, getattr(self, name), between)
+        _num_features(env)
+
+
+TUNABLE_RANGES: dict[str, tuple[float, float]] = {
+    "elite_fraction": (0.0, 1.0),
+    "step_size": (0.0, 1.0),
+    "noise": (0.0, 1e6),
+    "noise_generations": (0.0, 1e9),
+}
+
+
+class Gaussian(struct.PyTreeNode):
+    """Where weights are drawn from, each on its own."""
+
+    mean: Array  # float32[F], of length 1 after the first generation: only the direction of weights matters
+    variance: Array  # float32[F]
+
+
+class TrainState(struct.PyTreeNode):
+    """Everything that decides the rest of a run, and the games as the last generation left them, to look at."""
+
+    weights: Gaussian
+    games: EpisodeState  # N * P boards, on the last axis; each generation starts new ones
+    tunables: dict[str, Array]  # float32[], names of TUNABLE_RANGES
+    env_params: Any  # of the environment
+    iteration: Array  # int32[], generations done
+    key: Array  # key<fry>[]
+
+
+class Policy(struct.PyTreeNode):
+    """What acting needs."""
+
+    weights: Array  # float32[F]
+
+
+def make(config: CrossEntropyConfig, env: Game, horizon: int = 0) -> Agent:
+    """Return an agent that learns by the cross-entropy method; ValueError when the settings do not fit together.
+
+    `horizon`, the number of generations of the run, decides nothing here.
+    """
+    del horizon
+    config.validate(env)
+    num_games = config.num_candidates * config.num_boards
+    return Agent(
+        name="cross-entropy",
+        steps_per_iteration=num_games * config.num_steps,
+        init=lambda key: _init(config, env, key),
+        train=lambda state: _train(config, env, state),
+        policy=lambda state: Policy(weights=state.weights.mean),
+        initial_memory=no_memory,
+        act=_act,
+        num_groups=num_games,  # boards have nothing to do with each other
+        partition=lambda state: batch.everywhere(state).replace(games=batch.spread(state.games)),
+    )
+
+
+def _num_features(env: Game) -> int:
+    """Return F; ValueError where the observation shows no features of placements."""
+    given = repr(env.config.view) if isinstance(env, Tetris) else f"that of {type(env).__name__}"
+    if not isinstance(env, Tetris) or env.config.view not in linear.FEATURES:
+        raise ValueError(
+            f"env.observation: given {given} with cross-entropy, which looks at features of placements; "
+            f"allowed: {', '.join(linear.FEATURES)}"
+        )
+    return len(linear.FEATURES[env.config.view])
+
+
+def _boards(env: Game) -> Batch:
+    return Batch(EpisodeStatistics(AutoReset(env)))
+
+
+def _init(config: CrossEntropyConfig, env: Game, key: PRNGKeyArray) -> TrainState:
+    games_key, key = jax.random.split(key)
+    num_features, env_params = _num_features(env), env.default_params
+    return TrainState(
+        weights=Gaussian(
+            mean=jnp.zeros(num_features, jnp.float32),
+            variance=jnp.full(num_features, config.initial_spread**2, jnp.float32),
+        ),
+        games=_new_games(config, env, env_params, games_key),
+        tunables={name: jnp.float32(getattr(config, name)) for name in TUNABLE_RANGES},
+        env_params=env_params,
+        iteration=jnp.int32(0),
+        key=key,
+    )
+
+
+def _new_games(config: CrossEntropyConfig, env: Game, env_params: Any, key: PRNGKeyArray) -> EpisodeState:
+    """Start N * P games: board p of every candidate gets the same pieces, in its first game and the later ones.
+
+    Luck with the pieces is then shared, and differences between candidates are less noisy.
+    """
+    keys = jax.random.split(key, config.num_boards)
+    every = jnp.broadcast_to(keys[None], (config.num_candidates, config.num_boards))
+    return _boards(env).reset(every.reshape(-1), env_params)[0]
+
+
+def _act(
+    policy: Policy,
+    observation: Observation,
+    memory: Memory,
+    is_first: Array,
+    key: PRNGKeyArray,
+    greedy: bool,
+) -> tuple[Array, Memory, dict[str, Array]]:
+    """Choose the placement that is worth most (greedy or not)."""
+    del is_first, key, greedy
+    weights = jnp.broadcast_to(policy.weights[None], (observation.legal.shape[0], policy.weights.shape[0]))
+    return linear.best_placement(weights, observation), memory, {}
+
+
+def _train(config: CrossEntropyConfig, env: Game, state: TrainState) -> tuple[TrainState, Metrics]:
+    """Play one generation and refit."""
+    draw_key, games_key, next_key = jax.random.split(state.key, 3)
+    weights = state.weights
+    drawn = draw(weights, config.num_candidates - 1, draw_key)  # [N - 1, F]
+    candidates = jnp.concatenate([weights.mean[None], drawn])
+    games, lines, losses, episodes = _play(config, env, state.env_params, candidates, games_key)
+    judged = fitness(lines, losses)  # [N]
+    noise = _noise(state)
+    weights, is_elite = refit(weights, drawn, judged[1:], state.tunables, noise)
+    metrics = {
+        **episodes,
+        "fitness/current": judged[0],
+        "fitness/mean": jnp.mean(judged[1:]),
+        "fitness/elite": jnp.mean(judged[1:], where=is_elite),
+        "fitness/best": jnp.max(judged[1:]),
+        "spread": jnp.sqrt(jnp.mean(weights.variance)),
+        "noise": noise,
+    }
+    state = state.replace(weights=weights, games=games, iteration=state.iteration + 1, key=next_key)
+    return state, metrics
+
+
+def draw(weights: Gaussian, number: int, key: PRNGKeyArray) -> Float32[Array, "N F"]:
+    """Draw weights."""
+    standard = jax.random.normal(key, (number, weights.mean.shape[0]), jnp.float32)
+    return weights.mean[None] + jnp.sqrt(weights.variance)[None] * standard
+
+
+def _play(
+    config: CrossEntropyConfig, env: Game, env_params: Any, candidates: Array, key: PRNGKeyArray
+) -> tuple[EpisodeState, Array, Array, Metrics]:
+    """Play `num_steps` on every board; return the games, each candidate's lines and losses [N], and sums."""
+    boards = _boards(env)
+    games = _new_games(config, env, env_params, key)
+    of_board = jnp.repeat(candidates, config.num_boards, axis=0)  # [N * P, F]
+
+    def step(carry: tuple[EpisodeState, Array, Array], _: None) -> Any:
+        games, lines, losses = carry
+        observation = boards.observe(games, env_params)
+        with jax.named_scope("acting"):
+            action = linear.best_placement(of_board, observation)
+        games, timestep = boards.step(games, action, env_params)
+        assert timestep.event is not None
+        lost = timestep.terminated.astype(jnp.int32)
+        return (games, lines + timestep.event.lines, losses + lost), finished_games(timestep, games)
+
+    none = jnp.zeros(of_board.shape[0], jnp.int32)
+    (games, lines, losses), ended = jax.lax.scan(step, (games, none, none), length=config.num_steps)
+    totals = {name: jnp.sum(values) for name, values in ended.items()}
+    each = (config.num_candidates, config.num_boards)
+    return games, jnp.sum(lines.reshape(each), axis=1), jnp.sum(losses.reshape(each), axis=1), totals
+
+
+def fitness(lines: Int32[Array, "*N"], losses: Int32[Array, "*N"]) -> Float32[Array, "*N"]:
+    """Estimate the mean lines of a game from the lines cleared and the games lost in a stretch of play.
+
+    Of games whose length is about geometric (play soon forgets how it began, and may be lost at any time)
+    lines / losses is the estimate of maximum likelihood, unfinished games counted as they should be. It is
+    infinite without a loss and too high on average with few. With m lines a game the losses in L lines are
+    about Poisson, of mean L / m, so that L / (losses + 1) has the mean m (1 - exp(-L / m)): it falls short only
+    where a loss is not to be expected at all, and is then the lines cleared. What remains is that games start
+    on an empty board, which is safe for some pieces: the same for all, and little next to long games.
+    """
+    return lines.astype(jnp.float32) / (losses + 1).astype(jnp.float32)
+
+
+def refit(
+    weights: Gaussian,
+    drawn: Float32[Array, "N F"],
+    judged: Float32[Array, "N"],
+    tunables: dict[str, Array],
+    noise: Float32[Array, ""],
+) -> tuple[Gaussian, Array]:
+    """Fit the Gaussian to the best ones, of equals the first; return it and which they were, bool[N].
+
+    At least one is taken. Lengths are then measured in that of the mean, and `noise` is added to the variance.
+    """
+    number = judged.shape[0]
+    count = jnp.clip(jnp.round(tunables["elite_fraction"] * number), 1, number)
+    rank = jnp.argsort(jnp.argsort(-judged))  # 0 = best; sorting is stable
+    is_elite = rank.astype(jnp.float32) < count
+    share = jnp.where(is_elite, 1.0 / count, 0.0)[:, None]
+    mean = jnp.sum(share * drawn, axis=0)
+    variance = jnp.sum(share * (drawn - mean[None]) ** 2, axis=0)
+    mean = weights.mean + tunables["step_size"] * (mean - weights.mean)
+    variance = weights.variance + tunables["step_size"] * (variance - weights.variance)
+    length = jnp.sqrt(jnp.sum(mean**2))
+    length = jnp.where(length > 0, length, 1.0)
+    return Gaussian(mean=mean / length, variance=variance / length**2 + noise), is_elite
+
+
+def _noise(state: TrainState) -> Array:
+    """Return the variance to add: linear from the start to 0, or constant."""
+    generations = state.tunables["noise_generations"]
+    done = state.iteration.astype(jnp.float32) / jnp.maximum(generations, 1.0)
+    left = jnp.where(generations > 0, jnp.maximum(1.0 - done, 0.0), 1.0)
+    return state.tunables["noise"] * left

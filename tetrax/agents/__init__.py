@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from tetrax.agents import ppo
+from tetrax.agents import cross_entropy, ppo
 from tetrax.agents.agent import Agent
 
 
@@ -17,4 +17,7 @@ class AgentSpec(NamedTuple):
 
 AGENTS: dict[str, AgentSpec] = {
     "ppo": AgentSpec(ppo.PPOConfig, ppo.make, tuple(ppo.TUNABLE_RANGES)),
+    "cross-entropy": AgentSpec(
+        cross_entropy.CrossEntropyConfig, cross_entropy.make, tuple(cross_entropy.TUNABLE_RANGES)
+    ),
 }

@@ -14,6 +14,7 @@ from tetrax.agents.ppo import PPOConfig
 from tetrax.env.tetris import ENV_PRESETS, EnvConfig
 from tetrax.networks.config import NetworkConfig
 from tetrax.train.config import EvalConfig, TrainConfig
+from tetrax.train.cross_entropy_presets import CROSS_ENTROPY
 from tetrax.train.errors import wrong, wrong_name
 
 CPU_PRESET = "small"
@@ -124,7 +125,7 @@ PPO: dict[str, dict[str, TrainConfig]] = {
     },
 }
 
-PRESETS: dict[str, dict[str, dict[str, TrainConfig]]] = {"ppo": PPO}
+PRESETS: dict[str, dict[str, dict[str, TrainConfig]]] = {"ppo": PPO, "cross-entropy": CROSS_ENTROPY}
 
 
 def algorithms() -> list[str]:

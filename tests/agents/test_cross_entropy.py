@@ -164,6 +164,8 @@ def test_the_policy_is_the_mean_and_chooses_as_the_baselines_do(learner):
         ({"num_candidates": 1}, "agent.num_candidates: given 1; allowed: 2 or more"),
         ({"num_boards": 0}, "agent.num_boards: given 0; allowed: 1 or more"),
         ({"num_steps": 0}, "agent.num_steps: given 0; allowed: 1 or more"),
+        ({"fewer_rows": -1}, "agent.fewer_rows: given -1; allowed: from 0 to "),
+        ({"fewer_rows": 99}, "agent.fewer_rows: given 99; allowed: from 0 to .*, so that 4 rows are left"),
         ({"initial_spread": 0.0}, "agent.initial_spread: given 0.0; allowed: from 1e-06 to 1e"),
         ({"elite_fraction": 1.5}, "agent.elite_fraction: given 1.5; allowed: from 0 to 1"),
         ({"noise": float("nan")}, "agent.noise: given nan; allowed: from 0 to"),
@@ -172,6 +174,14 @@ def test_the_policy_is_the_mean_and_chooses_as_the_baselines_do(learner):
 def test_settings_that_cannot_work_are_named(change, message):
     with pytest.raises(ValueError, match=message):
         cross_entropy.make(dataclasses.replace(TINY, **change), MINI)
+
+
+def test_it_practises_on_a_board_with_fewer_rows():
+    config = dataclasses.replace(TINY, fewer_rows=3)
+    practice = cross_entropy._practice(config, CLASSIC)
+    assert practice == tetrax.make("classic-10x10", observation="afterstate_classic", height=7)
+    games = jax.eval_shape(cross_entropy.make(config, CLASSIC).init, jax.random.key(0)).games
+    assert len(games.env_state.game.rows) == practice.rules.total_height < CLASSIC.rules.total_height
 
 
 def test_it_needs_features_of_placements():

@@ -6,9 +6,11 @@ variance, so that it does not vanish too early: Szita and Lőrincz 2006, "Learni
 Cross-Entropy Method", on features of afterstates as Thiery and Scherrer 2009, "Building Controllers for Tetris".
 
 All play side by side for the same number of steps, with a new game where one is lost, so that nobody waits for
-the longest game; what they are judged by is an estimate of the lines per game, see `fitness`.
+the longest game; what they are judged by is an estimate of the lines per game, see `fitness`. Good controllers
+lose so rarely that it takes long to tell them apart; on a board with fewer rows they do so sooner (`fewer_rows`).
 """
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +25,7 @@ from tetrax.agents.agent import Agent, Memory, Metrics, no_memory
 from tetrax.agents.episodes import finished_games
 from tetrax.env import batch
 from tetrax.env.batch import Batch
+from tetrax.env.game.pieces import MAX_BOX
 from tetrax.env.observe import Observation
 from tetrax.env.tetris import Tetris
 from tetrax.env.wrappers import AutoReset, EpisodeState, EpisodeStatistics, Game
@@ -39,6 +42,8 @@ class CrossEntropyConfig:
     """Boards that each of them plays on; every one gets the same pieces on its first, on its second, …."""
     num_steps: int = 256
     """Steps played on each board in a generation, from a new game on."""
+    fewer_rows: int = 0
+    """Rows that the board lacks while learning: the same player loses sooner there, and fewer steps tell more."""
     initial_spread: float = 1.0
     """Standard deviation of each weight in the first generation, around 0."""
     elite_fraction: float = 0.1
@@ -60,6 +65,7 @@ class CrossEntropyConfig:
         for name, between in TUNABLE_RANGES.items():
             settings.check_range(name, getattr(self, name), between)
         _num_features(env)
+        _practice(self, env)
 
 
 TUNABLE_RANGES: dict[str, tuple[float, float]] = {
@@ -101,6 +107,7 @@ def make(config: CrossEntropyConfig, env: Game, horizon: int = 0) -> Agent:
     """
     del horizon
     config.validate(env)
+    env = _practice(config, env)
     num_games = config.num_candidates * config.num_boards
     return Agent(
         name="cross-entropy",
@@ -124,6 +131,18 @@ def _num_features(env: Game) -> int:
             f"allowed: {', '.join(linear.FEATURES)}"
         )
     return len(linear.FEATURES[env.config.view])
+
+
+def _practice(config: CrossEntropyConfig, env: Game) -> Game:
+    """Return the environment that is learned in; ValueError where the board has too few rows."""
+    if not config.fewer_rows:
+        return env
+    assert isinstance(env, Tetris)
+    if not 0 <= config.fewer_rows <= env.rules.height - MAX_BOX:
+        allowed = f"from 0 to {env.rules.height - MAX_BOX}, so that {MAX_BOX} rows are left"
+        raise settings.wrong("fewer_rows", config.fewer_rows, allowed)
+    rules = dataclasses.replace(env.rules, height=env.rules.height - config.fewer_rows)
+    return Tetris(dataclasses.replace(env.config, rules=rules))
 
 
 def _boards(env: Game) -> Batch:

@@ -13,10 +13,11 @@ import pytest
 import tetrax
 from tests.env import ways
 from tetrax.env.actions import LockedPosition
-from tetrax.env.game import engine
+from tetrax.env.game import engine, locking, placements
+from tetrax.env.game.moves import Pose
 from tetrax.env.game.pieces import TETROMINOES
 from tetrax.env.game.rules import Rules, default_params
-from tetrax.env.game.state import GAME_OVER_REASONS
+from tetrax.env.game.state import GAME_OVER_REASONS, where
 from tetrax.env.tetris import EnvConfig, Tetris
 
 # Few rows and kinds, for a small program: a piece that spins, one whose turns look alike, one that never kicks.
@@ -159,6 +160,67 @@ def test_an_illegal_placement_only_passes_time(kicks):
         for name in ("rows", "piece", "hold", "queue", "score", "pieces", "x", "y", "draws", "game_over"):
             np.testing.assert_array_equal(getattr(after, name), getattr(state, name))
     assert tried > 10
+
+
+WHOLE = {
+    "first orientation, srs+": (Rules(width=6, height=8, buffer=8, kicks="srs+"), False),
+    "no kicks, no hold, lives": (
+        Rules(width=6, height=8, buffer=6, kicks="none", hold=False, lives=3, top_out="block_out"),
+        True,
+    ),
+}
+
+
+def plainly(placing: LockedPosition, params, state, action):
+    """Return the mask and the step that follow from all places and their classes, found for the whole board."""
+    rules = placing.rules
+
+    def masked(state):
+        found = placements.mask(rules, placements.reachable(rules, state))[:, :, : rules.height]
+        return found if placing.chooses_orientation else jnp.any(found, axis=1, keepdims=True)
+
+    reach = placements.reachable(rules, state)
+    options = (4,) if placing.chooses_orientation else ()
+    half, *orientation, y, x = jnp.unravel_index(action, (2, *options, rules.height, rules.width))
+    there = (reach.rows[half, ..., y] >> x.astype(jnp.uint32)) & np.uint32(1) != 0  # [spin, orientation]
+    o = orientation[0] if orientation else jnp.argmax(jnp.any(there, axis=0))
+    spin = jnp.max(jnp.where(there[:, o], np.arange(3, dtype=np.int32), 0))
+    corner = [jnp.asarray(table)[reach.kind[half], o] for table in (rules.tables.left, rules.tables.bottom)]
+    pose = Pose(o.astype(jnp.int32), x.astype(jnp.int32) - corner[0], y.astype(jnp.int32) - corner[1])
+    after, event = engine.place(rules, params, state, half == 1, pose, jnp.any(there[:, o]), spin)
+    lost = locking.lose(rules, after, event, jnp.asarray(np.int32(NO_PLACEMENT)))
+    none = ~after.game_over & ~jnp.any(masked(after))
+    return masked(state).reshape(-1), where(none, lost, (after, event))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("rules", "chooses_orientation"), WHOLE.values(), ids=WHOLE)
+def test_steps_are_those_of_all_places_with_their_classes(rules, chooses_orientation):
+    placing, params = LockedPosition(rules, chooses_orientation), default_params(rules)
+
+    def step(state, key):
+        legal = placing.legal(state, None)
+        action = jax.random.categorical(key, jnp.where(legal, 0.0, -8.0)).astype(
+            jnp.int32
+        )  # a few are illegal
+        played = placing.apply(params, state, action)
+        plain_legal, plain = plainly(placing, params, state, action)
+        bare = [state.replace(key=jax.random.key_data(state.key)) for state in (played[0], plain[0])]
+        same = jax.tree.map(
+            lambda a, b: jnp.all(a == b), (legal, bare[0], played[1]), (plain_legal, bare[1], plain[1])
+        )
+        again = engine.init(rules, params, key)
+        return where(played[0].game_over, again, played[0]), (same, played[1])
+
+    def game(key):
+        reset_key, play_key = jax.random.split(key)
+        return jax.lax.scan(step, engine.init(rules, params, reset_key), jax.random.split(play_key, 32))[1]
+
+    keys = jax.random.split(jax.random.key(3), 32)
+    same, event = jax.jit(jax.vmap(game), compiler_options=QUICKLY_COMPILED)(keys)
+    assert all(bool(np.all(field)) for field in jax.tree.leaves(same)), jax.tree.map(np.mean, same)
+    assert int(event.locked.sum()) > 400
+    assert bool(event.life_lost.any())
 
 
 # Dominoes on 4x6, two lives, the orientation left to the rule: one small program through the environment.

@@ -1,20 +1,37 @@
 """Action sets of whole pieces: one action is where a piece comes to rest."""
 
+import functools
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import jax
+import jax.custom_batching
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Bool, Int32
+from jaxtyping import Bool, Int32, UInt32
 
-from tetrax.env.game import board, drops, engine, locking, placements
+from tetrax.env.game import board, drops, engine, locking, placements, search, search_turns, twists
+from tetrax.env.game.board import Word
 from tetrax.env.game.drops import Candidates
+from tetrax.env.game.flood import Start
 from tetrax.env.game.moves import Pose
-from tetrax.env.game.pieces import NUM_ORIENTATIONS
-from tetrax.env.game.placements import Reach
+from tetrax.env.game.pieces import MAX_BOX, NUM_ORIENTATIONS
+from tetrax.env.game.planes import WORD
 from tetrax.env.game.rules import Params, Rules
-from tetrax.env.game.state import GAME_OVER_REASONS, SPINS, Event, State, active_rows, no_event, where
+from tetrax.env.game.state import (
+    GAME_OVER_REASONS,
+    Event,
+    State,
+    by_word,
+    formed_like,
+    no_event,
+    piece_cells,
+    where,
+)
+from tetrax.env.game.vector import lookup, once
+
+Reached = UInt32[Array, "C 4W"]
 
 NO_PLACEMENT = np.int32(GAME_OVER_REASONS.index("no_placement"))
 
@@ -53,6 +70,17 @@ class Drop(NamedTuple):
         return drops.legal(self.rules, state) if candidates is None else candidates.legal
 
 
+class _Chosen(NamedTuple):
+    """A place for a piece, as an action names it."""
+
+    use_hold: Bool[Array, ""]
+    orientation: Int32[Array, ""]
+    x: Int32[Array, ""]  # column of the leftmost cell
+    y: Int32[Array, ""]  # row of the lowest cell
+    kind: Int32[Array, ""]
+    start: Start  # where the piece is before
+
+
 class LockedPosition(NamedTuple):
     """One step is one piece: any place where it can come to rest, by tucks, spins and kicks too.
 
@@ -86,64 +114,156 @@ class LockedPosition(NamedTuple):
     def apply(self, params: Params, state: State, action: Int32[Array, ""]) -> tuple[State, Event]:
         """Place one piece, and lose where the next one has no place.
 
-        Both rounds of the loop look for places: the first to put the piece into one, the second whether one is
-        left. Nearly always the next piece has one straight below, and there is no second round (under vmap:
-        there is one when any board needs it). As a loop the search is compiled once.
+        Two rounds, so that the search is compiled once: in the first it is asked whether and how the place can be
+        reached, where that is not plain, and in the second whether there is a place for what comes next. Both are
+        asked of few boards; the others take no part in the search.
         """
+        given, state = state, by_word(state)
+        chosen = self._chosen(state, action)
 
-        def look(carry: tuple[State, Event, Array, Array]) -> tuple[State, Event, Array, Array]:
-            state, event, _, is_first = carry
-            reach = placements.reachable(self.rules, state)
-            placed = self._placed(params, state, action, reach)
-            lost = locking.lose(self.rules, state, event, jnp.asarray(NO_PLACEMENT))
-            none = ~jnp.any(self._places(reach))
-            state, event = where(is_first, placed, where(none, lost, (state, event)))
-            return state, event, is_first & self._may_be_stuck(state), jnp.bool_(False)
+        def look(number: Array, carry: tuple[State, Event]) -> tuple[State, Event]:
+            state, event = carry
+            kinds, starts = placements.starts(self.rules, state)
+            is_asked = jax.lax.cond(
+                number == 0, lambda: self._is_asked(state, chosen), lambda: self._may_be_stuck(state)
+            )
+            starts = tuple(
+                start._replace(allowed=start.allowed & asked)
+                for start, asked in zip(starts, is_asked, strict=True)
+            )
+            reached = search.reached(self.rules, state.rows, kinds, starts)
 
-        start = state, no_event(state), jnp.bool_(True), jnp.bool_(True)
-        state, event, _, _ = jax.lax.while_loop(lambda carry: carry[2], look, start)
-        return state, event
+            def place() -> tuple[State, Event]:
+                return self._placed(params, state, chosen, reached)
+
+            def end() -> tuple[State, Event]:
+                stuck = is_asked[0] & ~jnp.any(self._places(reached) != 0)
+                lost = locking.lose(self.rules, state, event, jnp.asarray(NO_PLACEMENT))
+                return where(stuck, lost, (state, event))
+
+            return jax.lax.cond(number == 0, place, end)
+
+        state, event = jax.lax.fori_loop(0, 2, look, (state, no_event(state)))
+        return formed_like(given, state), event
 
     def candidates(self, state: State) -> None:
         """Return None: afterstates are those of straight drops."""
 
     def legal(self, state: State, candidates: Candidates | None) -> Bool[Array, "A"]:
         """Tell which places can be reached."""
-        return self._places(placements.reachable(self.rules, state)).reshape(-1)
+        reached = search.reached(self.rules, board.words(state.rows), *placements.starts(self.rules, state))
+        return _expanded(self.rules.height)(self._places(reached)).reshape(-1)
 
-    def _places(self, reach: Reach) -> Bool[Array, "C O height W"]:
-        """Tell where pieces can come to rest in the visible rows (O = 4, or 1 for any orientation)."""
-        found = placements.mask(self.rules, reach)[:, :, : self.rules.height]
-        return found if self.chooses_orientation else jnp.any(found, axis=1, keepdims=True)
-
-    def _placed(
-        self, params: Params, state: State, action: Int32[Array, ""], reach: Reach
-    ) -> tuple[State, Event]:
-        """Put a piece where the action says, if it can come to rest there."""
-        width, tables = self.rules.width, self.rules.tables
-        cell, x = action // width, action % width
-        cell, y = cell // self.rules.height, cell % self.rules.height
-        there = (reach.rows[..., y] >> x.astype(jnp.uint32)) & np.uint32(1) != 0  # [C, spin, orientation]
+    def _places(self, reached: Reached) -> UInt32[Array, "C O W"]:
+        """Tell where pieces can come to rest (O = 4, or 1 for any orientation); bit 31 - y is row y, if visible."""
+        visible = np.uint32(((1 << self.rules.height) - 1) << (WORD - self.rules.height))
+        found = (search.at_rest(reached) & visible).reshape(-1, NUM_ORIENTATIONS, self.rules.width)
         if self.chooses_orientation:
-            half, orientation = cell // NUM_ORIENTATIONS, cell % NUM_ORIENTATIONS
-        else:
-            half = cell
-            orientation = jnp.argmax(jnp.any(there[half], axis=0)).astype(jnp.int32)
-        classes = there[half, :, orientation]  # [spin]
-        spin = jnp.max(jnp.where(classes, np.arange(len(SPINS), dtype=np.int32), 0))
-        kind = reach.kind[half]
-        left, bottom = (
-            jnp.asarray(tables.left)[kind, orientation],
-            jnp.asarray(tables.bottom)[kind, orientation],
-        )
-        pose = Pose(orientation, x - left, y - bottom)
-        return engine.place(self.rules, params, state, half == 1, pose, jnp.any(classes), spin)
+            return found
+        return functools.reduce(jnp.bitwise_or, [found[:, o] for o in range(NUM_ORIENTATIONS)])[:, None]
 
-    def _may_be_stuck(self, state: State) -> Bool[Array, ""]:
-        """Tell whether the active piece cannot simply drop into the visible rows."""
-        rules, rows = self.rules, active_rows(self.rules, state)
+    def _chosen(self, state: State, action: Int32[Array, ""]) -> _Chosen:
+        """Return the place that an action stands for."""
+        rules, number = self.rules, action.astype(jnp.uint32)
+        cell, x = number // np.uint32(rules.width), (number % np.uint32(rules.width)).astype(jnp.int32)
+        half, y = cell // np.uint32(rules.height), (cell % np.uint32(rules.height)).astype(jnp.int32)
+        orientation = jnp.int32(0)
+        if self.chooses_orientation:
+            orientation = (half % np.uint32(NUM_ORIENTATIONS)).astype(jnp.int32)
+            half = half // np.uint32(NUM_ORIENTATIONS)
+        use_hold = half == 1
+        kinds, starts = placements.starts(rules, state)
+        kind, start = kinds[0], starts[0]
+        if rules.hold:
+            kind, start = where(use_hold, (kinds[1], starts[1]), (kind, start))
+        return once(_Chosen(use_hold, orientation, x, y, kind, start))
+
+    def _is_asked(self, state: State, chosen: _Chosen) -> tuple[Bool[Array, ""], ...]:
+        """Tell for which piece, if any, it must be searched whether and how the chosen place can be reached."""
+        asked = ~self._is_plain(state, chosen)
+        if not self.rules.hold:
+            return (asked,)
+        return asked & ~chosen.use_hold, asked & chosen.use_hold
+
+    def _is_plain(self, state: State, chosen: _Chosen) -> Bool[Array, ""]:
+        """Tell whether a piece that begins over open ground just drops into its place, which no turn makes a spin."""
+        if not self.chooses_orientation:
+            return jnp.bool_(False)
+        rules, start, tables = self.rules, chosen.start, self.rules.tables
+        box = self._box(chosen)
+        open_rows = [jnp.where(start.y <= y, row, np.uint32(0)) for y, row in enumerate(state.rows)]
+        is_open = ~_any_bit(open_rows) & (start.y >= 0) & (start.y <= rules.total_height - MAX_BOX)
+        is_inside = chosen.x + lookup(tables.width, chosen.kind, chosen.orientation) <= rules.width
         walled = board.walled(rules, state.rows)
-        rest = state.y - board.drop_distance(walled, rows, state.x, state.y)
-        bottom = jnp.asarray(rules.tables.bottom)[state.piece, state.orientation]
-        drops = board.fits(walled, rows, state.x, state.y) & (rest + bottom < rules.height)
-        return ~state.game_over & ~drops
+        cells = piece_cells(rules, chosen.kind, chosen.orientation)
+        rest = start.y - board.drop_distance(walled, cells, box.x, start.y)
+        may_spin = lookup(tables.spins, chosen.kind) & twists.is_tight(walled, box)
+        return (
+            is_open
+            & is_inside
+            & lookup(search_turns.spreads(rules), chosen.kind)
+            & (rest == box.y)
+            & ~may_spin
+        )
+
+    def _box(self, chosen: _Chosen) -> Pose:
+        left, bottom = (
+            lookup(table, chosen.kind, chosen.orientation)
+            for table in (self.rules.tables.left, self.rules.tables.bottom)
+        )
+        return once(Pose(chosen.orientation, chosen.x - left, chosen.y - bottom))
+
+    def _placed(self, params: Params, state: State, chosen: _Chosen, reached: Reached) -> tuple[State, Event]:
+        """Put a piece where it was chosen to be, if it can come to rest there."""
+        rules = self.rules
+        pieces = [tuple(reached[c, i] for i in range(reached.shape[1])) for c in range(reached.shape[0])]
+        words = once(where(chosen.use_hold, pieces[1], pieces[0]) if rules.hold else pieces[0])
+        rests = [self._rests_at(words, o, chosen.x, chosen.y) for o in range(NUM_ORIENTATIONS)]
+        if not self.chooses_orientation:
+            for o in reversed(range(NUM_ORIENTATIONS)):
+                chosen = chosen._replace(orientation=jnp.where(rests[o], o, chosen.orientation))
+        is_plain = self._is_plain(state, chosen)
+        legal = once(chosen.start.allowed & (is_plain | _at(rests, chosen.orientation)))
+        box = self._box(chosen)
+        spin = twists.best_spin(rules, board.walled(rules, state.rows), words, chosen.kind, chosen.start, box)
+        spin = once(jnp.where(legal & ~is_plain, spin, 0))
+        return engine.place(rules, params, state, chosen.use_hold, box, legal, spin)
+
+    def _rests_at(self, words: tuple[Word, ...], orientation: int, x: Array, y: Array) -> Bool[Array, ""]:
+        """Tell whether a piece can come to rest at a cell in one orientation."""
+        width = self.rules.width
+        word = search.at_rest(_at(words[orientation * width : (orientation + 1) * width], x))
+        return (word >> (WORD - 1 - y).astype(jnp.uint32)) & np.uint32(1) != 0
+
+    def _may_be_stuck(self, state: State) -> tuple[Bool[Array, ""], ...]:
+        """Tell, alike for each piece, whether the active one does not just move aside and drop into view."""
+        stuck = ~state.game_over & ~drops.drops_into_view(self.rules, state)
+        return (stuck,) * (2 if self.rules.hold else 1)
+
+
+def _any_bit(words: Sequence[Word]) -> Bool[Array, ""]:
+    return functools.reduce(jnp.bitwise_or, words) != 0
+
+
+def _at(words: Sequence[Word], index: Int32[Array, ""]) -> Array:
+    found = jnp.asarray(words[0])
+    for i in range(1, len(words)):
+        found = jnp.where(index == i, words[i], found)
+    return found
+
+
+@functools.lru_cache(maxsize=64)
+def _expanded(height: int) -> Callable[[UInt32[Array, "C O W"]], Bool[Array, "C O height W"]]:
+    """Return what makes one bool of each place, and keeps boards last under vmap."""
+
+    @jax.custom_batching.custom_vmap
+    def expand(words: Array) -> Array:
+        y = np.arange(height, dtype=np.uint32).reshape(1, 1, -1, *(1,) * (words.ndim - 2))
+        return (words[:, :, None] >> (np.uint32(WORD - 1) - y)) & np.uint32(1) != 0
+
+    @expand.def_vmap
+    def expand_many(axis_size: int, in_batched: list, words: Array) -> tuple[Array, bool]:
+        del axis_size, in_batched  # there is one argument, so it is batched
+        return jnp.moveaxis(expand(jnp.moveaxis(words, 0, -1)), -1, 0), True
+
+    return expand

@@ -101,6 +101,23 @@ def legal(rules: Rules, state: State) -> Bool[Array, "A"]:
     return ((jnp.stack(legal_words(rules, state))[:, None] >> x[None]) & np.uint32(1) != 0).reshape(-1)
 
 
+def drops_into_view(rules: Rules, state: State) -> Bool[Array, ""]:
+    """Tell whether the active piece, as it is turned, can move sideways and drop to rest in the visible rows."""
+    further = rules.spawn_row + 1  # rows that a piece at its spawn is above the visible ones, at most
+    walled = board.walled(rules, state.rows)
+    near = once(board.window(walled, state.y, MAX_BOX + further, below=further))
+    shape = lookup(_box_rows(rules), state.piece, state.orientation)
+    left = lookup(rules.tables.left, state.piece, state.orientation)
+    bottom = lookup(rules.tables.bottom, state.piece, state.orientation)
+    start = np.uint32(1) << (state.x + left + board.WALL).astype(jnp.uint32)
+    way = _run(~_overlaps(near[further:], shape), start)
+    above = state.y + bottom - (rules.height - 1)  # rows to fall
+    for fallen in range(1, further + 1):
+        free = ~_overlaps(near[further - fallen :], shape)
+        way = way & jnp.where(fallen <= above, free, FULL_COLUMN)
+    return (way != 0) & (above <= further)
+
+
 def landing(
     rules: Rules, state: State, action: Int32[Array, ""]
 ) -> tuple[Bool[Array, ""], Pose, Bool[Array, ""]]:

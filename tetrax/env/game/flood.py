@@ -81,14 +81,20 @@ def resting(
     return Resting(*(poses & rest for poses in classes))
 
 
+def reached(rules: Rules, rows: UInt32[Array, "H *n"], kind: Kind, start: Start) -> Poses:
+    """Find every pose that a piece can reach by moves sideways, down, and turns with kicks."""
+    free = free_poses(rules, planes.empty_cells(rules, rows), kind)
+    return fill(rules, free, kick_turns(rules, free, kind), kind, start_pose(rules, free, kind, start))
+
+
 def free_poses(rules: Rules, empty: Cells, kind: Kind) -> Poses:
     """Return the poses at which a piece overlaps nothing and stands inside the matrix."""
-    shapes = _shapes(rules)
+    of_kinds = shapes(rules)
     if isinstance(kind, int):
-        shapes = shapes[kind : kind + 1]
-    cells = np.argwhere(shapes.any(axis=(0, 1)))  # every (x, y) that belongs to a piece at all
+        of_kinds = of_kinds[kind : kind + 1]
+    cells = np.argwhere(of_kinds.any(axis=(0, 1)))  # every (x, y) that belongs to a piece at all
     moves = planes.prepared(rules, [([0] * 4, -x, -y) for y, x in cells], origins=1)
-    has = np.stack([shapes[:, :, y, x] for y, x in cells])  # [C, K, 4]
+    has = np.stack([of_kinds[:, :, y, x] for y, x in cells])  # [C, K, 4]
     trailing = empty.shape[2:]
 
     def overlap(free: Poses, cell: tuple[Moves, Table]) -> tuple[Poses, None]:
@@ -281,7 +287,7 @@ def _is_one_of(kind: Kind, kinds: tuple[int, ...]) -> Bool[Array, "1 1 1 *n"]:
 
 
 @functools.lru_cache(maxsize=64)
-def _shapes(rules: Rules) -> np.ndarray:
+def shapes(rules: Rules) -> np.ndarray:
     """Return the cells in the bounding box, bool[K, 4, y, x]."""
     tables = rules.tables
     shapes = np.zeros((rules.num_pieces, NUM_ORIENTATIONS, MAX_BOX, MAX_BOX), bool)

@@ -16,6 +16,7 @@ from jax import Array
 from jaxtyping import Bool, Int32, UInt32
 
 from tetrax.env.game import board, flood, measures, moves, planes
+from tetrax.env.game.engine import incoming
 from tetrax.env.game.measures import BoardFeatures
 from tetrax.env.game.moves import Pose
 from tetrax.env.game.pieces import NUM_ORIENTATIONS
@@ -55,7 +56,8 @@ def reachable(rules: Rules, state: State) -> Reach:
     a turn mini or full. Nothing can be reached after the end. Nothing can be reached with hold when it was
     used, when it would reveal a hidden piece, or when its piece does not fit.
     """
-    kind, start = _starts(rules, state)
+    kinds, places = starts(rules, state)
+    kind, start = jnp.stack(kinds), jax.tree.map(lambda *fields: jnp.stack(fields), *places)
     rows = jnp.broadcast_to(state.rows[:, None], (rules.total_height, *kind.shape))
     return Reach(rows=jnp.moveaxis(_search(rules)(rows, kind, start), -1, 0), kind=kind)
 
@@ -152,20 +154,19 @@ def _search(rules: Rules) -> Callable[[Array, Array, flood.Start], Array]:
     return search
 
 
-def _starts(rules: Rules, state: State) -> tuple[Int32[Array, "C"], flood.Start]:
-    """Return the kinds that may be placed and where each begins."""
+def starts(rules: Rules, state: State) -> tuple[tuple[Int32[Array, ""], ...], tuple[flood.Start, ...]]:
+    """Return the kinds that may be placed, C of them, and where each begins."""
     playing = ~state.game_over
     active = flood.Start(state.orientation, state.x, state.y, state.kick, playing)
     if not rules.hold:
-        return state.piece[None], jax.tree.map(lambda field: field[None], active)
-    following = state.queue[0] if rules.preview else jnp.int32(0)
-    kind = jnp.where(state.hold >= 0, state.hold, following)
+        return (state.piece,), (active,)
+    kind = incoming(rules, state)
     box, fits = moves.spawn(rules, board.walled(rules, state.rows), kind, state.combo >= 0)
     allowed = playing & ~state.hold_used & fits
     if rules.preview == 0:
         allowed &= state.hold >= 0
     held = flood.Start(*box, kick=jnp.int32(-1), allowed=allowed)
-    return jnp.stack([state.piece, kind]), jax.tree.map(lambda a, b: jnp.stack([a, b]), active, held)
+    return (state.piece, kind), (active, held)
 
 
 def _cells(rules: Rules, rows: UInt32[Array, "*n H"]) -> Bool[Array, "*n H W"]:

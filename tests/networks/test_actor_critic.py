@@ -6,15 +6,9 @@ import numpy as np
 import pytest
 
 import tetrax
-from tests.networks.seen import batch, made_up_observation
-from tetrax.networks.actor_critic import (
-    AfterstateActorCritic,
-    FlatActorCritic,
-    PlanesActorCritic,
-    actor_critic,
-)
+from tests.networks.seen import made_up
+from tetrax.networks.actor_critic import actor_critic
 from tetrax.networks.config import NetworkConfig
-from tetrax.networks.torso import Torso
 
 SMALL = NetworkConfig(hidden=(16,), channels=(4, 4))
 
@@ -22,11 +16,11 @@ SMALL = NetworkConfig(hidden=(16,), channels=(4, 4))
 def test_a_placement_is_judged_by_its_own_afterstate():
     """Changing one placement's afterstate changes its logit alone; the value feels it."""
     env = tetrax.make(actions="drop", hold=False)
-    seen = batch(env)
+    seen = made_up(env, (6,))
     network = actor_critic(env, NetworkConfig(hidden=(16, 16)))
-    params = network.init(jax.random.key(0), seen)
+    params = jax.jit(network.init)(jax.random.key(0), seen)
     params = jax.tree.map(lambda leaf: leaf + 0.1, params)
-    action = int(np.flatnonzero(np.asarray(seen.legal[0]))[0])
+    action = 7
     features = seen.afterstates.features.at[0, action].add(1.0)
     other = seen.replace(afterstates=seen.afterstates.replace(features=features))
     logits, value = network.apply(params, seen)
@@ -40,9 +34,10 @@ def test_a_placement_is_judged_by_its_own_afterstate():
 
 def test_the_value_does_not_look_at_illegal_placements():
     env = tetrax.make(actions="drop")
-    seen = batch(env)
+    seen = made_up(env, (6,))
     network = actor_critic(env, SMALL)
-    params = network.init(jax.random.key(0), seen)
+    params = jax.jit(network.init)(jax.random.key(0), seen)
+    seen = seen.replace(legal=seen.legal.at[:, ::2].set(False))
     features = jnp.where(seen.legal[..., None], seen.afterstates.features, 100.0)
     other = seen.replace(afterstates=seen.afterstates.replace(features=features))
     np.testing.assert_allclose(network.apply(params, seen)[1], network.apply(params, other)[1], rtol=1e-6)
@@ -50,29 +45,25 @@ def test_the_value_does_not_look_at_illegal_placements():
 
 def test_keys_are_judged_from_the_planes():
     env = tetrax.make()
-    seen = batch(env)
+    seen = made_up(env, (6,))
     network = actor_critic(env, SMALL)
-    params = network.init(jax.random.key(0), seen)
+    params = jax.jit(network.init)(jax.random.key(0), seen)
     logits, value = network.apply(params, seen)
     assert logits.shape == (6, 8) and value.shape == (6,)
     other = seen.replace(planes=seen.planes.at[0, 0, 0, 0].set(1))
     assert (network.apply(params, other)[1] != value).tolist() == [True] + [False] * 5
 
 
-def of_view(view, compute_dtype="float32"):
-    config = NetworkConfig(hidden=(16, 16), channels=(8, 8), compute_dtype=compute_dtype)
-    encoder = "cnn" if view == "planes" else "mlp"
-    torso = Torso(view, encoder, 7, 10, config)
-    if view == "flat":
-        return FlatActorCritic(8, torso, Torso(view, encoder, 7, 10, config))
-    return PlanesActorCritic(8, torso) if view == "planes" else AfterstateActorCritic(torso)
-
-
 @pytest.mark.parametrize("view", ["planes", "afterstate_features", "flat"])
 def test_bfloat16_is_inside_alone_and_changes_little(view):
-    seen = made_up_observation(view)
-    exact, rough = of_view(view), of_view(view, "bfloat16")
-    params = exact.init(jax.random.key(1), seen)
+    actions = "drop" if view == "afterstate_features" else "direct"
+    env = tetrax.make("mini", actions=actions, observation=view)
+    seen = made_up(env)
+    exact, rough = (
+        actor_critic(env, NetworkConfig(hidden=(16, 16), channels=(8, 8), compute_dtype=dtype))
+        for dtype in ("float32", "bfloat16")
+    )
+    params = jax.jit(exact.init)(jax.random.key(1), seen)
     params = jax.tree.map(lambda leaf: leaf + 0.1 * (leaf.ndim == 2), params)  # logits are near 0 at first
     shapes = jax.eval_shape(rough.init, jax.random.key(1), seen)
     assert {leaf.dtype for leaf in jax.tree.leaves(shapes)} == {np.dtype(np.float32)}

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 
 import tetrax
-from tests.networks.seen import batch
+from tests.networks.seen import made_up
 from tetrax.networks.boards import ColumnSum, ResidualCnn
 from tetrax.networks.layers import one_hot_pieces, unpack_rows, windows
 
@@ -26,7 +26,8 @@ def test_rows_unpack_to_cells():
 
 def test_pieces_are_one_hot_with_a_kind_of_its_own_for_none():
     env = tetrax.make(preview=1)
-    hot = np.asarray(one_hot_pieces(batch(env, 3), 7))
+    seen = made_up(env, (3,))
+    hot = np.asarray(one_hot_pieces(seen.replace(pieces=seen.pieces.at[:, 1].set(7)), 7))
     assert hot.shape == (3, 3 * 8)
     assert (hot.sum(axis=1) == 3).all()
     assert (hot.reshape(3, 3, 8)[:, 1, 7] == 1).all()  # nothing is held yet
@@ -67,12 +68,12 @@ class PlainResidualCnn(nn.Module):
 def test_a_residual_network_is_one_of_convolutions():
     planes = jax.random.normal(jax.random.key(0), (2, 3, 7, 5, 2))  # [T, B, rows, W, C]
     network, plain = ResidualCnn((4, 6), 8), PlainResidualCnn((4, 6), 8)
-    params = network.init(jax.random.key(1), planes)["params"]
+    params = jax.jit(network.init)(jax.random.key(1), planes)["params"]
     params = jax.tree.map(lambda leaf: leaf + 0.05, params)  # biases too
     # The layers in the order they are made; a convolution's kernel [3, 3, C, D] is ours [9 C, D], with the
     # windows sideways inside those over the rows.
     ours = [params[f"Dense_{i}"] for i in range(7)]
-    theirs = plain.init(jax.random.key(1), planes)["params"]
+    theirs = jax.eval_shape(plain.init, jax.random.key(1), planes)["params"]
     assert [f"Conv_{i}" in theirs for i in range(6)] == [True] * 6
     names = [*(f"Conv_{i}" for i in range(6)), "Dense_0"]
     # In the second block the projection, Conv_5, is made after the two convolutions, as in ours.
@@ -81,8 +82,8 @@ def test_a_residual_network_is_one_of_convolutions():
         for name, layer in zip(names, ours, strict=True)
     }
     np.testing.assert_allclose(
-        network.apply({"params": params}, planes),
-        plain.apply({"params": filled}, planes),
+        jax.jit(network.apply)({"params": params}, planes),
+        jax.jit(plain.apply)({"params": filled}, planes),
         rtol=1e-4,
         atol=1e-5,
     )

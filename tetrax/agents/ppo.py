@@ -4,6 +4,9 @@ The details that matter follow Huang et al. 2022, "The 37 implementation details
 estimation with the true last observation, advantages normalised by minibatch, gradients clipped by
 their global norm, Adam with epsilon 1e-5, a linear schedule. Value targets are
 normalised by their running moments (Yu et al. 2022, arXiv 2103.01955, section 5.1).
+
+With a recurrent network the memory at the start of a rollout is kept, updates take whole sequences of boards, and
+each pass unrolls them from that memory anew, forgetting where a game began.
 """
 
 from dataclasses import dataclass, field
@@ -17,15 +20,16 @@ from jax import Array
 from jaxtyping import PRNGKeyArray
 
 from tetrax.agents import episodes, settings
-from tetrax.agents.agent import Agent, Memory, Metrics, no_memory
+from tetrax.agents.agent import Agent, Memory, Metrics
 from tetrax.env import batch
 from tetrax.env.batch import Batch
 from tetrax.env.game.state import where
 from tetrax.env.observe import Observation
 from tetrax.env.tetris import with_discount
 from tetrax.env.wrappers import AutoReset, EpisodeState, EpisodeStatistics, Game
-from tetrax.networks.actor_critic import actor_critic
+from tetrax.networks.actor_critic import ActorCritic, actor_critic, initial_params, judge, judge_again
 from tetrax.networks.config import NetworkConfig
+from tetrax.networks.recurrent import initial_memory
 from tetrax.ops import normalise, returns, schedules
 from tetrax.ops.distributions import MaskedCategorical
 
@@ -43,7 +47,8 @@ class PPOConfig:
     num_epochs: int = 2
     """Passes over each rollout."""
     num_minibatches: int = 4
-    """Parts each pass is cut into; must divide num_envs times num_steps (of one group)."""
+    """Parts each pass is cut into; must divide num_envs times num_steps (of one group), or num_envs alone with a
+    recurrent network."""
     num_groups: int = 1
     """Groups of boards; each minibatch takes as much of every group. Several devices need a multiple of their
     number, so that no board's data moves between them; results depend on the groups, not on the devices."""
@@ -77,12 +82,20 @@ class PPOConfig:
         if self.num_envs % self.num_groups:
             raise settings.wrong("num_groups", self.num_groups, f"a divisor of num_envs ({self.num_envs})")
         boards = self.num_envs // self.num_groups
+        if self.is_recurrent and boards % self.num_minibatches:
+            allowed = f"with a recurrent network, a divisor of num_envs / num_groups ({boards})"
+            raise settings.wrong("num_minibatches", self.num_minibatches, allowed)
         if (boards * self.num_steps) % self.num_minibatches:
             allowed = f"a divisor of num_envs / num_groups times num_steps ({boards} x {self.num_steps})"
             raise settings.wrong("num_minibatches", self.num_minibatches, allowed)
         self.network.validate(env)
         for name, between in TUNABLE_RANGES.items():
             settings.check_range(name, getattr(self, name), between)
+
+    @property
+    def is_recurrent(self) -> bool:
+        """Tell whether the network remembers."""
+        return self.network.recurrent != "none"
 
 
 TUNABLE_RANGES: dict[str, tuple[float, float]] = {
@@ -104,6 +117,7 @@ class TrainState(struct.PyTreeNode):
     optimiser: Any  # Adam's moments
     value_moments: normalise.RunningMoments  # of the value targets, []
     env_state: EpisodeState  # B boards, on the last axis
+    memory: Memory  # of the network before the next step, [B, ...]
     tunables: dict[str, Array]  # float32[], names of TUNABLE_RANGES and "horizon" (iterations)
     env_params: Any  # of the environment
     iteration: Array  # int32[], iterations done
@@ -117,8 +131,8 @@ class Policy(struct.PyTreeNode):
     value_moments: normalise.RunningMoments
 
 
-class Transition(struct.PyTreeNode):
-    """One step of a rollout, [T, B]."""
+class Rollout(struct.PyTreeNode):
+    """What was played, [T, B]."""
 
     observation: Observation
     action: Array  # int32
@@ -128,10 +142,15 @@ class Transition(struct.PyTreeNode):
     reward: Array  # float32
     terminated: Array  # bool
     truncated: Array  # bool
+    is_first: Array | None  # bool, whether a game began; None where nothing is remembered
+    memory: Memory  # before the first step, [B, ...]
 
 
 class Sample(NamedTuple):
-    """What one update needs of a step: [G, N] in G groups of boards, [N] in a minibatch."""
+    """What one update needs of a step: [G, N] in G groups of boards, [N] in a minibatch.
+
+    With a recurrent network each of N is a board's whole sequence, [..., T], and `memory` is that before its start.
+    """
 
     observation: Observation
     action: Array
@@ -139,6 +158,8 @@ class Sample(NamedTuple):
     value: Array
     advantage: Array
     target: Array
+    is_first: Array | None = None
+    memory: Memory = ()
 
 
 def make(config: PPOConfig, env: Game, horizon: int = 0) -> Agent:
@@ -154,10 +175,12 @@ def make(config: PPOConfig, env: Game, horizon: int = 0) -> Agent:
         init=lambda key: _init(config, env, network, horizon, key),
         train=lambda state: _train(config, env, network, state),
         policy=lambda state: Policy(params=state.params, value_moments=state.value_moments),
-        initial_memory=no_memory,
+        initial_memory=lambda batch_shape: initial_memory(config.network, batch_shape),
         act=lambda *args: _act(network, *args),
         num_groups=config.num_groups,
-        partition=lambda state: batch.everywhere(state).replace(env_state=batch.spread(state.env_state)),
+        partition=lambda state: batch.everywhere(state).replace(
+            env_state=batch.spread(state.env_state), memory=batch.spread_rows(state.memory)
+        ),
     )
 
 
@@ -165,14 +188,12 @@ def _boards(env: Game) -> Batch:
     return Batch(EpisodeStatistics(AutoReset(env)))
 
 
-def _init(config: PPOConfig, env: Game, network: Any, horizon: int, key: PRNGKeyArray) -> TrainState:
+def _init(config: PPOConfig, env: Game, network: ActorCritic, horizon: int, key: PRNGKeyArray) -> TrainState:
     params_key, reset_key, key = jax.random.split(key, 3)
     env_params = env.default_params
     reset_keys = jax.random.split(reset_key, config.num_envs)
     env_state, timestep = _boards(env).reset(reset_keys, env_params)
-    shapes = jax.eval_shape(lambda: timestep.observation)
-    anything = jax.tree.map(lambda leaf: jnp.zeros((1, *leaf.shape[1:]), leaf.dtype), shapes)
-    params = network.init(params_key, anything)
+    params = initial_params(network, config.network, params_key, timestep.observation)
     tunables = {name: jnp.float32(getattr(config, name)) for name in TUNABLE_RANGES}
     tunables["horizon"] = jnp.float32(horizon)
     return TrainState(
@@ -180,6 +201,7 @@ def _init(config: PPOConfig, env: Game, network: Any, horizon: int, key: PRNGKey
         optimiser=optax.scale_by_adam(eps=ADAM_EPSILON).init(params),
         value_moments=normalise.RunningMoments.empty(),
         env_state=env_state,
+        memory=initial_memory(config.network, (config.num_envs,)),
         tunables=tunables,
         env_params=env_params,
         iteration=jnp.int32(0),
@@ -188,7 +210,7 @@ def _init(config: PPOConfig, env: Game, network: Any, horizon: int, key: PRNGKey
 
 
 def _act(
-    network: Any,
+    network: ActorCritic,
     policy: Policy,
     observation: Observation,
     memory: Memory,
@@ -197,8 +219,7 @@ def _act(
     greedy: bool,
 ) -> tuple[Array, Memory, dict[str, Array]]:
     """Choose actions for a batch: the most probable ones, or drawn ones."""
-    del is_first
-    logits, value = network.apply(policy.params, observation)
+    logits, value, memory = judge(network, policy.params, observation, memory, is_first)
     distribution = MaskedCategorical.from_logits(logits, observation.legal)
     action = distribution.mode() if greedy else distribution.sample(key)
     diagnostics = {
@@ -209,7 +230,9 @@ def _act(
     return jnp.asarray(action, jnp.int32), memory, diagnostics
 
 
-def _train(config: PPOConfig, env: Game, network: Any, state: TrainState) -> tuple[TrainState, Metrics]:
+def _train(
+    config: PPOConfig, env: Game, network: ActorCritic, state: TrainState
+) -> tuple[TrainState, Metrics]:
     """Collect one rollout and learn from it."""
     rollout_key, update_key, next_key = jax.random.split(state.key, 3)
     state, rollout, finished = _collect(config, env, network, state, rollout_key)
@@ -226,8 +249,8 @@ def _train(config: PPOConfig, env: Game, network: Any, state: TrainState) -> tup
 
 
 def _collect(
-    config: PPOConfig, env: Game, network: Any, state: TrainState, key: PRNGKeyArray
-) -> tuple[TrainState, Transition, Metrics]:
+    config: PPOConfig, env: Game, network: ActorCritic, state: TrainState, key: PRNGKeyArray
+) -> tuple[TrainState, Rollout, Metrics]:
     """Play `num_steps` on every board; return the rollout [T, B] and sums over finished games.
 
     Boards are observed at the start of a step, so that what observing and playing share is computed
@@ -235,48 +258,54 @@ def _collect(
     """
     boards, env_params = _boards(env), with_discount(state.env_params, state.tunables["discount"])
 
-    def judge(observation: Observation) -> tuple[Array, Array]:
-        logits, value = network.apply(state.params, observation)
-        return logits, normalise.denormalise(state.value_moments, value) if config.normalise_values else value
+    def look(seen: Observation, memory: Memory, is_first: Array | None) -> tuple[Array, Array, Memory]:
+        logits, value, memory = judge(network, state.params, seen, memory, is_first)
+        value = normalise.denormalise(state.value_moments, value) if config.normalise_values else value
+        return logits, value, memory
 
     @jax.named_scope("acting")
-    def decide(observation: Observation, act_key: PRNGKeyArray) -> tuple[Array, Array, Array]:
-        logits, value = judge(observation)
+    def decide(act_key: PRNGKeyArray, observation: Observation, *remembered: Any) -> Any:
+        logits, value, memory = look(observation, *remembered)
         distribution = MaskedCategorical.from_logits(logits, observation.legal)
         action = jnp.asarray(distribution.sample(act_key), jnp.int32)
-        return action, distribution.log_prob(action), value
+        return action, distribution.log_prob(action), value, memory
 
-    def step(env_state: EpisodeState, step_input: tuple[PRNGKeyArray, Array]) -> Any:
-        act_key, is_played = step_input
+    def step(carry: tuple[EpisodeState, Memory], step_input: tuple[PRNGKeyArray, Array]) -> Any:
+        (env_state, memory), (act_key, is_played) = carry, step_input
         observation = boards.observe(env_state, env_params)
-        action, log_prob, value = decide(observation, act_key)
+        is_first = env_state.running.steps == 0 if config.is_recurrent else None
+        action, log_prob, value, remembered = decide(act_key, observation, memory, is_first)
         after, timestep = boards.step(env_state, action, env_params)
         last = timestep.last_observation
-        cut_off_value = None if last is None else judge(last)[1]
-        played = (observation, action, log_prob, value, cut_off_value)
+        cut_off_value = (
+            None if last is None else look(last, remembered, jnp.zeros_like(timestep.truncated))[1]
+        )
+        played = (observation, action, log_prob, value, cut_off_value, is_first)
         outcome = (timestep.reward, timestep.terminated, timestep.truncated)
         finished = episodes.finished_games(timestep, after)
-        return where(is_played, after, env_state), (played, outcome, finished)
+        return where(is_played, (after, remembered), carry), (played, outcome, finished)
 
     is_played = jnp.arange(config.num_steps + 1) < config.num_steps
     inputs = (jax.random.split(key, config.num_steps + 1), is_played)
-    env_state, (played, outcome, finished) = jax.lax.scan(step, state.env_state, inputs)
-    value = played[3]  # [T + 1, B]
+    carry = (state.env_state, state.memory)
+    (env_state, memory), (played, outcome, finished) = jax.lax.scan(step, carry, inputs)
+    next_value = played[3][1:]  # of [T + 1, B]
     played, outcome, finished = jax.tree.map(lambda leaf: leaf[:-1], (played, outcome, finished))
-    seen, action, log_prob, _, cut_off_value = played
-    reward, terminated, truncated = outcome
-    next_value = value[1:]
+    *judged, cut_off_value, is_first = played
     if cut_off_value is not None:
-        next_value = jnp.where(truncated, cut_off_value, next_value)
-    rollout = Transition(seen, action, log_prob, value[:-1], next_value, reward, terminated, truncated)
+        next_value = jnp.where(outcome[2], cut_off_value, next_value)
+    rollout = Rollout(*judged, next_value, *outcome, is_first, state.memory)
     sums = {name: jnp.sum(value) for name, value in finished.items()}
-    return state.replace(env_state=env_state), rollout, sums
+    return state.replace(env_state=env_state, memory=memory), rollout, sums
 
 
 def _advantages(
-    config: PPOConfig, state: TrainState, rollout: Transition
+    config: PPOConfig, state: TrainState, rollout: Rollout
 ) -> tuple[Sample, normalise.RunningMoments]:
-    """Estimate advantages; return the samples [G, T * B / G] and the moments of the targets."""
+    """Estimate advantages; return the samples and the moments of the targets.
+
+    Samples are steps [G, T * B / G], or with a recurrent network sequences [G, B / G, T].
+    """
     advantages = returns.gae(
         rollout.reward,
         rollout.value,
@@ -290,18 +319,20 @@ def _advantages(
     moments = state.value_moments
     if config.normalise_values:
         moments = normalise.update_decayed(moments, targets)
-    samples = Sample(
-        rollout.observation, rollout.action, rollout.log_prob, rollout.value, advantages, targets
-    )
+    seen, action, log_prob, value = rollout.observation, rollout.action, rollout.log_prob, rollout.value
+    samples = Sample(seen, action, log_prob, value, advantages, targets, rollout.is_first)
+    if config.is_recurrent:  # each board's sequence is one thing: [B, T, ...]
+        samples = jax.tree.map(lambda leaf: leaf.swapaxes(0, 1), samples)._replace(memory=rollout.memory)
+        samples = jax.tree.map(lambda leaf: leaf[None], samples)
     return batch.grouped(samples, config.num_groups), moments
 
 
 @jax.named_scope("learning")
 def _update(
-    config: PPOConfig, network: Any, state: TrainState, samples: Sample, key: PRNGKeyArray
+    config: PPOConfig, network: ActorCritic, state: TrainState, samples: Sample, key: PRNGKeyArray
 ) -> tuple[TrainState, Metrics]:
     """Pass over the samples in minibatches shuffled by group; return metrics [epochs, minibatches]."""
-    num_groups, num_samples = samples.action.shape
+    num_groups, num_samples = samples.action.shape[:2]
 
     def minibatch(carry: tuple[Any, Any], index: Array) -> Any:
         params, optimiser = carry
@@ -328,11 +359,11 @@ def _update(
 
 
 def _loss(
-    config: PPOConfig, network: Any, params: Any, state: TrainState, sample: Sample
+    config: PPOConfig, network: ActorCritic, params: Any, state: TrainState, sample: Sample
 ) -> tuple[Array, Metrics]:
     """Return PPO's loss (equation 9 of the paper) on a minibatch, and its parts."""
     tunables = state.tunables
-    logits, value = network.apply(params, sample.observation)
+    logits, value = judge_again(network, params, sample.observation, sample.memory, sample.is_first)
     distribution = MaskedCategorical.from_logits(logits, sample.observation.legal)
     log_ratio = distribution.log_prob(sample.action) - sample.log_prob
     ratio = jnp.exp(log_ratio)

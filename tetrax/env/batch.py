@@ -77,6 +77,11 @@ def spread(states: Any) -> Any:
     return jax.tree.map(lambda leaf: PartitionSpec(*[None] * (leaf.ndim - 1), DEVICES), states)
 
 
+def spread_rows(tree: Any) -> Any:
+    """Say the same of a tree whose boards are the last axis but one, such as memories [B, M]."""
+    return jax.tree.map(lambda leaf: PartitionSpec(*[None] * (leaf.ndim - 2), DEVICES), tree)
+
+
 def everywhere(tree: Any) -> Any:
     """Say for each leaf of a tree that every device holds the whole of it."""
     return jax.tree.map(lambda _: PartitionSpec(), tree)

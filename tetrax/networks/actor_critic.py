@@ -4,11 +4,13 @@ Shapes carry batch axes B; observations are `tetrax.env.observe.Observation`. A 
 heads here read policy and value off it, and are float32 always.
 """
 
+from typing import Any
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Bool, Float32
+from jaxtyping import Bool, Float32, PRNGKeyArray
 
 from tetrax.env.observe import Observation
 from tetrax.env.wrappers import Game
@@ -86,6 +88,7 @@ class RecurrentActorCritic(nn.Module):
         return dense(self.num_actions, SMALL_GAIN)(hidden), dense(1, 1.0)(hidden)[..., 0], memory
 
 
+# The first three: network.apply(params, observation) -> (logits, value), with any leading axes.
 ActorCritic = PlanesActorCritic | AfterstateActorCritic | FlatActorCritic | RecurrentActorCritic
 
 
@@ -99,3 +102,52 @@ def actor_critic(env: Game, config: NetworkConfig) -> ActorCritic:
     if view(env).startswith("afterstate"):
         return AfterstateActorCritic(encoder)
     return PlanesActorCritic(env.num_actions, encoder)
+
+
+def initial_params(network: ActorCritic, config: NetworkConfig, key: PRNGKeyArray, seen: Observation) -> Any:
+    """Draw parameters; of the observations [B, ...] only shapes count."""
+    shapes = jax.eval_shape(lambda: seen)
+    anything = jax.tree.map(lambda leaf: jnp.zeros((1, *leaf.shape[1:]), leaf.dtype), shapes)
+    if not isinstance(network, RecurrentActorCritic):
+        return network.init(key, anything)
+    sequence = jax.tree.map(lambda leaf: leaf[None], anything)  # [T = 1, B = 1, ...]
+    memory = recurrent.initial_memory(config, (1,))
+    return network.init(key, sequence, memory, jnp.ones((1, 1), bool))
+
+
+def judge(
+    network: ActorCritic, params: Any, observation: Observation, memory: Memory, is_first: Array | None
+) -> tuple[Array, Array, Memory]:
+    """Return logits and value of one step of B boards, and the memory after it.
+
+    Networks that are not recurrent look at the observation alone.
+    """
+    if not isinstance(network, RecurrentActorCritic):
+        return *network.apply(params, observation), memory
+    sequence = jax.tree.map(lambda leaf: leaf[None], (observation, is_first))  # [T = 1, B, ...]
+    logits, value, memory = _unroll(network, params, sequence[0], memory, sequence[1])
+    return logits[0], value[0], memory
+
+
+def judge_again(
+    network: ActorCritic, params: Any, observation: Observation, memory: Memory, is_first: Array | None
+) -> tuple[Array, Array]:
+    """Return logits and value of N samples: of steps, or with a recurrent network of sequences [N, T].
+
+    `memory` [N, ...] is that before each sequence, `is_first` [N, T] tells where in it a game began.
+    """
+    if not isinstance(network, RecurrentActorCritic):
+        logits, value, _ = judge(network, params, observation, memory, is_first)
+        return logits, value
+    observation, is_first = _swapped((observation, is_first))  # [T, N, ...]
+    logits, value, _ = _unroll(network, params, observation, memory, is_first)
+    return _swapped((logits, value))
+
+
+def _unroll(network: nn.Module, params: Any, *inputs: Any) -> tuple[Array, Array, Memory]:
+    unrolled: Any = network.apply(params, *inputs)
+    return unrolled
+
+
+def _swapped(tree: Any) -> Any:
+    return jax.tree.map(lambda leaf: leaf.swapaxes(0, 1), tree)

@@ -13,7 +13,7 @@ ComputeDtype = Literal["float32", "bfloat16"]
 Recurrent = Literal["none", "lstm", "gru"]
 Over = Literal["cells", "rows"]
 
-OF_BOARDS = ("cnn", "resnet", "mlp")
+OF_BOARDS = ("cnn", "resnet", "mlp", "attention")
 # Observation -> the encoders that can read it; the first is what "auto" stands for.
 ENCODERS: dict[str, tuple[str, ...]] = {
     "planes": OF_BOARDS,

@@ -2,6 +2,7 @@
 
 import flax.linen as nn
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 from jaxtyping import Float, Float32
 
@@ -10,6 +11,7 @@ from tetrax.env.observe import CELLS, Observation
 from tetrax.env.tetris import Tetris
 from tetrax.env.wrappers import Game
 from tetrax.networks import config as settings
+from tetrax.networks.attention import BoardAttention
 from tetrax.networks.boards import ColumnCnn, ColumnSum, ResidualCnn
 from tetrax.networks.config import NetworkConfig
 from tetrax.networks.layers import Mlp, joined, one_hot_pieces, unpack_rows
@@ -49,40 +51,54 @@ class Torso(nn.Module):
         if observation.bitboards is not None:
             return jnp.moveaxis(unpack_rows(observation.bitboards, self.width), -3, -1).astype(dtype)
         if observation.cells is not None:
-            kinds = jnp.arange(1, len(CELLS), dtype=jnp.int8)  # empty is none of them
-            return (
-                observation.cells[..., None] == kinds.reshape((1,) * observation.cells.ndim + (-1,))
-            ).astype(dtype)
+            kinds = np.arange(1, len(CELLS), dtype=np.int8)  # an empty cell is none of them
+            kinds = kinds.reshape((1,) * observation.cells.ndim + kinds.shape)
+            return (observation.cells[..., None] == kinds).astype(dtype)
         return jnp.asarray(observation.planes, dtype)
 
     def _board(self, planes: Float[Array, "*n rows W C"], observation: Observation) -> Float[Array, "*n E"]:
         """Encode one board."""
-        del observation
         config = self.config
         size, activation, dtype = config.hidden[0], config.activation, config.compute_dtype
         if self.encoder == "cnn":
             return ColumnCnn(config.channels, size, activation, dtype, name="encoder")(planes)
         if self.encoder == "resnet":
             return ResidualCnn(config.channels, size, False, activation, dtype, name="encoder")(planes)
+        if self.encoder == "attention":
+            return self._attention(is_pooled=False)(planes, observation.pieces)
         return planes.reshape(*planes.shape[:-3], -1)
 
     def _afterstates(self, observation: Observation, after: Afterstates) -> Float32[Array, "*n A E"]:
         """Encode each afterstate by itself, and whether it is the end."""
-        del observation
         config = self.config
         size, activation, dtype = config.hidden[0], config.activation, config.compute_dtype
         if after.rows is None:
             encoded = jnp.asarray(after.features)
+            return joined(encoded, after.terminated[..., None])
+        cells = unpack_rows(after.rows, self.width)  # [*n, A, rows, W]
+        if self.encoder == "cnn":
+            encoded = ColumnSum(config.channels, activation, dtype, name="encoder")(cells)
+        elif self.encoder == "resnet":
+            planes = cells[..., None].astype(dtype)
+            encoded = ResidualCnn(config.channels, size, True, activation, dtype, name="encoder")(planes)
+        elif self.encoder == "attention":
+            planes = cells[..., None].astype(dtype)
+            encoded = self._attention(is_pooled=True)(planes, observation.pieces[..., None, :])
         else:
-            cells = unpack_rows(after.rows, self.width)  # [*n, A, rows, W]
-            if self.encoder == "cnn":
-                encoded = ColumnSum(config.channels, activation, dtype, name="encoder")(cells)
-            elif self.encoder == "resnet":
-                planes = cells[..., None].astype(dtype)
-                encoded = ResidualCnn(config.channels, size, True, activation, dtype, name="encoder")(planes)
-            else:
-                encoded = cells.reshape(*cells.shape[:-2], -1)
+            encoded = cells.reshape(*cells.shape[:-2], -1)
         return joined(encoded, after.terminated[..., None])
+
+    def _attention(self, is_pooled: bool) -> BoardAttention:
+        config = self.config
+        return BoardAttention(
+            config.attention,
+            config.hidden[0],
+            self.num_kinds,
+            is_pooled,
+            config.activation,
+            config.compute_dtype,
+            name="encoder",
+        )
 
 
 def torso(env: Game, config: NetworkConfig, name: str | None = None) -> Torso:

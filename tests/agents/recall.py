@@ -1,0 +1,76 @@
+"""A game of memory: what is shown at first says which action is right at the end."""
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+from jax import Array
+
+from tetrax.env.observe import Observation
+from tetrax.env.tetris import TimeStep
+
+
+class RecallState(struct.PyTreeNode):
+    cue: Array  # int32[], 0 or 1: the action that brings the point
+    time: Array  # int32[], steps taken
+
+
+@dataclass(frozen=True)
+class Recall:
+    """Games of `length` steps; the last brings 1 for the action shown before the first, all else brings 0.
+
+    Who remembers gets 1 a game, who does not half a point. `is_cut`: games are truncated at the end, instead of
+    terminated.
+    """
+
+    length: int = 3
+    is_cut: bool = False
+    num_actions: int = 2
+    default_params: tuple[()] = ()
+
+    @property
+    def can_truncate(self):
+        return self.is_cut
+
+    def init(self, key, params):
+        del params
+        return RecallState(cue=jax.random.bernoulli(key).astype(jnp.int32), time=jnp.int32(0))
+
+    def transition(self, state, action, params):
+        del params
+        ends = state.time == self.length - 1
+        reward = jnp.where(ends & (action == state.cue), 1.0, 0.0)
+        terminated, truncated = (ends & jnp.bool_(self.is_cut is cut) for cut in (False, True))
+        return state.replace(time=state.time + 1), reward, terminated, truncated, None
+
+    def observe(self, state, params=None):
+        del params
+        shown = jnp.where(state.time == 0, jax.nn.one_hot(state.cue, 2), 0.0)
+        return Observation(
+            planes=None,
+            pieces=jnp.zeros(0, jnp.int32),
+            features=jnp.zeros(0, jnp.float32),
+            legal=jnp.ones(2, bool),
+            afterstates=None,
+            flat=jnp.concatenate([shown, jax.nn.one_hot(state.time, self.length + 1)]),
+        )
+
+    def reset(self, key, params=None):
+        state, no = self.init(key, params), jnp.bool_(False)
+        return state, self._timestep(state, jnp.float32(0), no, no)
+
+    def step(self, state, action, params=None):
+        state, reward, terminated, truncated, _ = self.transition(state, action, params)
+        return state, self._timestep(state, reward, terminated, truncated)
+
+    def _timestep(self, state, reward, terminated, truncated):
+        seen = self.observe(state)
+        return TimeStep(
+            observation=seen,
+            reward=reward,
+            terminated=terminated,
+            truncated=truncated,
+            event=None,
+            last_observation=seen if self.is_cut else None,
+        )

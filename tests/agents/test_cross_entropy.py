@@ -14,6 +14,7 @@ from tetrax.agents.agent import Actor
 from tetrax.agents.baselines import BASELINES, LINEAR_WEIGHTS
 from tetrax.agents.cross_entropy import CrossEntropyConfig, Gaussian, fitness, refit
 from tetrax.env.batch import Batch
+from tetrax.env.game.state import State
 from tetrax.train.evaluate import evaluate
 
 MINI = tetrax.make("mini", actions="drop", observation="afterstate_classic")
@@ -181,7 +182,9 @@ def test_it_practises_on_a_board_with_fewer_rows():
     practice = cross_entropy._practice(config, CLASSIC)
     assert practice == tetrax.make("classic-10x10", observation="afterstate_classic", height=7)
     games = jax.eval_shape(cross_entropy.make(config, CLASSIC).init, jax.random.key(0)).games
-    assert len(games.env_state.game.rows) == practice.rules.total_height < CLASSIC.rules.total_height
+    whole = jax.eval_shape(cross_entropy.make(TINY, practice).init, jax.random.key(0)).games
+    assert jax.tree.leaves(games) == jax.tree.leaves(whole)
+    assert not any(isinstance(part, State) for part in games), "the display would draw it on the larger board"
 
 
 def test_it_needs_features_of_placements():

@@ -87,7 +87,7 @@ class TrainState(struct.PyTreeNode):
     """Everything that decides the rest of a run, and the games as the last generation left them, to look at."""
 
     weights: Gaussian
-    games: EpisodeState  # N * P boards, on the last axis; each generation starts new ones
+    games: Any  # EpisodeState, N * P boards, on the last axis; each generation starts new ones
     tunables: dict[str, Array]  # float32[], names of TUNABLE_RANGES
     env_params: Any  # of the environment
     iteration: Array  # int32[], generations done
@@ -157,7 +157,7 @@ def _init(config: CrossEntropyConfig, env: Game, key: PRNGKeyArray) -> TrainStat
             mean=jnp.zeros(num_features, jnp.float32),
             variance=jnp.full(num_features, config.initial_spread**2, jnp.float32),
         ),
-        games=_new_games(config, env, env_params, games_key),
+        games=_to_keep(config, _new_games(config, env, env_params, games_key)),
         tunables={name: jnp.float32(getattr(config, name)) for name in TUNABLE_RANGES},
         env_params=env_params,
         iteration=jnp.int32(0),
@@ -173,6 +173,11 @@ def _new_games(config: CrossEntropyConfig, env: Game, env_params: Any, key: PRNG
     keys = jax.random.split(key, config.num_boards)
     every = jnp.broadcast_to(keys[None], (config.num_candidates, config.num_boards))
     return _boards(env).reset(every.reshape(-1), env_params)[0]
+
+
+def _to_keep(config: CrossEntropyConfig, games: EpisodeState) -> Any:
+    """Return the games; those on a smaller board only as arrays, which nobody takes for games of the run's own."""
+    return jax.tree.leaves(games) if config.fewer_rows else games
 
 
 def _act(
@@ -208,8 +213,9 @@ def _train(config: CrossEntropyConfig, env: Game, state: TrainState) -> tuple[Tr
         "spread": jnp.sqrt(jnp.mean(weights.variance)),
         "noise": noise,
     }
-    state = state.replace(weights=weights, games=games, iteration=state.iteration + 1, key=next_key)
-    return state, metrics
+    return state.replace(
+        weights=weights, games=_to_keep(config, games), iteration=state.iteration + 1, key=next_key
+    ), metrics
 
 
 def draw(weights: Gaussian, number: int, key: PRNGKeyArray) -> Float32[Array, "N F"]:

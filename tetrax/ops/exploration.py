@@ -1,5 +1,6 @@
 """Deciding around the best action: at random, by a softmax of the values, or the best itself."""
 
+import math
 from enum import IntEnum
 from typing import NamedTuple
 
@@ -56,23 +57,21 @@ def explore(
     else:
         safe = legal & ~loses
         allowed = jnp.where(jnp.any(safe, axis=-1, keepdims=True), safe, legal)
-    shares = _shares(value.shape[0], epsilon, boltzmann, truly_random)
-    # The four ways to decide, and how each weighs the actions, [B, A].
-    best = best_action(value, legal)
+    greedily, *shares = _shares(value.shape[0], epsilon, boltzmann, truly_random)
+    # How each of the other ways to decide weighs the actions, [B, A].
     weights = (
-        jax.nn.one_hot(best, value.shape[-1], dtype=jnp.float32),
         _softmax_weights(value, allowed, temperature),
         jnp.asarray(allowed, jnp.float32),
         jnp.asarray(legal, jnp.float32),
     )
-    way = _draw(shares_key, jnp.stack(shares, axis=-1))  # [B]
-    chosen = jax.lax.select_n(jnp.broadcast_to(way[:, None], value.shape), *weights)
-    action = _draw(action_key, chosen)
-    probability = sum(
-        share * _at(weight, action) / jnp.maximum(jnp.sum(weight, axis=-1), 1.0)
-        for share, weight in zip(shares, weights, strict=True)
-    )
-    return Explored(action, jnp.minimum(way, Decider.RANDOM), jnp.asarray(probability))
+    way = _pick(shares_key, jnp.stack([greedily, *shares], axis=-1))  # [B]
+    among = jax.lax.select_n(jnp.broadcast_to(jnp.maximum(way - 1, 0)[:, None], value.shape), *weights)
+    best = best_action(value, legal)
+    action = jnp.where(way == Decider.GREEDY, best, _draw(action_key, among))
+    probability = jnp.where(action == best, greedily, 0.0)
+    for share, weight in zip(shares, weights, strict=True):
+        probability += share * _at(weight, action) / jnp.maximum(jnp.sum(weight, axis=-1), 1.0)
+    return Explored(action, jnp.minimum(way, Decider.RANDOM), probability)
 
 
 def _shares(
@@ -103,11 +102,26 @@ def _softmax_weights(
     return jnp.where(allowed, jnp.exp((value - highest) / warmth), 0.0)
 
 
-def _draw(key: PRNGKeyArray, weights: Float32[Array, "B N"]) -> Int32[Array, "B"]:
-    """Draw one of N for each board in proportion to weights of any sum; 0 where all weights are 0.
+def _draw(key: PRNGKeyArray, weights: Float32[Array, "B A"]) -> Int32[Array, "B"]:
+    """Draw an action for each board in proportion to weights of any sum; 0 where all weights are 0.
 
-    One random number for each board: N of them, as for a categorical draw, would cost more than all the rest.
+    First a run of about sqrt(A) actions, then one of it: running sums over all actions, or a random number for each
+    as a categorical draw takes, would cost more than everything else here.
     """
+    run_key, place_key = jax.random.split(key)
+    num_boards, num_actions = weights.shape
+    width = math.isqrt(num_actions - 1) + 1
+    num_runs = -(-num_actions // width)
+    runs = jnp.pad(weights, ((0, 0), (0, num_runs * width - num_actions))).reshape(
+        num_boards, num_runs, width
+    )
+    run = _pick(run_key, jnp.sum(runs, axis=-1))
+    of_run = jnp.take_along_axis(runs, run[:, None, None], axis=1)[:, 0]  # [B, width]
+    return run * width + _pick(place_key, of_run)
+
+
+def _pick(key: PRNGKeyArray, weights: Float32[Array, "B N"]) -> Int32[Array, "B"]:
+    """Draw one of a few for each board in proportion to weights of any sum; 0 where all weights are 0."""
     sums = jnp.cumsum(weights, axis=-1)
     point = jax.random.uniform(key, weights.shape[:1])[:, None] * jnp.max(sums, axis=-1, keepdims=True)
     # Rounding may let the sums rise where a weight is 0: that is never drawn.

@@ -17,10 +17,8 @@ RULES = {"guideline": Rules(height=14, buffer=6)}
 SLOW_RULES = {
     "narrow, higher than a word, half turns": Rules(width=5, height=20, buffer=20, kicks="srs+"),
     "higher than a word": Rules(),
-    "just a word": Rules(height=28, buffer=4, kicks="srs180"),
-    "no kicks": Rules(width=4, height=28, buffer=10, kicks="none"),
-    "dominoes": Rules(width=4, height=6, buffer=4, pieces=DOMINOES),
-    "wide": Rules(width=22, height=6, buffer=8, kicks="srs+"),
+    "wide, just a word": Rules(width=22, height=28, buffer=4, kicks="srs180"),
+    "dominoes, no kicks": Rules(width=4, height=6, buffer=4, pieces=DOMINOES, kicks="none"),
 }
 
 

@@ -141,6 +141,10 @@ def test_a_generation_repeats_itself_and_no_key_comes_back(learner):
     assert len({tuple(key) for key in keys}) == 6
     assert int(second.iteration) == 2 and np.linalg.norm(second.weights.mean) == pytest.approx(1)
     assert metrics["fitness/best"] >= metrics["fitness/elite"] >= metrics["fitness/mean"]
+    # The policy is the last mean, or moves towards it: here by a quarter of the way.
+    np.testing.assert_allclose(second.average, second.weights.mean, atol=1e-7)
+    slow, _ = train(first.replace(tunables=tunables(averaging=0.25)))
+    np.testing.assert_allclose(slow.average, 0.75 * first.average + 0.25 * slow.weights.mean, atol=1e-6)
     # Tunables are no constants of the program.
     still, _ = train(first.replace(tunables=tunables(step_size=0.0)))
     np.testing.assert_allclose(still.weights.mean, first.weights.mean, atol=1e-6)
@@ -148,10 +152,10 @@ def test_a_generation_repeats_itself_and_no_key_comes_back(learner):
     assert len(traces) == 1
 
 
-def test_the_policy_is_the_mean_and_chooses_as_the_baselines_do(learner):
+def test_the_policy_is_an_average_and_chooses_as_the_baselines_do(learner):
     agent, baseline = cross_entropy.make(TINY, MINI), BASELINES["dt10"](MINI)
     state, _ = learner[0](learner[1])
-    policy = agent.policy(state.replace(weights=gaussian(LINEAR_WEIGHTS["dt10"], np.ones(9))))
+    policy = agent.policy(state.replace(average=jnp.array(LINEAR_WEIGHTS["dt10"], jnp.float32)))
     observation = jax.jit(Batch(MINI).observe)(state.games.env_state.game)
     action, memory, _ = agent.act(policy, observation, (), jnp.ones(12, bool), jax.random.key(0), True)
     expected, _, _ = baseline.act(baseline.policy, observation, (), None, None, True)

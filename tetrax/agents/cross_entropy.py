@@ -37,7 +37,7 @@ class CrossEntropyConfig:
     """Settings of the cross-entropy method. Those marked (tunable) may change when a run is resumed."""
 
     num_candidates: int = 64
-    """Controllers played in a generation: the mean itself, to see how good it is, and others drawn around it."""
+    """Controllers played in a generation: the policy, to see how good it is, and others drawn anew."""
     num_boards: int = 16
     """Boards that each of them plays on; every one gets the same pieces on its first, on its second, …."""
     num_steps: int = 256
@@ -54,6 +54,9 @@ class CrossEntropyConfig:
     """Variance added to each weight's in the first generation, where the mean has length 1 (tunable)."""
     noise_generations: float = 0.0
     """Generations over which that falls to 0, linearly; 0 = it stays (tunable)."""
+    averaging: float = 1.0
+    """How far the policy moves towards the mean after a generation: with a small share it is an average over many,
+    less noisy than the last; 1 = it is the last (tunable)."""
 
     def validate(self, env: Game) -> None:
         """Raise ValueError naming the first setting that cannot work."""
@@ -73,6 +76,7 @@ TUNABLE_RANGES: dict[str, tuple[float, float]] = {
     "step_size": (0.0, 1.0),
     "noise": (0.0, 1e6),
     "noise_generations": (0.0, 1e9),
+    "averaging": (0.0, 1.0),
 }
 
 
@@ -87,6 +91,7 @@ class TrainState(struct.PyTreeNode):
     """Everything that decides the rest of a run, and the games as the last generation left them, to look at."""
 
     weights: Gaussian
+    average: Array  # float32[F], of the means so far: the policy's weights
     games: Any  # EpisodeState, N * P boards, on the last axis; each generation starts new ones
     tunables: dict[str, Array]  # float32[], names of TUNABLE_RANGES
     env_params: Any  # of the environment
@@ -114,7 +119,7 @@ def make(config: CrossEntropyConfig, env: Game, horizon: int = 0) -> Agent:
         steps_per_iteration=num_games * config.num_steps,
         init=lambda key: _init(config, env, key),
         train=lambda state: _train(config, env, state),
-        policy=lambda state: Policy(weights=state.weights.mean),
+        policy=lambda state: Policy(weights=state.average),
         initial_memory=no_memory,
         act=_act,
         num_groups=num_games,  # boards have nothing to do with each other
@@ -157,6 +162,7 @@ def _init(config: CrossEntropyConfig, env: Game, key: PRNGKeyArray) -> TrainStat
             mean=jnp.zeros(num_features, jnp.float32),
             variance=jnp.full(num_features, config.initial_spread**2, jnp.float32),
         ),
+        average=jnp.zeros(num_features, jnp.float32),
         games=_to_keep(config, _new_games(config, env, env_params, games_key)),
         tunables={name: jnp.float32(getattr(config, name)) for name in TUNABLE_RANGES},
         env_params=env_params,
@@ -197,13 +203,13 @@ def _act(
 def _train(config: CrossEntropyConfig, env: Game, state: TrainState) -> tuple[TrainState, Metrics]:
     """Play one generation and refit."""
     draw_key, games_key, next_key = jax.random.split(state.key, 3)
-    weights = state.weights
-    drawn = draw(weights, config.num_candidates - 1, draw_key)  # [N - 1, F]
-    candidates = jnp.concatenate([weights.mean[None], drawn])
+    drawn = draw(state.weights, config.num_candidates - 1, draw_key)  # [N - 1, F]
+    candidates = jnp.concatenate([state.average[None], drawn])
     games, lines, losses, episodes = _play(config, env, state.env_params, candidates, games_key)
     judged = fitness(lines, losses)  # [N]
     noise = _noise(state)
-    weights, is_elite = refit(weights, drawn, judged[1:], state.tunables, noise)
+    weights, is_elite = refit(state.weights, drawn, judged[1:], state.tunables, noise)
+    average = state.average + state.tunables["averaging"] * (weights.mean - state.average)
     metrics = {
         **episodes,
         "fitness/current": judged[0],
@@ -213,9 +219,10 @@ def _train(config: CrossEntropyConfig, env: Game, state: TrainState) -> tuple[Tr
         "spread": jnp.sqrt(jnp.mean(weights.variance)),
         "noise": noise,
     }
-    return state.replace(
-        weights=weights, games=_to_keep(config, games), iteration=state.iteration + 1, key=next_key
-    ), metrics
+    games = _to_keep(config, games)
+    iteration = state.iteration + 1
+    state = state.replace(weights=weights, average=average, games=games, iteration=iteration, key=next_key)
+    return state, metrics
 
 
 def draw(weights: Gaussian, number: int, key: PRNGKeyArray) -> Float32[Array, "N F"]:

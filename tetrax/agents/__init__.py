@@ -1,9 +1,9 @@
-"""Learning algorithms, one file each; `AGENTS` is the only place that maps a name to one."""
+"""Learning algorithms, a file or package each; `AGENTS` is the only place that maps a name to one."""
 
 from collections.abc import Callable
 from typing import NamedTuple
 
-from tetrax.agents import cross_entropy, ppo
+from tetrax.agents import cross_entropy, dqn, ppo
 from tetrax.agents.agent import Agent
 
 
@@ -13,11 +13,21 @@ class AgentSpec(NamedTuple):
     config: type
     make: Callable[..., Agent]  # (config, env, horizon: iterations of the whole run) -> agent
     tunables: tuple[str, ...]  # settings that are arrays in the TrainState and may change on resume
+    changeable: tuple[
+        str, ...
+    ] = ()  # others that may: they decide the program, but nothing in the TrainState
 
 
 AGENTS: dict[str, AgentSpec] = {
     "ppo": AgentSpec(ppo.PPOConfig, ppo.make, tuple(ppo.TUNABLE_RANGES)),
+    "dqn": AgentSpec(dqn.DQNConfig, dqn.make, tuple(dqn.TUNABLE_RANGES), dqn.CHANGEABLE),
     "cross-entropy": AgentSpec(
         cross_entropy.CrossEntropyConfig, cross_entropy.make, tuple(cross_entropy.TUNABLE_RANGES)
     ),
 }
+
+
+def changeable(algorithm: str) -> tuple[str, ...]:
+    """Return the settings of an algorithm that may change when a run is resumed."""
+    spec = AGENTS[algorithm]
+    return (*spec.tunables, *spec.changeable)

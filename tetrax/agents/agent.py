@@ -36,6 +36,7 @@ class Agent(NamedTuple):
     initial_memory: Callable[[tuple[int, ...]], Memory]
     act: Act
     num_groups: int = 1  # groups of boards that minibatches are drawn within: devices may share these out
+    replay_bytes: int = 0  # of one seed's replay, on all devices together
     partition: Callable[[TrainState], Any] = batch.everywhere  # (state or shapes) -> a PartitionSpec per leaf
 
 

@@ -63,6 +63,7 @@ class AutoResetState(struct.PyTreeNode):
     game: Any  # State, where the game is Tetris
     key: Array  # key<fry>[], folded with the number of the game
     num_games: Array  # int32[], games started
+    last: Any = None  # the game after the last action and before any reset, where it is kept
 
 
 @dataclass(frozen=True)
@@ -71,15 +72,17 @@ class AutoReset:
 
     `observation` is then the new game's first one; reward, flags and event belong to the step
     just taken; `last_observation` is the end of the old game. The board is observed once (twice
-    when the environment can truncate).
+    when the environment can truncate). `keep_last` keeps the state itself of that end, in `state.last`.
     """
 
     env: Game
+    keep_last: bool = False
 
     def reset(self, key: PRNGKeyArray, params: Params | None = None) -> tuple[AutoResetState, TimeStep]:
         """Start the first game; game n is played with the key folded with n."""
         game, timestep = self.env.reset(jax.random.fold_in(key, 0), params)
-        return AutoResetState(game=game, key=key, num_games=jnp.int32(1)), timestep
+        last = game if self.keep_last else None
+        return AutoResetState(game=game, key=key, num_games=jnp.int32(1), last=last), timestep
 
     def step(
         self, state: AutoResetState, action: Int32[Array, ""], params: Params | None = None
@@ -91,8 +94,9 @@ class AutoReset:
         last_observation = env.observe(game, params) if env.can_truncate else None
         done = terminated | truncated
         fresh = env.init(randomizer.folded(state.key, state.num_games), params)
+        last = game if self.keep_last else None
         game, done = once((where(done, formed_like(game, fresh), game), done))
-        state = state.replace(game=game, num_games=state.num_games + done.astype(jnp.int32))
+        state = state.replace(game=game, num_games=state.num_games + done.astype(jnp.int32), last=last)
         return state, TimeStep(
             observation=env.observe(game, params),
             reward=reward,

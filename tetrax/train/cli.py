@@ -18,7 +18,8 @@ from typing import Annotated, Any, NamedTuple, Protocol, TypeVar
 import jax
 import tyro
 
-from tetrax.train import flags, presets, processes
+from tetrax import agents
+from tetrax.train import flags, memory, presets, processes
 from tetrax.train.config import CHANGEABLE_ON_RESUME, TrainConfig, load_config, to_json, whole_chunks
 from tetrax.train.errors import UserError, wrong, wrong_name
 from tetrax.train.run_folder import differences, open_existing
@@ -87,7 +88,7 @@ def parse(argv: Sequence[str]) -> Request | None:
         return _resumed(source, words, types)
     config, notice = defaults(source, algorithm, words)
     parsed = over(CommandLine(train=config), words, types).train
-    return Request(parsed, run_dir(words, parsed), resume=False, notices=(notice, *rounding(parsed)))
+    return Request(parsed, run_dir(words, parsed), resume=False, notices=(notice, *sizes(parsed)))
 
 
 def read(argv: Sequence[str], own_flags: Mapping[str, Any], repeatable: Collection[str] = ()) -> Reading:
@@ -207,7 +208,7 @@ def naming_flags(message: str, types: Iterable[str]) -> str:
 def _resumed(stored: TrainConfig, words: flags.Words, types: Mapping[str, Any]) -> Request:
     """Put the flags over a run's own configuration; refuse those that would make it another run."""
     config = over(CommandLine(train=stored), words, types).train
-    changeable = (*CHANGEABLE_ON_RESUME, *(f"agent.{name}" for name in presets.tunables(stored)))
+    changeable = (*CHANGEABLE_ON_RESUME, *(f"agent.{name}" for name in agents.changeable(stored.algorithm)))
     for path, (before, after) in differences(to_json(stored), to_json(config)).items():
         if not any(path == name or path.startswith(f"{name}.") for name in changeable):
             listed = ", ".join(flags.flag_name(name) for name in changeable)
@@ -217,16 +218,22 @@ def _resumed(stored: TrainConfig, words: flags.Words, types: Mapping[str, Any]) 
             )
     folder = Path(words.values["resume"][0])
     notice = f"configuration: {folder / 'config.json'}"
-    return Request(config, folder, resume=True, notices=(notice, *rounding(config)))
+    return Request(config, folder, resume=True, notices=(notice, *sizes(config)))
 
 
-def rounding(config: TrainConfig) -> tuple[str, ...]:
-    """Say to how many steps --total-steps is rounded up, if it is."""
-    size = config.steps_per_chunk()
+def sizes(config: TrainConfig) -> tuple[str, ...]:
+    """Say to how many steps --total-steps is rounded up, if it is, and how much memory a replay takes."""
+    agent, lines = config.make_agent(), []
+    size = agent.steps_per_iteration * config.chunk_iterations
     total = whole_chunks(config.total_steps, size) * size
-    if total == config.total_steps:
-        return ()
-    return (f"total steps: {total:,} ({config.total_steps:,} rounded up to whole chunks of {size:,})",)
+    if total != config.total_steps:
+        lines.append(
+            f"total steps: {total:,} ({config.total_steps:,} rounded up to whole chunks of {size:,})"
+        )
+    if agent.replay_bytes:
+        each = f" for each of {config.num_seeds} seeds" if config.num_seeds > 1 else ""
+        lines.append(f"replay: {memory.readable(agent.replay_bytes)}{each}")
+    return tuple(lines)
 
 
 def run_dir(words: flags.Words, config: TrainConfig, prefix: str = "") -> Path:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tetrax.agents import AGENTS
+from tetrax.agents.agent import Agent
 from tetrax.env import serialise
 from tetrax.env.tetris import EnvConfig, Tetris
 from tetrax.train.errors import UserError, wrong, wrong_name
@@ -90,14 +91,17 @@ class TrainConfig:
                 flag("seed"), self.seed, f"seeds below {2**31}, with --num-seeds {self.num_seeds} added"
             )
         try:
-            self.steps_per_chunk()  # the environment and the agent check what is theirs
+            self.make_agent()  # the environment and the agent check what is theirs
         except ValueError as error:
             raise UserError(str(error)) from None
 
+    def make_agent(self) -> Agent:
+        """Return the agent; ValueError where its settings or the environment's cannot work."""
+        return AGENTS[self.algorithm].make(self.agent, Tetris(self.env))
+
     def steps_per_chunk(self) -> int:
         """Return the environment steps of one chunk, over all boards of one seed."""
-        agent = AGENTS[self.algorithm].make(self.agent, Tetris(self.env))
-        return agent.steps_per_iteration * self.chunk_iterations
+        return self.make_agent().steps_per_iteration * self.chunk_iterations
 
 
 def flag(path: str) -> str:

@@ -9,22 +9,18 @@ from __future__ import annotations
 
 import dataclasses
 
-from tetrax.agents import AGENTS
 from tetrax.agents.ppo import PPOConfig
 from tetrax.env.tetris import ENV_PRESETS, EnvConfig
 from tetrax.networks.config import NetworkConfig
 from tetrax.train.config import EvalConfig, TrainConfig
 from tetrax.train.cross_entropy_presets import CROSS_ENTROPY
+from tetrax.train.dqn_presets import DQN
 from tetrax.train.errors import wrong, wrong_name
+from tetrax.train.preset_parts import DIRECT, DROP, DROP_BOARDS, TINY_EVALUATION
 
 CPU_PRESET = "small"
 ACCELERATOR_PRESET = "large"
 
-DROP = EnvConfig(actions="drop", observation="afterstate_features", reward="survival")
-DROP_BOARDS = EnvConfig(actions="drop", observation="afterstate_boards", reward="survival")
-DIRECT = EnvConfig(actions="direct", observation="planes", reward="stacking")
-
-TINY_EVALUATION = EvalConfig(every=512, episodes=4, max_pieces=20, final_episodes=8, final_max_pieces=50)
 SMALL_EVALUATION = EvalConfig(every=200_000, episodes=64, max_pieces=500)  # 64 games are one group
 LARGE_EVALUATION = EvalConfig(every=20_000_000, episodes=256, max_pieces=2_000)
 
@@ -125,7 +121,11 @@ PPO: dict[str, dict[str, TrainConfig]] = {
     },
 }
 
-PRESETS: dict[str, dict[str, dict[str, TrainConfig]]] = {"ppo": PPO, "cross-entropy": CROSS_ENTROPY}
+PRESETS: dict[str, dict[str, dict[str, TrainConfig]]] = {
+    "ppo": PPO,
+    "dqn": DQN,
+    "cross-entropy": CROSS_ENTROPY,
+}
 
 
 def algorithms() -> list[str]:
@@ -168,8 +168,3 @@ def with_rules(env: EnvConfig, name: str) -> EnvConfig:
     if name not in ENV_PRESETS:
         raise wrong_name("--env.preset", name, ENV_PRESETS)
     return dataclasses.replace(env, preset=name, rules=ENV_PRESETS[name].rules)
-
-
-def tunables(config: TrainConfig) -> list[str]:
-    """Return the settings of the agent that may change when a run is resumed."""
-    return list(AGENTS[config.algorithm].tunables)

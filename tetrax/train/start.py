@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 import jax.numpy as jnp
 from jax.sharding import Mesh
 
-from tetrax.agents import AGENTS
+from tetrax.agents import AGENTS, changeable
 from tetrax.agents.agent import Agent
 from tetrax.env import batch
 from tetrax.env.tetris import Tetris
-from tetrax.train import checkpoint, files, run_folder
+from tetrax.train import checkpoint, files, memory, run_folder
 from tetrax.train.checkpoint import Checkpoint, Warn
 from tetrax.train.config import CHANGEABLE_ON_RESUME, TrainConfig, flag, from_json, to_json, whole_chunks
 from tetrax.train.errors import UserError
@@ -38,6 +38,8 @@ def make_program(config: TrainConfig) -> tuple[Tetris, Program]:
     steps_per_chunk = make(config.agent, env).steps_per_iteration * config.chunk_iterations
     iterations = whole_chunks(config.total_steps, steps_per_chunk) * config.chunk_iterations
     agent = make(config.agent, env, horizon=iterations)
+    if agent.replay_bytes:
+        memory.check_replay(agent, config.num_seeds, memory.available_bytes())
     program = Program(
         agent,
         chunk_iterations=config.chunk_iterations,
@@ -63,7 +65,7 @@ def find(config: TrainConfig, program: Program, folder: RunFolder, warn: Warn) -
         before = json.loads(folder.config.read_text(encoding="utf-8")) if folder.config.exists() else now
         return Start(None, Progress(), differences(before, now))
     changes = differences(found.config, now)
-    _refuse_changes(changes, program, found.path)
+    _refuse_changes(changes, config.algorithm, found.path)
     checkpoint.check_fits(found, program.template)
     for name, (then, here) in differences(found.versions, run_folder.versions()).items():
         warn(f"the checkpoint was written with {name} {then}, this is {here}: results may differ in rounding")
@@ -106,8 +108,8 @@ def state(begun: Start, program: Program) -> Any:
     return program.place(dataclasses.replace(restored, tunables={**restored.tunables, **changed}))
 
 
-def _refuse_changes(changes: dict[str, tuple[Any, Any]], program: Program, path: Path) -> None:
-    allowed = (*CHANGEABLE_ON_RESUME, *(f"agent.{name}" for name in program.template.tunables))
+def _refuse_changes(changes: dict[str, tuple[Any, Any]], algorithm: str, path: Path) -> None:
+    allowed = (*CHANGEABLE_ON_RESUME, *(f"agent.{name}" for name in changeable(algorithm)))
     for name, (before, now) in changes.items():
         if not any(name == field or name.startswith(f"{field}.") for field in allowed):
             raise UserError(f"{flag(name)}: given {now!r}; allowed: {before!r}, as in checkpoint {path}")

@@ -105,7 +105,7 @@ def parse(argv: Sequence[str]) -> SweepRequest | None:
     if sweep.halving and 0 < sweep.members_at_once < sweep.num_members:
         raise wrong("--members-at-once", sweep.members_at_once, f"{sweep.num_members}, all, with --halving")
     folder = cli.run_dir(words, asked.train, "sweep-")
-    return SweepRequest(sweep, folder, (notice, *cli.rounding(asked.train)))
+    return SweepRequest(sweep, folder, (notice, *cli.sizes(asked.train)))
 
 
 def _with_less_evaluation(config: TrainConfig) -> TrainConfig:

@@ -1,0 +1,110 @@
+"""Runs of value learning: stopped and gone on with, replay and tree included, and with another schedule."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+
+import jax
+import pytest
+
+from tests.train.test_resume import assert_same_run, final_state
+from tetrax.env.tetris import ENV_PRESETS
+from tetrax.train import memory, presets
+from tetrax.train.cli import parse
+from tetrax.train.config import EvalConfig, TrainConfig
+from tetrax.train.errors import UserError
+from tetrax.train.loop import train
+
+
+def run_config(**changes: object) -> TrainConfig:
+    """Key presses on a tiny board, learned from a prioritised replay that is full after half of the run."""
+    config = presets.find("dqn", "rainbow", "direct")
+    agent = dataclasses.replace(
+        config.agent,
+        num_envs=4,
+        num_steps=4,
+        replay_capacity=128,
+        warmup_steps=32,
+        num_updates=2,
+        batch_size=8,
+        network=dataclasses.replace(config.agent.network, hidden=(8,), channels=(4,)),
+        atoms=5,
+    )
+    env = dataclasses.replace(ENV_PRESETS["mini"], reward="stacking", time_limit=11)
+    evaluation = EvalConfig(every=0, episodes=2, max_pieces=5, final_episodes=2, final_max_pieces=5)
+    config = dataclasses.replace(
+        config,
+        env=env,
+        agent=agent,
+        evaluation=evaluation,
+        total_steps=192,
+        chunk_iterations=2,
+        checkpoint_seconds=0,
+    )
+    return dataclasses.replace(config, **changes)
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A run that never stopped, and one that was done half when it was stopped."""
+    root = tmp_path_factory.mktemp("runs")
+    train(run_config(), run_dir=root / "straight")
+    train(run_config(total_steps=96), run_dir=root / "half")
+    return root / "straight", root / "half"
+
+
+@pytest.mark.slow
+def test_a_resumed_run_is_the_same_bit_for_bit(runs: tuple[Path, Path]) -> None:
+    straight, half = runs
+    train(run_config(), run_dir=half, resume=True)
+    state = final_state(straight, run_config())
+    assert int(state.replay.filled) * 4 == 128 and max(float(leaf.max()) for leaf in jax.tree.leaves(state.replay.priorities)) > 0
+    assert_same_run(straight, half, run_config())
+
+
+@pytest.mark.slow
+def test_another_schedule_of_epsilon_may_be_given_to_a_stopped_run(runs: tuple[Path, Path]) -> None:
+    straight, _ = runs
+    words = ["--resume", str(straight), "--total-steps", "224", "--agent.epsilon-start", "0.5"]
+    words += [
+        "--agent.epsilon-final",
+        "0.25",
+        "--agent.epsilon-steps",
+        "192",
+        "--agent.epsilon-schedule",
+        "exponential",
+    ]
+    request = parse(words)
+    assert request is not None
+    train(request.config, run_dir=straight, resume=True)
+    rows = [json.loads(line) for line in (straight / "metrics.jsonl").read_text().splitlines()]
+    assert rows[-2]["explore/epsilon"] == 0.0
+    assert rows[-1]["explore/epsilon"] == pytest.approx(0.25)  # long past its 192 steps
+    history = [json.loads(line) for line in (straight / "config_history.jsonl").read_text().splitlines()]
+    changed = history[-1]["changes"]
+    assert changed["agent.epsilon_schedule"] == {"from": "linear", "to": "exponential"}
+    assert changed["agent.epsilon_start"] == {"from": 0.0, "to": 0.5}
+
+
+def test_a_replay_that_cannot_fit_is_refused_before_it_is_allocated(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    agent = run_config().make_agent()
+    monkeypatch.setattr(memory, "available_bytes", lambda: agent.replay_bytes)
+    with pytest.raises(
+        UserError, match=r"--agent.replay-capacity: given a replay of .* kB; allowed: .* kB, 90%"
+    ):
+        train(run_config(), run_dir=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_memory_is_readable_and_found() -> None:
+    assert [memory.readable(size) for size in (999, 72_940_000, 3 * 10**9)] == [
+        "999 bytes",
+        "72.9 MB",
+        "3.0 GB",
+    ]
+    found = memory.available_bytes()
+    assert found is None or 10**8 < found < 10**14

@@ -1,0 +1,122 @@
+"""Deciding: the worth of every action, and exploring around the best."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+from jax import Array
+from jaxtyping import Bool, Float32, PRNGKeyArray
+
+from tetrax.agents.dqn import judge
+from tetrax.agents.dqn.config import DQNConfig
+from tetrax.agents.dqn.state import Policy, TrainState
+from tetrax.env.observe import Observation
+from tetrax.networks.noisy import NOISE
+from tetrax.networks.q_network import QNetwork
+from tetrax.ops import exploration, schedules
+from tetrax.ops.exploration import Explored
+
+
+class Exploration(struct.PyTreeNode):
+    """How decisions are drawn now; each float32[]."""
+
+    epsilon: Array  # probability of a random legal action
+    boltzmann: Array  # share of the others that is drawn from the softmax of values
+    temperature: Array
+    truly_random: Array  # probability of an action drawn without avoiding losses
+
+
+class Player(NamedTuple):
+    """What never changes while an agent acts."""
+
+    config: DQNConfig
+    network: QNetwork
+    learns_afterstates: bool
+
+
+class Decision(NamedTuple):
+    """What was decided on B boards."""
+
+    explored: Explored
+    frame: judge.Frame  # float32[B, A]
+    worths: Array  # float32[B, A]
+    memory: Any  # of the network, after the step
+
+
+def decide(
+    player: Player,
+    policy: Policy,
+    observation: Observation,
+    memory: Any,
+    is_first: Bool[Array, "B"],
+    key: PRNGKeyArray,
+    greedy: bool = False,
+) -> Decision:
+    """Judge every action of B boards and choose one on each."""
+    config = player.config
+    noise_key, explore_key = jax.random.split(key)
+    noise = {NOISE: noise_key} if config.noisy and not greedy else None
+    z, memory = player.network.apply(policy.params, observation, memory, is_first, rngs=noise)
+    frame = judge.frame(player.learns_afterstates, observation, policy.discount)
+    worths = judge.worth(config, policy.value_moments, z, frame, observation)
+    explored = _explore(config, policy.exploration, observation, worths, explore_key, greedy)
+    return Decision(explored, frame, worths, memory)
+
+
+def now(config: DQNConfig, state: TrainState) -> Exploration:
+    """Return the exploration that the schedules give after the steps played so far, over all boards."""
+    tunables = state.tunables
+    steps = state.iteration.astype(jnp.float32) * jnp.float32(config.num_envs * config.num_steps)
+    at = {}
+    for name, kind in (("epsilon", config.epsilon_schedule), ("temperature", config.temperature_schedule)):
+        schedule = schedules.linear if kind == "linear" else schedules.exponential
+        start, final = tunables[f"{name}_start"], tunables[f"{name}_final"]
+        at[name] = schedule(steps, tunables[f"{name}_steps"], start, final)
+    return Exploration(
+        epsilon=at["epsilon"],
+        temperature=at["temperature"],
+        boltzmann=tunables["boltzmann"],
+        truly_random=tunables["truly_random"],
+    )
+
+
+def at_random() -> Exploration:
+    """Return the exploration of games that are played before anything is learned."""
+    zero, one = jnp.float32(0), jnp.float32(1)
+    return Exploration(epsilon=one, boltzmann=zero, temperature=one, truly_random=zero)
+
+
+def policy_of(state: TrainState, explores: Exploration) -> Policy:
+    """Return what acting needs."""
+    return Policy(
+        params=state.params,
+        value_moments=state.value_moments,
+        discount=state.tunables["discount"],
+        exploration=explores,
+    )
+
+
+def _explore(
+    config: DQNConfig,
+    explores: Exploration,
+    observation: Observation,
+    worths: Float32[Array, "B A"],
+    key: PRNGKeyArray,
+    greedy: bool,
+) -> Explored:
+    """Choose around the best: as the exploration says, or the best itself."""
+    if greedy:
+        explores = Exploration(*(jnp.float32(0),) * 4)
+    after = observation.afterstates
+    loses = after.terminated if config.avoid_losses and after is not None else None
+    return exploration.explore(
+        key,
+        worths,
+        observation.legal,
+        epsilon=explores.epsilon,
+        boltzmann=explores.boltzmann,
+        temperature=explores.temperature,
+        loses=loses,
+        truly_random=explores.truly_random,
+    )

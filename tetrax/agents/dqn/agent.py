@@ -1,0 +1,196 @@
+"""Putting the parts of value learning together."""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import PRNGKeyArray
+
+from tetrax.agents.agent import Agent, Memory, Metrics
+from tetrax.agents.dqn import acting, collecting, learning
+from tetrax.agents.dqn.acting import Player
+from tetrax.agents.dqn.config import TUNABLE_RANGES, DQNConfig
+from tetrax.agents.dqn.state import Policy, Slot, TrainState
+from tetrax.env import batch
+from tetrax.env.observe import Observation
+from tetrax.env.wrappers import Game
+from tetrax.networks.q_network import q_network
+from tetrax.networks.recurrent import initial_memory
+from tetrax.ops import normalise, optimise, packing, replay
+
+
+def make(config: DQNConfig, env: Game, horizon: int = 0) -> Agent:
+    """Return an agent that learns values of an environment's actions, or of the boards they leave.
+
+    `horizon` is the number of iterations over which the learning rate falls and the weights of priorities rise; 0
+    keeps them constant. ValueError when the settings do not fit together.
+    """
+    config.validate(env)
+    network = q_network(
+        env,
+        config.network,
+        num_outputs=1 if config.distribution == "none" else config.atoms,
+        dueling=config.dueling,
+        noisy=config.noisy,
+    )
+    player = Player(config, network, config.learns_afterstates(env))
+    return Agent(
+        name="dqn",
+        steps_per_iteration=config.num_envs * config.num_steps,
+        init=lambda key: _init(player, env, horizon, key),
+        train=lambda state: _train(player, env, state),
+        policy=lambda state: acting.policy_of(state, acting.now(config, state)),
+        initial_memory=lambda batch_shape: initial_memory(config.network, batch_shape),
+        act=lambda *args: _act(player, *args),
+        num_groups=config.num_groups,
+        partition=_partition,
+        replay_bytes=_replay_bytes(config, env),
+    )
+
+
+def _init(player: Player, env: Game, horizon: int, key: PRNGKeyArray) -> TrainState:
+    config = player.config
+    params_key, reset_key, warmup_key, key = jax.random.split(key, 4)
+    env_params = env.default_params
+    boards = collecting.boards(config, env)
+    env_state, timestep = boards.reset(jax.random.split(reset_key, config.num_envs), env_params)
+    memory = initial_memory(config.network, (config.num_envs,))
+    is_first = jnp.ones(config.num_envs, bool)
+    one = jax.tree.map(
+        lambda leaf: jnp.zeros((1, *leaf.shape[1:]), leaf.dtype), (timestep.observation, memory)
+    )
+    params = player.network.init(params_key, *one, is_first[:1])
+    tunables = {name: jnp.float32(getattr(config, name)) for name in TUNABLE_RANGES}
+    tunables["horizon"] = jnp.float32(horizon)
+    state = TrainState(
+        params=params,
+        target_params=None if config.target_network == "none" else jax.tree.map(jnp.copy, params),
+        optimiser=optimise.init(params),
+        value_moments=normalise.RunningMoments.empty(),
+        env_state=env_state,
+        memory=memory,
+        is_first=is_first,
+        replay=_empty_replay(config, env) if config.replay_capacity else None,
+        tunables=tunables,
+        env_params=env_params,
+        iteration=jnp.int32(0),
+        updates=jnp.int32(0),
+        key=key,
+    )
+    return _warmed_up(player, env, state, warmup_key) if config.replay_capacity else state
+
+
+def _warmed_up(player: Player, env: Game, state: TrainState, key: PRNGKeyArray) -> TrainState:
+    """Fill the start of the replay with games of random legal actions."""
+    config = player.config
+    num_rollouts = -(-config.warmup_steps // (config.num_envs * config.num_steps))
+
+    def play(state: TrainState, play_key: PRNGKeyArray) -> tuple[TrainState, None]:
+        state, slots, _ = collecting.for_replay(player, env, state, acting.at_random(), play_key)
+        return _keeping(state, slots), None
+
+    return jax.lax.scan(play, state, jax.random.split(key, num_rollouts))[0]
+
+
+def _keeping(state: TrainState, slots: Slot) -> TrainState:
+    """Put played steps into the replay."""
+    assert state.replay is not None
+    return state.replace(replay=replay.insert(state.replay, slots))
+
+
+def _train(player: Player, env: Game, state: TrainState) -> tuple[TrainState, Metrics]:
+    """Play, and learn from it or from what was kept."""
+    config = player.config
+    play_key, learn_key, next_key = jax.random.split(state.key, 3)
+    explores = acting.now(config, state)
+    if config.replay_capacity:
+        state, slots, metrics = collecting.for_replay(player, env, state, explores, play_key)
+        state, losses = learning.from_replay(player, env, _keeping(state, slots), learn_key)
+    else:
+        state, samples, metrics = collecting.for_returns(player, env, state, explores, play_key)
+        state, losses = learning.from_rollout(player, state, samples, learn_key)
+    metrics = {
+        **metrics,
+        **losses,
+        "explore/epsilon": explores.epsilon,
+        "explore/temperature": explores.temperature,
+        "learning_rate": learning.learning_rate(state),
+    }
+    return state.replace(iteration=state.iteration + 1, key=next_key), metrics
+
+
+def _act(
+    player: Player,
+    policy: Policy,
+    observation: Observation,
+    memory: Memory,
+    is_first: Array,
+    key: PRNGKeyArray,
+    greedy: bool,
+) -> tuple[Array, Memory, dict[str, Array]]:
+    """Choose actions for a batch: the best ones, or as the agent explores now.
+
+    Diagnostics: "value" of the action, "decider" (a `tetrax.ops.exploration.Decider`) and the "probability" with
+    which the action was chosen.
+    """
+    decision = acting.decide(player, policy, observation, memory, is_first, key, greedy)
+    explored = decision.explored
+    diagnostics = {
+        "value": jnp.max(decision.worths, axis=-1),
+        "decider": explored.decider.astype(jnp.float32),
+        "probability": explored.probability,
+    }
+    return explored.action, decision.memory, diagnostics
+
+
+def _slot(config: DQNConfig, env: Game) -> Slot:
+    """Return the shapes of what the replay keeps of one step of one board."""
+
+    def slot(key: PRNGKeyArray) -> Slot:
+        words, flag = packing.pack(env.init(key, env.default_params)), jnp.bool_(False)
+        return Slot(
+            seen=words,
+            action=jnp.int32(0),
+            reward=jnp.float32(0),
+            terminated=flag,
+            truncated=flag,
+            is_first=flag,
+            last=words if env.can_truncate else None,
+            memory=initial_memory(config.network, ()),
+        )
+
+    return jax.eval_shape(slot, jax.random.key(0))
+
+
+def _replay_arguments(config: DQNConfig) -> dict[str, Any]:
+    return {
+        "capacity": config.replay_capacity,
+        "num_boards": config.num_envs,
+        "length": config.window,
+        "new_steps": config.num_steps,
+        "num_groups": config.num_groups,
+        "prioritised": config.prioritised,
+    }
+
+
+def _empty_replay(config: DQNConfig, env: Game) -> replay.Replay:
+    return replay.empty(_slot(config, env), **_replay_arguments(config))
+
+
+def _replay_bytes(config: DQNConfig, env: Game) -> int:
+    if not config.replay_capacity:
+        return 0
+    return replay.memory_bytes(_slot(config, env), **_replay_arguments(config))
+
+
+def _partition(state: TrainState) -> Any:
+    """Say how a TrainState is spread over devices: its boards and its replay, by groups."""
+    spread = batch.everywhere(state).replace(
+        env_state=batch.spread(state.env_state),
+        memory=batch.spread_rows(state.memory),
+        is_first=batch.spread(state.is_first),
+    )
+    if state.replay is not None:
+        spread = spread.replace(replay=replay.partition(state.replay, batch.DEVICES))
+    return spread

@@ -1,0 +1,12 @@
+"""What the presets of all algorithms are made of: environments, and how they are evaluated."""
+
+from __future__ import annotations
+
+from tetrax.env.tetris import EnvConfig
+from tetrax.train.config import EvalConfig
+
+DROP = EnvConfig(actions="drop", observation="afterstate_features", reward="survival")
+DROP_BOARDS = EnvConfig(actions="drop", observation="afterstate_boards", reward="survival")
+DIRECT = EnvConfig(actions="direct", observation="planes", reward="stacking")
+
+TINY_EVALUATION = EvalConfig(every=512, episodes=4, max_pieces=20, final_episodes=8, final_max_pieces=50)

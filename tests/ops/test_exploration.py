@@ -2,7 +2,6 @@ import itertools
 
 import hypothesis.extra.numpy as hnp
 import jax
-import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given
@@ -16,13 +15,17 @@ NUM = 20_000
 FIVE_ERRORS = 5 * 0.5 / NUM**0.5  # of any share found among NUM decisions: 0.018
 
 
-def many(value, legal, **how):
-    """Decide NUM times; return actions, deciders and probabilities."""
-    value, legal = np.asarray(value, np.float32), np.asarray(legal, bool)
-    if how.get("loses") is not None:
-        how["loses"] = np.broadcast_to(np.asarray(how["loses"], bool), (NUM, len(value)))
-    boards = (NUM, len(value))
-    found = explore(jax.random.key(0), np.broadcast_to(value, boards), np.broadcast_to(legal, boards), **how)
+def many(value, legal, loses=None, *, epsilon, boltzmann=0.0, temperature=1.0, truly_random=0.0):
+    """Decide NUM times among four actions, as one program does; return actions, deciders and probabilities."""
+    rows = [np.asarray(value, np.float32), np.asarray(legal, bool)]
+    rows += [] if loses is None else [np.asarray(loses, bool)]
+    rows = [np.broadcast_to(row, (NUM, 4)) for row in rows]
+    how = {"boltzmann": boltzmann, "temperature": temperature, "truly_random": truly_random}
+    how = {name: np.float32(share) for name, share in how.items()}
+    epsilon = np.broadcast_to(np.float32(epsilon), (NUM,))
+    found = explore(
+        jax.random.key(0), *rows[:2], epsilon=epsilon, loses=None if loses is None else rows[2], **how
+    )
     return [np.asarray(part) for part in found]
 
 
@@ -61,7 +64,7 @@ def test_the_mixture_by_hand():
 
 def test_temperature_flattens():
     # Values 0 and 4 log 3 at temperature 2: weights 1 and 9.
-    found = many([0, 4 * np.log(3)], [1, 1], epsilon=0.0, boltzmann=1.0, temperature=2.0)
+    found = many([0, 4 * np.log(3), 9, 9], [1, 1, 0, 0], epsilon=0.0, boltzmann=1.0, temperature=2.0)
     assert_mixture(found, {(B, 0): 0.1, (B, 1): 0.9})
 
 
@@ -79,15 +82,15 @@ def test_losing_actions_are_avoided():
 def test_where_all_lose_there_is_nothing_to_avoid():
     # Action 2 would be safe and is illegal.
     how = {"epsilon": 0.5, "boltzmann": 0.5, "truly_random": 0.2}
-    found = many([0, 0, 0], [1, 1, 0], loses=[1, 1, 0], **how)
+    found = many([0, 0, 0, 0], [1, 1, 0, 0], loses=[1, 1, 0, 0], **how)
     # Greedy 0.25; Boltzmann 0.25 * 0.8 = 0.2 halved; random 0.4 and truly random 0.2 * 0.75 = 0.15, halved.
     assert_mixture(found, {(G, 0): 0.25, (B, 0): 0.1, (B, 1): 0.1, (R, 0): 0.275, (R, 1): 0.275})
 
 
 def test_nothing_is_truly_random_where_nothing_is_avoided():
-    found = many([0, 1], [1, 1], epsilon=0.0, boltzmann=0.0, truly_random=1.0)
+    found = many([0, 1, 9, 9], [1, 1, 0, 0], epsilon=0.0, boltzmann=0.0, truly_random=1.0)
     assert_mixture(found, {(G, 1): 1.0})
-    found = many([0, 0, -60], [1, 1, 1], epsilon=0.0, boltzmann=1.0, truly_random=1.0)
+    found = many([0, 0, -60, -60], [1, 1, 1, 1], epsilon=0.0, boltzmann=1.0, truly_random=1.0)
     assert_mixture(found, {(B, 0): 0.5, (B, 1): 0.5})
 
 
@@ -98,28 +101,26 @@ def test_greedy_takes_the_lowest_of_equals_at_any_temperature():
 
 
 def test_a_temperature_of_nothing_leaves_the_best():
-    found = many([1, 2, 2], [1, 1, 1], epsilon=0.0, boltzmann=1.0, temperature=0.0)
+    found = many([1, 2, 2, 9], [1, 1, 1, 0], epsilon=0.0, boltzmann=1.0, temperature=0.0)
     assert_mixture(found, {(B, 1): 0.5, (B, 2): 0.5})
 
 
 def test_each_board_may_explore_by_its_own_measure():
-    epsilon = jnp.linspace(0, 1, 3)
-    value, legal = jnp.asarray([[0.0, 1.0]] * 3), jnp.ones((3, 2), bool)
-    decided = [explore(key, value, legal, epsilon=epsilon) for key in jax.random.split(jax.random.key(1), 50)]
-    deciders = np.stack([one.decider for one in decided])
-    assert (deciders[:, 0] == G).all() and (deciders[:, 2] == R).all() and len(set(deciders[:, 1])) == 2
-    for one in decided:
-        by_action = np.asarray([[0.0, 1.0], [0.25, 0.75], [0.5, 0.5]])
-        np.testing.assert_allclose(one.probability, by_action[np.arange(3), one.action])
+    epsilon = np.repeat(np.asarray([0.0, 0.5], np.float32), NUM // 2)
+    action, decider, probability = many([0, 1, 0, 0], [1, 1, 1, 1], epsilon=epsilon)
+    careful, curious = np.split(decider, 2)
+    assert (careful == G).all() and np.mean(curious == R) == pytest.approx(0.5, abs=2 * FIVE_ERRORS)
+    expected = np.where(action == 1, 1 - 0.75 * epsilon, 0.25 * epsilon)
+    np.testing.assert_allclose(probability, expected, rtol=1e-6)
 
 
 def test_nothing_legal_is_action_0():
-    found = explore(jax.random.key(0), jnp.ones((2, 3)), jnp.zeros((2, 3), bool), epsilon=0.5, boltzmann=0.5)
-    np.testing.assert_array_equal(found.action, [0, 0])
-    assert np.isfinite(found.probability).all()
+    action, _, probability = many([1, 2, 3, 4], [0, 0, 0, 0], epsilon=0.5, boltzmann=0.5)
+    assert (action == 0).all()
+    assert np.isfinite(probability).all()
 
 
-NUM_ACTIONS = 5
+NUM_ACTIONS = 4
 masks = hnp.arrays(bool, NUM_ACTIONS)
 shares = st.floats(0, 1, width=32, allow_subnormal=False)
 
@@ -155,10 +156,8 @@ def enumerated(value, legal, loses, epsilon, boltzmann, temperature, truly_rando
 def test_probabilities_are_those_of_an_enumeration(value, legal, loses, how):
     expected = enumerated(value, legal, loses, *how)
     assert expected.sum() == pytest.approx(1)
-    boards = 64
-    value, legal, loses = (np.broadcast_to(row, (boards, NUM_ACTIONS)) for row in (value, legal, loses))
     names = ("epsilon", "boltzmann", "temperature", "truly_random")
-    found = explore(jax.random.key(2), value, legal, loses=loses, **dict(zip(names, how, strict=True)))
-    np.testing.assert_allclose(found.probability, expected[found.action], rtol=1e-4, atol=1e-6)
-    assert legal[0][found.action].all()
-    assert (expected[found.action] > 0).all()
+    action, _, probability = many(value, legal, loses, **dict(zip(names, how, strict=True)))
+    np.testing.assert_allclose(probability, expected[action], rtol=1e-4, atol=1e-6)
+    assert legal[action].all()
+    assert (expected[action] > 0).all()

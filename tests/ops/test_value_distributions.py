@@ -6,8 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tetrax.ops.value_distributions import cross_entropy, project, quantile_huber, support
+from tetrax.ops import value_distributions
+from tetrax.ops.value_distributions import cross_entropy, quantile_huber, support
 
+project = jax.jit(value_distributions.project)
 ATOMS = support(0.0, 4.0, 5)  # 0, 1, 2, 3, 4
 
 
@@ -35,15 +37,15 @@ def test_projection_after_the_end_is_the_reward():
 
 
 def test_what_lies_outside_goes_to_the_nearest_end():
-    found = project(jnp.asarray([-7.0, 3.5, 9.0]), jnp.asarray([0.2, 0.3, 0.5]), ATOMS)
+    found = project(jnp.asarray([-7.0, 3.5, 9.0, 4.0, 0.0]), jnp.asarray([0.1, 0.3, 0.5, 0.0, 0.1]), ATOMS)
     np.testing.assert_allclose(found, [0.2, 0, 0, 0.15, 0.65], atol=1e-6)
 
 
 def test_atoms_that_do_not_move_keep_all():
     # Where a value falls onto an atom, floor and ceiling are the same: the usual slip loses its probability.
-    probabilities = jnp.asarray([[0.1, 0.2, 0.3, 0.4, 0.0], [0.0, 0.0, 0.0, 0.0, 1.0]])
-    found = project(jnp.broadcast_to(ATOMS, (2, 5)), probabilities, ATOMS)
-    np.testing.assert_allclose(found, probabilities, atol=1e-6)
+    for probabilities in ([0.1, 0.2, 0.3, 0.4, 0.0], [0.0, 0.0, 0.0, 0.0, 1.0]):
+        found = project(ATOMS, jnp.asarray(probabilities), ATOMS)
+        np.testing.assert_allclose(found, probabilities, atol=1e-6)
 
 
 def slow_projection(values, probabilities, lowest, highest, num_atoms):
@@ -68,7 +70,7 @@ def distributions(draw):
 @given(distributions())
 def test_projection_keeps_the_sum_and_inside_the_mean(distribution):
     values, probabilities = distribution
-    found = jax.jit(project)(values, probabilities, support(-10.0, 14.0, 25))
+    found = project(values, probabilities, support(-10.0, 14.0, 25))
     np.testing.assert_allclose(found, slow_projection(values, probabilities, -10.0, 14.0, 25), atol=1e-5)
     np.testing.assert_allclose(np.sum(found), 1, rtol=1e-5)
     inside = np.clip(values, -10, 14)
@@ -79,20 +81,20 @@ def test_projection_keeps_the_sum_and_inside_the_mean(distribution):
 def test_cross_entropy_by_hand():
     # Softmax 1/4, 3/4 against 1/2, 1/2: -(log(1/4) + log(3/4)) / 2 = (1.386294 + 0.287682) / 2 = 0.836988.
     logits, target = jnp.log(jnp.asarray([1.0, 3.0])), jnp.asarray([0.5, 0.5])
-    np.testing.assert_allclose(cross_entropy(logits, target), 0.836988, rtol=1e-6)
-    # Its gradient is softmax - target.
-    np.testing.assert_allclose(jax.grad(cross_entropy)(logits, target), [-0.25, 0.25], rtol=1e-6)
+    loss, gradient = jax.jit(jax.value_and_grad(cross_entropy))(logits, target)
+    np.testing.assert_allclose(loss, 0.836988, rtol=1e-6)
+    np.testing.assert_allclose(gradient, [-0.25, 0.25], rtol=1e-6)  # softmax - target
 
 
 def test_quantile_loss_by_hand():
     # Two quantiles, 0 and 2, of levels 1/4 and 3/4; targets 1 and 4. Errors:
     #   0: 1 and 4, Huber 0.5 and 3.5, both weighed 1/4: 0.125 and 0.875, mean 0.5
     #   2: -1 and 2, Huber 0.5 and 1.5, weighed 1/4 and 3/4: 0.125 and 1.125, mean 0.625
-    found = quantile_huber(jnp.asarray([[0.0, 2.0]]), jnp.asarray([[1.0, 4.0]]))
-    np.testing.assert_array_equal(found, [1.125])
+    quantiles, target = jnp.asarray([[0.0, 2.0]]), jnp.asarray([[1.0, 4.0]])
+    loss = jax.jit(quantile_huber)
+    np.testing.assert_array_equal(loss(quantiles, target, 1.0), [1.125])
     # With kappa 2: Huber 0.5 and 2 * (4 - 1) = 6; 0.5 and 2: (0.125 + 1.5) / 2 + (0.125 + 1.5) / 2.
-    found = quantile_huber(jnp.asarray([0.0, 2.0]), jnp.asarray([1.0, 4.0]), 2.0)
-    np.testing.assert_array_equal(found, 1.625)
+    np.testing.assert_array_equal(loss(quantiles, target, 2.0), [1.625])
 
 
 def test_quantile_loss_is_least_at_the_quantiles():

@@ -8,9 +8,10 @@ from hypothesis import strategies as st
 
 from tetrax.ops import value_targets
 from tetrax.ops.returns import gae
-from tetrax.ops.value_targets import best_action, double_q, rescale, unrescale
+from tetrax.ops.value_targets import best_action, double_q
 
 n_step, q_lambda = jax.jit(value_targets.n_step), jax.jit(value_targets.q_lambda)
+rescale, unrescale = jax.jit(value_targets.rescale), jax.jit(value_targets.unrescale)
 
 # Discount 0.5 everywhere by hand. A column is one board.
 

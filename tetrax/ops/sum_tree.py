@@ -47,7 +47,7 @@ def priorities(tree: SumTree, index: Int32[Array, "M"]) -> Float32[Array, "M"]:
 
 
 def update(tree: SumTree, index: Int32[Array, "M"], value: Float32[Array, "M"]) -> SumTree:
-    """Give M leaves new priorities; of several values for one leaf, any one is kept.
+    """Give M leaves new priorities; of several values for one leaf, the largest is kept.
 
     `index` has to be within the leaves. The work is M log P.
     """
@@ -60,7 +60,9 @@ def update(tree: SumTree, index: Int32[Array, "M"], value: Float32[Array, "M"]) 
         return nodes.at[parent].set(sums, mode="promise_in_bounds"), parent
 
     node = num_leaves + index
+    # Which of several values is written last is left open, and on GPUs changes from run to run; a maximum is not.
     nodes = tree.nodes.at[node].set(value, mode="promise_in_bounds")
+    nodes = nodes.at[node].max(value, mode="promise_in_bounds")
     nodes, _ = jax.lax.fori_loop(0, depth, sum_parents, (nodes, node))
     return tree.replace(nodes=nodes)
 

@@ -287,9 +287,53 @@ def test_the_placement_that_leaves_no_place_loses_in_the_same_step():
     np.testing.assert_array_equal(ended.rows, drawn.rows)
 
 
-@pytest.mark.parametrize("observation", ["afterstate_features", "afterstate_boards"])
-def test_afterstates_are_refused_with_the_reason(observation):
-    with pytest.raises(
-        ValueError, match=r"with actions 'locked_position'; allowed: auto, planes.* straight drops"
-    ):
-        tetrax.make(actions="locked_position", observation=observation)
+def environment(kicks: str, **fields) -> Tetris:
+    return Tetris(EnvConfig(rules=RULES[kicks], actions="locked_position", reward="survival", **fields))
+
+
+def together(kicks: str):
+    """Return the steps of `played`, all in one."""
+    return jax.tree.map(lambda *leaves: np.stack(leaves), *played(kicks))
+
+
+def seen_in(kicks: str, **fields):
+    """Return what is seen of the boards of `played`, in NumPy."""
+    env = environment(kicks, observation="afterstate_boards", **fields)
+    return jax.tree.map(np.asarray, jax.jit(jax.vmap(env.observe))(together(kicks)[0]))
+
+
+@KICKS
+def test_afterstates_foretell_the_placement(kicks):
+    _, legal, action, after, event = together(kicks)
+    seen, numbers = seen_in(kicks), np.arange(len(action))
+    np.testing.assert_array_equal(seen.legal, legal)
+    foretold = jax.tree.map(lambda leaf: leaf[numbers, action], seen.afterstates)
+    placed = legal[numbers, action]
+    stuck = event.game_over == NO_PLACEMENT  # that the next piece has no place is not foreseen
+    goes_on = placed & (~after.game_over | stuck)
+    assert goes_on.sum() > 150 and (goes_on & (event.lines > 0)).any()
+    np.testing.assert_array_equal(foretold.rows[goes_on], after.rows[goes_on][:, : HEIGHT + 4])
+    assert not foretold.terminated[goes_on].any()
+    visible = placed & (action < 4 * SIZE)  # holding may bring a piece that is not visible
+    np.testing.assert_array_equal(foretold.terminated[visible], ~goes_on[visible])
+    assert foretold.terminated[visible].any()
+    np.testing.assert_allclose(foretold.reward[goes_on], event.lines[goes_on], atol=1e-6)
+
+
+@pytest.mark.slow
+def test_afterstates_of_the_first_orientation_are_those_of_the_lowest_that_is_legal():
+    chosen, first = seen_in("none"), seen_in("none", orientation="first")
+    by_orientation = chosen.legal.reshape(-1, 2, 4, SIZE)  # [boards, half, orientation, cell]
+    lowest = by_orientation.argmax(axis=2)
+    rows = chosen.afterstates.rows.reshape(*by_orientation.shape, -1)
+    expected = np.take_along_axis(rows, lowest[:, :, None, :, None], axis=2)[:, :, 0]
+    legal = by_orientation.any(axis=2)
+    np.testing.assert_array_equal(first.legal.reshape(legal.shape), legal)
+    found = first.afterstates.rows.reshape(expected.shape)
+    np.testing.assert_array_equal(found[legal], expected[legal])
+
+
+def test_what_a_spin_earns_is_not_known_before_it():
+    env = Tetris(EnvConfig(rules=RULES["none"], actions="locked_position", reward="score"))
+    assert not env.foretells_reward and environment("none").foretells_reward
+    assert Tetris(EnvConfig(rules=RULES["none"], actions="drop", reward="score")).foretells_reward

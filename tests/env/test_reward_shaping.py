@@ -232,7 +232,8 @@ def test_afterstates_foretell_every_named_reward(rule, options):
 
         def of_one(weight):
             params, view = env.default_params.game, "afterstate_features"
-            seen = foresight.afterstates(env.rules, rule, params, weight, state, placed, view)
+            foretells = reward.can_foretell(rule, env.rules)
+            seen = foresight.afterstates(env.rules, rule, params, weight, state, placed, view, foretells)
             return seen.reward, seen.terminated
 
         foretold, terminated = jax.vmap(of_one)(weights)  # [names, A]

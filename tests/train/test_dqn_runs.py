@@ -60,7 +60,8 @@ def test_a_resumed_run_is_the_same_bit_for_bit(runs: tuple[Path, Path]) -> None:
     straight, half = runs
     train(run_config(), run_dir=half, resume=True)
     state = final_state(straight, run_config())
-    assert int(state.replay.filled) * 4 == 128 and max(float(leaf.max()) for leaf in jax.tree.leaves(state.replay.priorities)) > 0
+    assert int(state.replay.filled) * 4 == 128
+    assert max(float(leaf.max()) for leaf in jax.tree.leaves(state.replay.priorities)) > 0
     assert_same_run(straight, half, run_config())
 
 

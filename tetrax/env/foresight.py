@@ -19,7 +19,6 @@ from tetrax.env.game import board, drops, engine, measures, moves, scoring
 from tetrax.env.game.drops import Candidates
 from tetrax.env.game.measures import BoardFeatures
 from tetrax.env.game.moves import Pose
-from tetrax.env.game.pieces import NUM_ORIENTATIONS
 from tetrax.env.game.rules import Params, Rules
 from tetrax.env.game.state import State, active_rows, level
 from tetrax.env.reward import Prospect, RewardChoice, RewardParams, RewardRule
@@ -78,8 +77,12 @@ def afterstates(
     state: State,
     placed: Candidates,
     view: str,
+    foretells: bool,
 ) -> Afterstates:
-    """Look one placement ahead along every action; a life lost that is not the last empties the board."""
+    """Look one placement ahead along every action; a life lost that is not the last empties the board.
+
+    `foretells` says whether the reward is known before the step.
+    """
     boards = drops.after(rules, state, placed)
     lost = drops.ends_game(rules, state, placed, boards)
     locks = _Lock(
@@ -98,7 +101,7 @@ def afterstates(
     elif view == "afterstate_classic":
         shown = drops.classic_features(rules, placed, boards)
     num_rows = min(rules.height + AFTERSTATE_ROWS, rules.total_height)
-    made_of = reward.rule(choice) if reward.can_foretell(choice, rules) else None
+    made_of = reward.rule(choice) if foretells else None
     gained = None if made_of is None else _reward(rules, made_of, params, weights, state, locks, lost, after)
     return Afterstates(
         rows=measures.to_rows(boards.columns, num_rows) if view == "afterstate_boards" else None,
@@ -193,7 +196,7 @@ def _hard_cells(rules: Rules, state: State, placed: Candidates) -> Int32[Array, 
     if rules.hold:
         kind = engine.incoming(rules, state)
         pose, _ = moves.spawn(rules, board.walled(rules, state.rows), kind, state.combo >= 0)
-        is_held = np.arange(height.shape[0]) >= NUM_ORIENTATIONS * rules.width
+        is_held = np.arange(height.shape[0]) >= height.shape[0] // 2
         height = jnp.where(is_held, pose.y, height)
     return jnp.maximum(height - placed.pose.y, 0)
 

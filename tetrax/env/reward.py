@@ -222,13 +222,16 @@ def rule(choice: RewardChoice) -> RewardRule | None:
     return choice if isinstance(choice, RewardRule) else None
 
 
-def can_foretell(choice: RewardChoice, rules: Rules) -> bool:
+def can_foretell(choice: RewardChoice, rules: Rules, spins: bool = False) -> bool:
     """Tell whether the reward of a placement is known before it is made.
 
-    That of a function is not, nor what depends on the board where garbage may enter under it.
+    That of a function is not, nor what depends on the board where garbage may enter under it, nor, where placements
+    may be `spins`, what a spin scores or sends.
     """
     made_of = rule(choice)
-    return made_of is not None and not (rules.garbage and made_of.reads_board)
+    if made_of is None or (rules.garbage and made_of.reads_board):
+        return False
+    return not spins or (made_of.score is None and made_of.attack is None)
 
 
 def default_params(choice: RewardChoice) -> RewardParams:

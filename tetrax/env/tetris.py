@@ -64,13 +64,14 @@ class EnvConfig:
         actions.check(self.actions, self.rules, self.chords, self.orientation)
         check_choice("env.observation", self.observation, OBSERVATIONS)
         reward.check(self.reward)
-        if self.observation.startswith("afterstate") and self.actions != "drop":
+        shows_afterstates = self.observation.startswith("afterstate")
+        if shows_afterstates and self.actions in actions.KEY_ACTIONS:
             raise ValueError(
                 f"env.observation: given {self.observation!r} with actions {self.actions!r}; "
                 "allowed: auto, planes, compact, bitboards, flat "
-                "(afterstates are those of straight drops, actions 'drop')"
+                "(afterstates are those of placements, actions 'drop' or 'locked_position')"
             )
-        if self.actions == "drop":
+        if self.actions == "drop" or shows_afterstates:
             drops.check(self.rules)
         for name in ("board_features", "ghost_outcome"):
             if not isinstance(getattr(self, name), bool):
@@ -187,6 +188,11 @@ class Tetris:
         return self.config.time_limit > 0
 
     @property
+    def foretells_reward(self) -> bool:
+        """Tell whether afterstates have the reward of their placement: see `reward.can_foretell`."""
+        return reward.can_foretell(self.config.reward, self.rules, spins=self.config.actions != "drop")
+
+    @property
     def default_params(self) -> EnvParams:
         """Return the numbers of the rules and of the named reward."""
         return EnvParams(game=default_params(self.rules), reward=reward.default_params(self.config.reward))
@@ -258,7 +264,7 @@ class Tetris:
         looked_ahead = (rules, show.reward, params.game, params.reward, state)
         afterstates = ghost = None
         if candidates is not None and view.startswith("afterstate"):
-            afterstates = foresight.afterstates(*looked_ahead, candidates, view)
+            afterstates = foresight.afterstates(*looked_ahead, candidates, view, self.foretells_reward)
         if show.ghost_outcome:
             ghost = foresight.ghost_outcome(*looked_ahead)
         seen = Observation(

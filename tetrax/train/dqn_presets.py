@@ -14,6 +14,7 @@ from tetrax.train.preset_parts import DIRECT, DROP, DROP_BOARDS, TINY_EVALUATION
 CLASSIC = dataclasses.replace(ENV_PRESETS["classic-10x10"], observation="afterstate_classic")
 
 SMALL_EVALUATION = EvalConfig(every=500_000, episodes=64, max_pieces=1_000, final_max_pieces=5_000)
+BOARDS_EVALUATION = dataclasses.replace(SMALL_EVALUATION, every=1_000_000)
 KEYS_EVALUATION = EvalConfig(every=500_000, episodes=64, max_pieces=200)
 LARGE_EVALUATION = EvalConfig(every=20_000_000, episodes=256, max_pieces=5_000, final_max_pieces=5_000)
 
@@ -31,7 +32,18 @@ AFTERSTATES = DQNConfig(
     epsilon_steps=1_000_000,
     learning_rate=2e-3,
 )
-AFTERSTATES_BOARDS = dataclasses.replace(AFTERSTATES, num_envs=128, num_epochs=4, num_minibatches=8)
+# Reading 80 boards costs so much more than learning of one that each rollout is gone over often. Steps further away
+# than a score or two are noise to a network that reads boards: a shorter horizon taught it several times as well.
+AFTERSTATES_BOARDS = dataclasses.replace(
+    AFTERSTATES,
+    num_envs=128,
+    num_steps=64,
+    num_epochs=6,
+    num_minibatches=32,
+    discount=0.95,
+    learning_rate=1e-3,
+    final_learning_rate_fraction=0.05,
+)
 # Keys: what a key is worth is learned from a replay.
 KEYS = DQNConfig(
     num_envs=128,
@@ -139,7 +151,7 @@ DQN: dict[str, dict[str, TrainConfig]] = {
     "small": {
         "drop": _config("small", DROP, AFTERSTATES, SMALL_EVALUATION, 2_000_000, 8),
         "drop/afterstate_boards": _config(
-            "small", DROP_BOARDS, AFTERSTATES_BOARDS, SMALL_EVALUATION, 2_000_000, 8
+            "small", DROP_BOARDS, AFTERSTATES_BOARDS, BOARDS_EVALUATION, 3_000_000, 2
         ),
         "direct": _config("small", DIRECT, KEYS, KEYS_EVALUATION, 2_000_000, 16),
     },

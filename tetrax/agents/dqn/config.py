@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from tetrax.agents import settings
-from tetrax.env import reward
 from tetrax.env.tetris import Tetris
 from tetrax.env.wrappers import Game
 from tetrax.networks.config import NetworkConfig
@@ -245,4 +244,4 @@ def _shows_afterstates(env: Game) -> bool:
 
 
 def _foretells(env: Game) -> bool:
-    return isinstance(env, Tetris) and reward.can_foretell(env.config.reward, env.rules)
+    return isinstance(env, Tetris) and env.foretells_reward

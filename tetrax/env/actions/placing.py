@@ -11,7 +11,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Bool, Int32, UInt32
 
-from tetrax.env.game import board, drops, engine, locking, placements, search, search_turns, twists
+from tetrax.env.game import at_cells, board, drops, engine, locking, placements, search, search_turns, twists
 from tetrax.env.game.board import Word
 from tetrax.env.game.drops import Candidates
 from tetrax.env.game.flood import Start
@@ -146,21 +146,33 @@ class LockedPosition(NamedTuple):
         state, event = jax.lax.fori_loop(0, 2, look, (state, no_event(state)))
         return formed_like(given, state), event
 
-    def candidates(self, state: State) -> None:
-        """Return None: afterstates are those of straight drops."""
+    def candidates(self, state: State) -> Candidates:
+        """Return the piece at every cell; where it chooses no orientation, in the first that can come to rest there."""
+        rules = self.rules
+        kinds, starts = placements.starts(rules, state)
+        reached = search.reached(rules, board.words(state.rows), kinds, starts)
+        legal = _expanded(rules.height)(self._places(reached)).reshape(-1)
+        if self.chooses_orientation:
+            return at_cells.candidates(rules, kinds, (at_cells.every_orientation(rules),) * len(kinds), legal)
+        rests = _expanded(rules.height)(self._rests(reached))  # [C, 4, H, W]
+        first = jnp.argmax(rests, axis=1, keepdims=True).astype(jnp.int32)
+        return at_cells.candidates(rules, kinds, tuple(first[c] for c in range(len(kinds))), legal)
 
     def legal(self, state: State, candidates: Candidates | None) -> Bool[Array, "A"]:
         """Tell which places can be reached."""
-        reached = search.reached(self.rules, board.words(state.rows), *placements.starts(self.rules, state))
-        return _expanded(self.rules.height)(self._places(reached)).reshape(-1)
+        return self.candidates(state).legal if candidates is None else candidates.legal
 
     def _places(self, reached: Reached) -> UInt32[Array, "C O W"]:
         """Tell where pieces can come to rest (O = 4, or 1 for any orientation); bit 31 - y is row y, if visible."""
-        visible = np.uint32(((1 << self.rules.height) - 1) << (WORD - self.rules.height))
-        found = (search.at_rest(reached) & visible).reshape(-1, NUM_ORIENTATIONS, self.rules.width)
+        found = self._rests(reached)
         if self.chooses_orientation:
             return found
         return functools.reduce(jnp.bitwise_or, [found[:, o] for o in range(NUM_ORIENTATIONS)])[:, None]
+
+    def _rests(self, reached: Reached) -> UInt32[Array, "C 4 W"]:
+        """Tell the same of each orientation."""
+        visible = np.uint32(((1 << self.rules.height) - 1) << (WORD - self.rules.height))
+        return (search.at_rest(reached) & visible).reshape(-1, NUM_ORIENTATIONS, self.rules.width)
 
     def _chosen(self, state: State, action: Int32[Array, ""]) -> _Chosen:
         """Return the place that an action stands for."""

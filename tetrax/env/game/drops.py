@@ -1,4 +1,4 @@
-"""Straight-down placements of the active piece and of the one hold would bring, with afterstates.
+"""Straight-down placements of the active piece and of the one hold would bring; afterstates of any placements.
 
 Placement a: orientation a // W, leftmost column a % W; the second half (with hold) holds first.
 Which are legal is one word for each orientation, bit x = leftmost column x, found on the few rows that a
@@ -47,7 +47,7 @@ CLASSIC_FEATURES = (
 
 
 class Candidates(NamedTuple):
-    """Every placement of the action set, legal or not."""
+    """Every placement of an action set, legal or not; leftmost columns go round: that of placement a is a % W."""
 
     legal: Bool[Array, "A"]
     pose: Pose  # each int32[A]: where the box comes to rest
@@ -210,9 +210,10 @@ def ends_game(rules: Rules, state: State, placed: Candidates, boards: Board) -> 
         lost = placed.pose.y + bottom >= rules.height
     if rules.preview == 0:
         return lost
-    blocked = _blocked(rules, state.queue[0], boards, slice(0, 4 * rules.width))
+    num_placed = placed.kind.shape[0] // (2 if rules.hold else 1)  # without holding first
+    blocked = _blocked(rules, state.queue[0], boards, slice(0, num_placed))
     if rules.hold:
-        held = slice(4 * rules.width, None)
+        held = slice(num_placed, None)
         second = _blocked(rules, state.queue[0], boards, held)
         if rules.preview > 1:
             second = jnp.where(state.hold >= 0, second, _blocked(rules, state.queue[1], boards, held))

@@ -14,7 +14,6 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import optax
 from flax import struct
 from jax import Array
 from jaxtyping import PRNGKeyArray
@@ -30,10 +29,8 @@ from tetrax.env.wrappers import AutoReset, EpisodeState, EpisodeStatistics, Game
 from tetrax.networks.actor_critic import ActorCritic, actor_critic, initial_params, judge, judge_again
 from tetrax.networks.config import NetworkConfig
 from tetrax.networks.recurrent import initial_memory
-from tetrax.ops import normalise, returns, schedules
+from tetrax.ops import normalise, optimise, returns
 from tetrax.ops.distributions import MaskedCategorical
-
-ADAM_EPSILON = 1e-5
 
 
 @dataclass(frozen=True)
@@ -198,7 +195,7 @@ def _init(config: PPOConfig, env: Game, network: ActorCritic, horizon: int, key:
     tunables["horizon"] = jnp.float32(horizon)
     return TrainState(
         params=params,
-        optimiser=optax.scale_by_adam(eps=ADAM_EPSILON).init(params),
+        optimiser=optimise.init(params),
         value_moments=normalise.RunningMoments.empty(),
         env_state=env_state,
         memory=initial_memory(config.network, (config.num_envs,)),
@@ -291,10 +288,12 @@ def _collect(
     (env_state, memory), (played, outcome, finished) = jax.lax.scan(step, carry, inputs)
     next_value = played[3][1:]  # of [T + 1, B]
     played, outcome, finished = jax.tree.map(lambda leaf: leaf[:-1], (played, outcome, finished))
-    *judged, cut_off_value, is_first = played
+    observation, action, log_prob, value, cut_off_value, is_first = played
+    reward, terminated, truncated = outcome
     if cut_off_value is not None:
-        next_value = jnp.where(outcome[2], cut_off_value, next_value)
-    rollout = Rollout(*judged, next_value, *outcome, is_first, state.memory)
+        next_value = jnp.where(truncated, cut_off_value, next_value)
+    seen = (observation, action, log_prob, value, next_value)
+    rollout = Rollout(*seen, reward, terminated, truncated, is_first, state.memory)
     sums = {name: jnp.sum(value) for name, value in finished.items()}
     return state.replace(env_state=env_state, memory=memory), rollout, sums
 
@@ -339,14 +338,10 @@ def _update(
         (_, metrics), grads = jax.value_and_grad(_loss, argnums=2, has_aux=True)(
             config, network, params, state, batch.pick(samples, index)
         )
-        transform = optax.chain(
-            optax.clip_by_global_norm(state.tunables["max_grad_norm"]),
-            optax.scale_by_adam(eps=ADAM_EPSILON),
+        params, optimiser, norm = optimise.step(
+            params, grads, optimiser, _learning_rate(state), state.tunables["max_grad_norm"]
         )
-        updates, (_, optimiser) = transform.update(grads, (optax.EmptyState(), optimiser), params)
-        rate = _learning_rate(state)
-        params = jax.tree.map(lambda p, u: p - rate * u, params, updates)
-        return (params, optimiser), {**metrics, "grad_norm": optax.tree.norm(grads)}
+        return (params, optimiser), {**metrics, "grad_norm": norm}
 
     def epoch(carry: tuple[Any, Any], epoch_key: PRNGKeyArray) -> Any:
         parts = batch.shuffled(epoch_key, num_groups, num_samples, config.num_minibatches)
@@ -394,6 +389,4 @@ def _loss(
 
 def _learning_rate(state: TrainState) -> Array:
     """Return the step size: linear from the start to its final fraction at the horizon."""
-    final = state.tunables["final_learning_rate_fraction"]
-    fraction = schedules.linear(state.iteration, state.tunables["horizon"], 1.0, final)
-    return state.tunables["learning_rate"] * fraction
+    return optimise.learning_rate(state.tunables, state.iteration)

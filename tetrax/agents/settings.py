@@ -12,12 +12,6 @@ def check_count(name: str, given: int) -> None:
         raise wrong(name, given, "1 or more")
 
 
-def check_sizes(name: str, given: tuple[int, ...]) -> None:
-    """Refuse an empty list of layer sizes, and a size below 1."""
-    if not given or min(given) < 1:
-        raise wrong(name, given, "one or more sizes of 1 or more")
-
-
 def check_range(name: str, given: float, between: tuple[float, float]) -> None:
     """Refuse what lies outside of a range, and what is no number."""
     low, high = between

@@ -5,7 +5,9 @@ from typing import Any
 import jax
 import optax
 from jax import Array
-from jaxtyping import Float32
+from jaxtyping import Float32, Int32
+
+from tetrax.ops import schedules
 
 ADAM_EPSILON = 1e-5
 
@@ -31,3 +33,12 @@ def step(
     updates, (_, moments) = transform.update(grads, (optax.EmptyState(), moments), params)
     params = jax.tree.map(lambda param, update: param - rate * update, params, updates)
     return params, moments, optax.tree.norm(grads)
+
+
+def learning_rate(tunables: dict[str, Array], iteration: Int32[Array, ""]) -> Float32[Array, ""]:
+    """Return the step size after so many iterations.
+
+    It goes in a straight line from `learning_rate` to that times `final_learning_rate_fraction` at `horizon`.
+    """
+    fraction = schedules.linear(iteration, tunables["horizon"], 1.0, tunables["final_learning_rate_fraction"])
+    return tunables["learning_rate"] * fraction

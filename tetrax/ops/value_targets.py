@@ -79,15 +79,6 @@ def best_action(value: Float32[Array, "*B A"], legal: Bool[Array, "*B A"]) -> In
     return jnp.asarray(jnp.argmax(jnp.where(legal, value, -jnp.inf), axis=-1), jnp.int32)
 
 
-def double_q(
-    online: Float32[Array, "*B A"], target: Float32[Array, "*B A"], legal: Bool[Array, "*B A"]
-) -> Float32[Array, "*B"]:
-    """Return the target network's value of the online network's best action (van Hasselt et al. 2016,
-    arXiv 1509.06461, equation 4); with `target` given twice, the target network's highest value.
-    """
-    return jnp.take_along_axis(target, best_action(online, legal)[..., None], axis=-1)[..., 0]
-
-
 def rescale(value: Float32[Array, "*B"], epsilon: float = RESCALING) -> Float32[Array, "*B"]:
     """Bring returns of any size within reach: h(z) of Pohlen et al. 2018 (arXiv 1805.11593, section 3.2)."""
     # sign(z) (sqrt(|z| + 1) - 1) + epsilon z, multiplied out: smooth at 0, and nothing cancels in float32.

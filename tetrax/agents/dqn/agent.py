@@ -115,7 +115,7 @@ def _train(player: Player, env: Game, state: TrainState) -> tuple[TrainState, Me
         **losses,
         "explore/epsilon": explores.epsilon,
         "explore/temperature": explores.temperature,
-        "learning_rate": learning.learning_rate(state),
+        "learning_rate": optimise.learning_rate(state.tunables, state.iteration),
     }
     return state.replace(iteration=state.iteration + 1, key=next_key), metrics
 

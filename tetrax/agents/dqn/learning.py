@@ -20,14 +20,6 @@ LARGEST_SHARE = (
 )
 
 
-def learning_rate(state: TrainState) -> Float32[Array, ""]:
-    """Return Adam's step size now."""
-    tunables = state.tunables
-    start = tunables["learning_rate"]
-    final = start * tunables["final_learning_rate_fraction"]
-    return schedules.linear(state.iteration, tunables["horizon"], start, final)
-
-
 @jax.named_scope("learning")
 def from_rollout(
     player: Player, state: TrainState, samples: Sample, key: PRNGKeyArray
@@ -98,7 +90,11 @@ def from_replay(
 def _stepped(state: TrainState, grads: Any, metrics: Metrics) -> tuple[TrainState, Metrics]:
     """Take one step of the optimiser."""
     params, optimiser, norm = optimise.step(
-        state.params, grads, state.optimiser, learning_rate(state), state.tunables["max_grad_norm"]
+        state.params,
+        grads,
+        state.optimiser,
+        optimise.learning_rate(state.tunables, state.iteration),
+        state.tunables["max_grad_norm"],
     )
     state = state.replace(params=params, optimiser=optimiser, updates=state.updates + 1)
     return state, {**metrics, "grad_norm": norm}

@@ -24,7 +24,7 @@ def test_the_first_step_of_adam_by_hand():
     params, (rate, norm) = {"w": jnp.array([1.0, 2.0])}, numbers(0.5, 100.0)
     grads = {"w": jnp.array([3.0, -4.0])}
     after, moments, size = optimise.step(params, grads, optimise.init(params), rate, norm, epsilon=1.0)
-    np.testing.assert_allclose(after["w"], [1 - 0.5 * 3 / 4, 2 + 0.5 * 4 / 5], rtol=1e-6)
+    np.testing.assert_allclose(after["w"], [1 - 0.5 * 3 / 4, 2 + 0.5 * 4 / 5], rtol=1e-4)
     assert size == pytest.approx(5.0)
     assert int(moments.count) == 1
 
@@ -34,7 +34,7 @@ def test_gradients_are_clipped_by_their_common_norm():
     params, (rate, norm) = {"a": jnp.float32(0), "b": jnp.float32(0)}, numbers(1.0, 1.0)
     grads = {"a": jnp.float32(3), "b": jnp.float32(-4)}
     after, _, size = optimise.step(params, grads, optimise.init(params), rate, norm, epsilon=1.0)
-    np.testing.assert_allclose([after["a"], after["b"]], [-0.6 / 1.6, 0.8 / 1.8], rtol=1e-6)
+    np.testing.assert_allclose([after["a"], after["b"]], [-0.6 / 1.6, 0.8 / 1.8], rtol=1e-4)
     assert size == pytest.approx(5.0)
 
 

@@ -3,6 +3,8 @@
 This runs in the virtual environments of the peers too: it imports JAX and NumPy alone, and runs with old ones.
 """
 
+import functools
+import itertools
 import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -130,20 +132,22 @@ def random_legal(bits: Array, legal: Array) -> Array:
     """
     num_boards, num_actions = legal.shape
     num_words = -(-num_actions // WORD)
-    padded = jnp.pad(legal, ((0, 0), (0, num_words * WORD - num_actions)))
-    places = np.arange(WORD, dtype=np.uint32)[None, None]
-    spread = padded.reshape(num_boards, num_words, WORD).astype(jnp.uint32) << places
-    words = jnp.sum(spread, axis=-1, dtype=jnp.uint32)  # [B, words]
-    ends = jnp.cumsum(jax.lax.population_count(words), axis=-1, dtype=jnp.uint32)
-    rank = below(bits, ends[:, -1])  # [B], 0 is the first legal action
-    is_before = ends <= rank[:, None]
-    index = jnp.sum(is_before, axis=-1, dtype=jnp.uint32)
-    rank = rank - jnp.max(jnp.where(is_before, ends, np.uint32(0)), axis=-1)
-    is_chosen = jnp.arange(num_words, dtype=jnp.uint32)[None] == index[:, None]
-    word = jnp.sum(jnp.where(is_chosen, words, np.uint32(0)), axis=-1, dtype=jnp.uint32)
-    place = _place_of_bit(word, rank)
-    action = index * np.uint32(WORD) + place
-    return jnp.where(ends[:, -1] > 0, action, np.uint32(0)).astype(jnp.int32)
+    padded = jnp.pad(jnp.moveaxis(legal, 0, -1), ((0, num_words * WORD - num_actions), (0, 0)))
+    bit = padded.reshape(num_words, WORD, num_boards)  # boards last: a vector of boards for each bit
+    words = functools.reduce(
+        jnp.bitwise_or, [bit[:, i].astype(jnp.uint32) << np.uint32(i) for i in range(WORD)]
+    )
+    counts = jax.lax.population_count(words)
+    ends = list(itertools.accumulate(counts[i] for i in range(num_words)))
+    rank = below(bits, ends[-1])  # [B], 0 is the first legal action
+    index, before, word = jnp.zeros_like(rank), jnp.zeros_like(rank), words[0]
+    for i in range(num_words - 1):
+        is_later = ends[i] <= rank
+        index = jnp.where(is_later, np.uint32(i + 1), index)
+        before = jnp.where(is_later, ends[i], before)
+        word = jnp.where(is_later, words[i + 1], word)
+    action = index * np.uint32(WORD) + _place_of_bit(word, rank - before)
+    return jnp.where(ends[-1] > 0, action, np.uint32(0)).astype(jnp.int32)
 
 
 def _place_of_bit(word: Array, rank: Array) -> Array:

@@ -241,6 +241,27 @@ def test_what_is_stored_costs_what_is_stated():
     assert agent.replay_bytes == held
 
 
+@pytest.mark.parametrize("num_seeds", [1, pytest.param(2, marks=pytest.mark.slow)])
+def test_training_never_copies_the_replay(num_seeds):
+    config = dataclasses.replace(
+        PLAIN, replay_capacity=2**20, num_steps=4, double=True, dueling=True, n_step=3
+    )
+    agent = dqn.make(config, Chain())
+
+    def chunk(state):
+        return jax.lax.scan(lambda state, _: agent.train(state), state, length=3)[0]
+
+    init, train = (agent.init, chunk) if num_seeds == 1 else (jax.vmap(agent.init), jax.vmap(chunk))
+    keys = jax.random.split(jax.random.key(0), num_seeds)
+    state = jax.eval_shape(init, keys[0] if num_seeds == 1 else keys)
+    memory = jax.jit(train, donate_argnums=0).lower(state).compile().memory_analysis()
+    held = agent.replay_bytes * num_seeds
+    assert held > 20e6
+    assert memory.alias_size_in_bytes >= held
+    assert memory.output_size_in_bytes - memory.alias_size_in_bytes < 1e4
+    assert memory.temp_size_in_bytes < held / 20
+
+
 def test_a_periodic_target_network_is_renewed_when_it_is_due():
     env = Chain()
     config = dataclasses.replace(PLAIN, target_period=3, num_updates=1)

@@ -23,7 +23,7 @@ STEPS_BAR = 1e9  # steps/s of `direct` at the best batch
 ENVIRONMENT_BAR = 0.10  # greatest share of the environment in an iteration of PPO's large preset
 TRAINING_BAR = 1e7  # environment steps/s of PPO with a network of about 100,000 parameters
 # PPO with 93,577 parameters, from planes: one pass over short rollouts of many boards.
-NETWORK = "--preset large --actions direct --num-steps 16 --num-epochs 1 --num-minibatches 4 --hidden 128 128"
+NETWORK = "--algorithm ppo --preset large --actions direct --num-steps 16 --num-epochs 1 --num-minibatches 4 --hidden 128 128"
 NETWORK += " --channels 32 32"
 NETWORK_SIZES = (
     (8_192, "float32"), (32_768, "float32"), (131_072, "float32"), (32_768, "bfloat16"), (131_072, "bfloat16"),
@@ -105,7 +105,7 @@ def parts(options: Options) -> list[Part]:
         found.append(Part("peers", "peers", ("--peers", options.peers, *where, *few, *seconds, *kept)))
     large = ("--num-envs", "64", "--num-steps", "4") if quick else ()
     for actions in ("drop", "direct"):
-        given = ("--preset", "large", "--actions", actions, *large, *seconds, *kept)
+        given = ("--algorithm", "ppo", "--preset", "large", "--actions", actions, *large, *seconds, *kept)
         found.append(Part(f"large {actions}", "train_throughput", given))
     for num_envs, dtype in ((8, "bfloat16"),) if quick else NETWORK_SIZES:
         size = ("--num-envs", str(num_envs), "--compute-dtype", dtype)

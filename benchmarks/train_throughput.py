@@ -96,7 +96,9 @@ def check(options: Options) -> Any:
     check_positive("--seconds", options.seconds)
 
     def configs(name: str) -> list[TrainConfig]:
-        found = [presets.find(algorithm, name, options.actions) for algorithm in algorithms]
+        able = [one for one in algorithms if options.actions in (None, *presets.action_sets(one, name))]
+        # With none that has the actions, the first says which there are.
+        found = [presets.find(algorithm, name, options.actions) for algorithm in able or algorithms[:1]]
         return [resized(config, sizes(options)) for config in found]
 
     configs(options.preset or presets.CPU_PRESET)  # before anything slow begins

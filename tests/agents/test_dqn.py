@@ -199,6 +199,7 @@ def test_dueling_heads_by_hand():
     assert z[0, :, 0].tolist() == [5.5, 8.5]
 
 
+@pytest.mark.slow
 def test_the_replay_keeps_what_was_seen():
     env = tetrax.make("mini", actions="drop", reward="survival", time_limit=3)
     config = dataclasses.replace(PLAIN, num_steps=8, replay_capacity=64, warmup_steps=32)

@@ -110,7 +110,9 @@ def rows_with(state, cells) -> bytes:
         pytest.param(  # it matters when to fall
             params(gravity=0.4, lock_delay=1), False, marks=pytest.mark.slow
         ),
-        (params(gravity=12.0, lock_delay=2), True),  # at the bottom at once
+        pytest.param(
+            params(gravity=12.0, lock_delay=2), True, marks=pytest.mark.slow
+        ),  # at the bottom at once
         pytest.param(params(0.1, lock_delay=2, soft_drop_factor=15), False, marks=pytest.mark.slow),
         pytest.param(params(0.0, lock_delay=2), True, marks=pytest.mark.slow),  # nothing falls by itself
     ],

@@ -77,6 +77,7 @@ def test_a_key_of_another_kind_is_refused():
         tetrax.make().reset(jax.random.key(0, impl="rbg"))
 
 
+@pytest.mark.slow
 def test_shapes_are_those_the_documentation_states():
     env = tetrax.make(width=8, height=16, preview=3)
     states, timesteps = jax.vmap(env.reset)(jax.random.split(jax.random.key(0), 5))
@@ -210,7 +211,9 @@ def test_a_time_limit_truncates_and_is_not_an_end():
     assert np.asarray(seen.legal)[2][truncated[2]].any(axis=-1).all()
 
 
-@pytest.mark.parametrize("options", [{}, {"lock": "infinite", "hold": False, "preview": 0}])
+@pytest.mark.parametrize(
+    "options", [{}, pytest.param({"lock": "infinite", "hold": False, "preview": 0}, marks=pytest.mark.slow)]
+)
 def test_no_feature_is_constant(options):
     env = tetrax.make(**options)
     seen = play(env, num_boards=64, num_steps=400)[1].observation
@@ -247,6 +250,7 @@ def test_boards_are_one_program_under_jit_and_vmap():
     assert len(traces) == 1
 
 
+@pytest.mark.slow
 def test_the_same_game_runs_at_any_pace():
     """A row takes one second of level 1 and the lock delay half of one, at 10 and at 60 ticks a second."""
     for ticks_per_second in (10, 60):

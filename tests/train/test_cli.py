@@ -197,7 +197,7 @@ def refused(argv: list[str], said: list[str], capsys: pytest.CaptureFixture[str]
         (["--learning-rate=3"], ["--learning-rate", "did you mean --agent.learning-rate?"]),
         (["-s", "3"], ["-s", "--help"]),
         (["ppa"], ["algorithm", "'ppa'", "did you mean 'ppo'"]),
-        (["--algorithm", "dqn"], ["algorithm", "'dqn'", "allowed: ppo"]),
+        (["--algorithm", "sarsa"], ["algorithm", "'sarsa'", "allowed: "]),
         (["--seed", "3", "ppo"], ["'ppo'", "first word"]),
         (["--preset", "smal"], ["--preset", "'smal'", "tiny", "did you mean 'small'"]),
         (["--env.preset", "guidelines"], ["--env.preset", "'guidelines'", "did you mean 'guideline'"]),

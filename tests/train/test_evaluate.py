@@ -48,7 +48,9 @@ def totals(result: evaluation.EvalResult) -> list[tuple]:
     return list(zip(*(getattr(result, name).tolist() for name in names), strict=True))
 
 
-@pytest.mark.parametrize("actor", [RANDOM, COUNTING], ids=["random", "counting"])
+@pytest.mark.parametrize(
+    "actor", [RANDOM, pytest.param(COUNTING, marks=pytest.mark.slow)], ids=["random", "counting"]
+)
 def test_a_game_is_the_same_among_few_and_among_many(actor: Actor) -> None:
     many = evaluate(DROP, actor, episodes=70, seed=3, max_pieces=30)  # more than there are slots
     assert len(many.lines) == 70
@@ -58,7 +60,7 @@ def test_a_game_is_the_same_among_few_and_among_many(actor: Actor) -> None:
     assert len(set(totals(many))) > 20
 
 
-@pytest.mark.parametrize("env", [DROP, DIRECT], ids=["drop", "direct"])
+@pytest.mark.parametrize("env", [DROP, pytest.param(DIRECT, marks=pytest.mark.slow)], ids=["drop", "direct"])
 def test_totals_are_those_of_games_played_one_by_one(env: tetrax.Tetris) -> None:
     cap, actor = 5, COUNTING
     result = evaluate(env, actor, episodes=6, seed=7, max_pieces=cap, record=True)
@@ -85,6 +87,7 @@ def test_totals_are_those_of_games_played_one_by_one(env: tetrax.Tetris) -> None
     assert {lost for *_, lost in played} == {True, False}, "the test should see both ways to end"
 
 
+@pytest.mark.slow
 def test_a_long_game_goes_on_in_another_block(monkeypatch: pytest.MonkeyPatch) -> None:
     """Blocks of 2 games: those that are left at the end move together, and their actions with them."""
     whole = evaluate(DROP, COUNTING, episodes=20, seed=11, record=True)
@@ -221,6 +224,7 @@ def test_the_table_and_the_files(tmp_path: Path, capsys: pytest.CaptureFixture[s
     assert recording.outcome.lines == result.lines.max()
 
 
+@pytest.mark.slow
 def test_the_classic_game_has_no_cap_unless_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
     play = ["--policy", "random", "--preset", "classic-10x10", "--episodes", "3", "--json"]
     assert main(play) == 0

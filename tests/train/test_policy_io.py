@@ -68,6 +68,7 @@ def test_a_loaded_policy_acts(policy: Any, folder: Path) -> None:
     assert all(value.shape == (3,) for value in diagnostics.values())
 
 
+@pytest.mark.slow
 def test_a_loaded_policy_can_be_evaluated(folder: Path) -> None:
     loaded = tetrax.load(folder)
     result = evaluate(loaded.env, loaded.actor, episodes=4, max_pieces=3)

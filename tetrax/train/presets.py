@@ -158,9 +158,14 @@ def find(
     actions = actions or next(iter(variants)).split("/")[0]
     config = variants.get(f"{actions}/{observation}") or variants.get(actions)
     if config is None:
-        allowed = {variant.split("/")[0] for variant in variants}
+        allowed = action_sets(algorithm, name)
         raise wrong(f"--env.actions with preset {name}", actions, ", ".join(sorted(allowed)), allowed)
     return config
+
+
+def action_sets(algorithm: str, name: str) -> set[str]:
+    """Return the action sets that an algorithm's preset is kept for; none where there is no such preset."""
+    return {variant.split("/")[0] for variant in PRESETS[algorithm].get(name, {})}
 
 
 def with_rules(env: EnvConfig, name: str) -> EnvConfig:

@@ -186,7 +186,11 @@ def assert_same(one, other, path=""):
 
 
 @pytest.mark.parametrize(
-    "mode", [AutoresetMode.SAME_STEP, pytest.param(AutoresetMode.NEXT_STEP, marks=pytest.mark.slow)]
+    "mode",
+    [
+        pytest.param(AutoresetMode.SAME_STEP, marks=pytest.mark.slow),
+        pytest.param(AutoresetMode.NEXT_STEP, marks=pytest.mark.slow),
+    ],
 )
 def test_many_boards_equal_many_environments(mode):
     """Everything that comes back equals what gymnasium's SyncVectorEnv of single environments gives."""

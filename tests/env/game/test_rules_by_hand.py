@@ -368,7 +368,9 @@ def dealt(rules, seed, count):
 
 
 @pytest.mark.parametrize("preview", [0, 6])
-@pytest.mark.parametrize("seed", [0, 1, 2])
+@pytest.mark.parametrize(
+    "seed", [0, pytest.param(1, marks=pytest.mark.slow), pytest.param(2, marks=pytest.mark.slow)]
+)
 def test_bags_of_seven(preview, seed):
     """Every seven pieces from the first are one of each; what the queue shows is what comes."""
     kinds, queue = dealt(Rules(preview=preview), seed, 42)

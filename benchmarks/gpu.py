@@ -23,8 +23,8 @@ STEPS_BAR = 1e9  # steps/s of `direct` at the best batch
 ENVIRONMENT_BAR = 0.10  # greatest share of the environment in an iteration of PPO's large preset
 TRAINING_BAR = 1e7  # environment steps/s of PPO with a network of about 100,000 parameters
 # PPO with 93,577 parameters, from planes: one pass over short rollouts of many boards.
-NETWORK = "--algorithm ppo --preset large --actions direct --num-steps 16 --num-epochs 1 --num-minibatches 4 --hidden 128 128"
-NETWORK += " --channels 32 32"
+NETWORK = "--algorithm ppo --preset large --actions direct --num-steps 16 --num-epochs 1"
+NETWORK += " --num-minibatches 4 --hidden 128 128 --channels 32 32"
 NETWORK_SIZES = (
     (8_192, "float32"), (32_768, "float32"), (131_072, "float32"), (32_768, "bfloat16"), (131_072, "bfloat16"),
 )  # fmt: skip

@@ -96,8 +96,9 @@ def check(options: Options) -> Any:
     check_positive("--seconds", options.seconds)
 
     def configs(name: str) -> list[TrainConfig]:
-        able = [one for one in algorithms if options.actions in (None, *presets.action_sets(one, name))]
-        # With none that has the actions, the first says which there are.
+        sets = {one: presets.action_sets(one, name) for one in algorithms}
+        able = [one for one, found in sets.items() if found and options.actions in (None, *found)]
+        # Where no algorithm has both, the first says what there is.
         found = [presets.find(algorithm, name, options.actions) for algorithm in able or algorithms[:1]]
         return [resized(config, sizes(options)) for config in found]
 

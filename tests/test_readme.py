@@ -39,8 +39,9 @@ def small(command: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Type the README's commands in an empty folder, one after the other."""
+    """Type the README's commands in a folder with the checkout's policies and nothing else, one after the other."""
     folder = tmp_path_factory.mktemp("readme")
+    (folder / "pretrained").symlink_to(ROOT / "pretrained")
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     for command in commands("tetrax.train") + commands("tetrax.evaluate") + commands("tetrax.perft"):
         done = subprocess.run(

@@ -309,6 +309,7 @@ def test_epsilon_and_temperature_follow_their_schedules():
     assert float(at_iteration(exponential, 5).epsilon) == pytest.approx(0.1)
 
 
+@pytest.mark.slow
 def test_every_decision_says_who_made_it():
     env = tetrax.make("mini", actions="drop", reward="survival")
     config = dataclasses.replace(

@@ -83,6 +83,7 @@ def test_a_rollout_unrolled_at_once_is_what_was_played_step_by_step(recurrent):
     assert sample.log_prob.std() > 1e-3
 
 
+@pytest.mark.slow
 def test_a_game_cut_off_is_worth_what_its_end_is_to_who_remembers_it():
     """The last observation is judged with the memory after the step before it, which the new game forgets."""
     env = Recall(is_cut=True)

@@ -137,7 +137,7 @@ def test_every_changed_action_is_refused(time: int, change: int) -> None:
     ("path", "value", "named"),
     [
         (["params", "game.start_level"], 2, "score"),
-        (["config", "rules", "randomizer"], "uniform", "boards"),
+        pytest.param(["config", "rules", "randomizer"], "uniform", "boards", marks=pytest.mark.slow),
         (["key_data"], [0, 6], "boards"),
         (["key_data"], [0, 6], "actions"),
         (["outcome", "boards"], "0" * 32, "boards (recorded 00000000000000000000000000000000, replayed "),

@@ -117,7 +117,7 @@ def test_planes_show_locked_cells_the_piece_and_its_ghost():
     assert drawn(2) == [".....", ".....", "..#..", ".###.", ".....", "....."]
 
 
-@pytest.mark.parametrize("actions", ["direct", "drop"])
+@pytest.mark.parametrize("actions", ["direct", pytest.param("drop", marks=pytest.mark.slow)])
 def test_the_end_is_absorbing_and_nothing_is_legal_after_it(actions):
     env = tetrax.make(height=6, buffer=4, actions=actions, reward="standard")
     states, timesteps, _ = play(env, num_boards=16, num_steps=150 if actions == "direct" else 40)
@@ -211,9 +211,8 @@ def test_a_time_limit_truncates_and_is_not_an_end():
     assert np.asarray(seen.legal)[2][truncated[2]].any(axis=-1).all()
 
 
-@pytest.mark.parametrize(
-    "options", [{}, pytest.param({"lock": "infinite", "hold": False, "preview": 0}, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("options", [{}, {"lock": "infinite", "hold": False, "preview": 0}])
 def test_no_feature_is_constant(options):
     env = tetrax.make(**options)
     seen = play(env, num_boards=64, num_steps=400)[1].observation

@@ -106,7 +106,10 @@ def test_weights_are_spread_over_the_cells_they_are_of():
     np.testing.assert_allclose(rows, [[0.05] * 5, [0.15] * 5], rtol=1e-6)
 
 
-@pytest.mark.parametrize(("over", "scales", "num_tokens"), [("cells", (2,), 18), ("rows", (1, 3), 16)])
+@pytest.mark.parametrize(
+    ("over", "scales", "num_tokens"),
+    [pytest.param("cells", (2,), 18, marks=pytest.mark.slow), ("rows", (1, 3), 16)],
+)
 def test_weights_are_told(over, scales, num_tokens):
     env = tetrax.make("mini", height=10, width=6, observation="bitboards")
     config = NetworkConfig(

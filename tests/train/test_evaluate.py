@@ -115,6 +115,7 @@ def test_the_cap_stops_games_and_says_which_were_not_lost() -> None:
     assert capped.summary()["capped"] == int(capped.capped.sum())
 
 
+@pytest.mark.slow
 def test_a_time_limit_is_no_loss() -> None:
     env = tetrax.make(rules=RULES, actions="drop", time_limit=2)
     result = evaluate(env, RANDOM, episodes=8)
@@ -122,6 +123,7 @@ def test_a_time_limit_is_no_loss() -> None:
     assert result.capped.all()
 
 
+@pytest.mark.slow
 def test_a_game_that_locks_nothing_any_more_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     """With an infinite lock delay a piece that turns for ever never locks."""
     monkeypatch.setattr(evaluation, "STALL_STEPS", 100)
@@ -151,6 +153,7 @@ def test_new_parameters_compile_nothing() -> None:
     assert totals(results[0])[:4] != totals(results[2])
 
 
+@pytest.mark.slow
 def test_sampling_uses_the_key_of_the_game_and_greedy_play_does_not() -> None:
     greedy = evaluate(DROP, COUNTING, episodes=8, seed=2)
     drawn = evaluate(DROP, COUNTING, episodes=8, seed=2, greedy=False)
@@ -208,6 +211,7 @@ def test_the_last_line_under_json_is_one_object(capsys: pytest.CaptureFixture[st
     assert printed == evaluate(MINI, RANDOM, episodes=6, seed=5, max_pieces=9).summary()
 
 
+@pytest.mark.slow
 def test_the_table_and_the_files(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     table, best = tmp_path / "games.csv", tmp_path / "best.json"
     assert main([*PLAY, "--csv", str(table), "--record", str(best)]) == 0

@@ -147,6 +147,7 @@ def test_a_sweep_leaves_results_plot_and_the_best_policy(whole: Whole) -> None:
     assert not list(root.rglob(".tmp-*"))
 
 
+@pytest.mark.slow
 def test_groups_one_after_another_give_the_same(whole: Whole, tmp_path: Path) -> None:
     apart = sweep.run(toy_sweep(members_at_once=3), run_dir=tmp_path / "apart")
     assert apart.num_traces == 1
@@ -157,6 +158,7 @@ def test_groups_one_after_another_give_the_same(whole: Whole, tmp_path: Path) ->
         np.testing.assert_allclose(apart.results.values[name], values, rtol=1e-5, err_msg=name)
 
 
+@pytest.mark.slow
 def test_too_little_memory_makes_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Program, "memory_bytes", lambda self: 100 * self.num_seeds)
     monkeypatch.setattr(sweep, "memory_limit", lambda: 500)
@@ -187,6 +189,7 @@ def test_halving_drops_the_worse_half_and_changes_nothing_else(whole: Whole, tmp
     assert np.isnan(halved.results.values["eval/lines"][[0, 2, 3]]).all()
 
 
+@pytest.mark.slow
 def test_one_point_and_one_seed_are_a_sweep_too(tmp_path: Path) -> None:
     ended = sweep.run(toy_sweep((0.5,), num_seeds=1), run_dir=tmp_path / "one")
     halved = sweep.run(toy_sweep((0.5, 0.01), num_seeds=1, halving=True), run_dir=tmp_path / "two")
@@ -239,6 +242,7 @@ SHORT = dataclasses.replace(
 )
 
 
+@pytest.mark.slow
 def test_members_of_ppo_start_with_their_own_numbers() -> None:
     """The first games too: they start on the member's garbage."""
     points = tuple(

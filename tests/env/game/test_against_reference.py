@@ -89,6 +89,7 @@ SLOW = (
     "a list, until the stack is too high",
     "6x8, whole pieces",
     "invented pieces, whole pieces, no preview, no hold",
+    "garbage and two lives, whole pieces",
 )
 ALL_CASES = [
     pytest.param(case, id=case.name, marks=[pytest.mark.slow] if case.name in SLOW else [])

@@ -107,6 +107,7 @@ def test_gravity_of_level_11():
     assert fallen_after(4, lines=100) == [2, 4, 6, 9]
 
 
+@pytest.mark.slow
 def test_fixed_gravity():
     """Half a cell and a bit each tick: 40000, 80000 (1), 14464 + 40000, 94464 (2), 28928 + 40000 (3)."""
     rules = dataclasses.replace(GUIDELINE, gravity="fixed")
@@ -301,6 +302,7 @@ def test_hold_comes_before_the_other_keys():
     assert (int(event.hard_cells), bool(state.hold_used), names(state.hold)) == (19, False, "T")
 
 
+@pytest.mark.slow
 def test_no_hold():
     rules = dataclasses.replace(GUIDELINE, hold=False)
     state, event = press(stand(EMPTY, rules, piece="T"), "hold", rules=rules)

@@ -30,6 +30,7 @@ from tetrax.env.observe import Observation
 from tetrax.env.tetris import Tetris
 from tetrax.env.wrappers import AutoReset, EpisodeState, EpisodeStatistics, Game
 from tetrax.networks import linear
+from tetrax.ops import schedules
 
 
 @dataclass(frozen=True)
@@ -296,7 +297,6 @@ def refit(
 
 def _noise(state: TrainState) -> Array:
     """Return the variance to add: linear from the start to 0, or constant."""
-    generations = state.tunables["noise_generations"]
-    done = state.iteration.astype(jnp.float32) / jnp.maximum(generations, 1.0)
-    left = jnp.where(generations > 0, jnp.maximum(1.0 - done, 0.0), 1.0)
-    return state.tunables["noise"] * left
+    return schedules.linear(
+        state.iteration, state.tunables["noise_generations"], state.tunables["noise"], 0.0
+    )

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from flax import struct
 from jax import Array
 from jax.sharding import PartitionSpec
-from jaxtyping import Bool, Float32, Int32, PRNGKeyArray
+from jaxtyping import Float32, Int32, PRNGKeyArray
 
 from tetrax.ops import sum_tree
 from tetrax.ops.sum_tree import SumTree
@@ -127,11 +127,6 @@ def num_starts(replay: Replay) -> Int32[Array, ""]:
     """Return how many windows there are to sample from, over all groups."""
     num_groups, _, boards = _sizes(replay)
     return jnp.maximum(replay.filled - replay.length + 1, 0) * (num_groups * boards)
-
-
-def can_sample(replay: Replay) -> Bool[Array, ""]:
-    """Whether a window is complete; what is sampled before is of no use."""
-    return replay.filled >= replay.length
 
 
 def sample(replay: Replay, key: PRNGKeyArray, num: int) -> Windows:

@@ -107,7 +107,9 @@ def _explore(
 ) -> Explored:
     """Choose around the best: as the exploration says, or the best itself."""
     if greedy:
-        explores = Exploration(*(jnp.float32(0),) * 4)
+        action = judge.greedy(worths)
+        decider = jnp.full_like(action, exploration.Decider.GREEDY)
+        return Explored(action, decider, jnp.ones(action.shape, jnp.float32))
     after = observation.afterstates
     loses = after.terminated if config.avoid_losses and after is not None else None
     return exploration.explore(

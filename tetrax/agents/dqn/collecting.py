@@ -93,11 +93,12 @@ def for_returns(
 
     def step(before: Running, step_input: tuple[PRNGKeyArray, Array]) -> Any:
         step_key, is_played = step_input
-        after, stepped = _play(player, played, policy, params, before, step_key)
+        play_key, end_key = jax.random.split(step_key)
+        after, stepped = _play(player, played, policy, params, before, play_key)
         decision, timestep = stepped.decision, stepped.timestep
         action, best = decision.explored.action, judge.greedy(decision.worths)
         value = judge.of_action(decision.worths, best)
-        cut_off_value = _value_at_the_end(player, policy, timestep, step_key)
+        cut_off_value = _value_at_the_end(player, policy, timestep, end_key)
         frame = judge.Frame(*(judge.of_action(part, action) for part in decision.frame))
         shown = _shown(player, stepped.observation, action)
         follows = action == best
@@ -159,7 +160,7 @@ def _value_at_the_end(player: Player, policy: Policy, timestep: TimeStep, key: P
     if last is None:
         return None
     is_first = jnp.zeros(timestep.reward.shape, bool)
-    worths = acting.decide(player, policy, last, (), is_first, jax.random.fold_in(key, 1)).worths
+    worths = acting.decide(player, policy, last, (), is_first, key).worths
     return jnp.max(worths, axis=-1)
 
 

@@ -12,6 +12,7 @@ from tetrax.agents.dqn.acting import Player
 from tetrax.agents.dqn.judge import Returns
 from tetrax.agents.dqn.state import Slot, TrainState
 from tetrax.env.observe import Observation
+from tetrax.env.tetris import with_discount
 from tetrax.env.wrappers import Game
 from tetrax.networks.noisy import NOISE
 from tetrax.ops import packing, value_targets
@@ -57,23 +58,20 @@ def of_sequences(
     """
     config, discount = player.config, state.tunables["discount"]
     first, learned = config.burn_in, config.burn_in + config.sequence_length
-    online_key, select_key, target_key = jax.random.split(key, 3)
+    online_key, target_key, online_end_key, target_end_key = jax.random.split(key, 4)
     seen = observed(env, state, data.seen)
-
-    def unrolled(params: Any, noise_key: PRNGKeyArray) -> tuple[Array, Any]:
-        return _unrolled(player, params, seen, data, noise_key)
-
-    z, _ = unrolled(params, online_key)
-    z_target, memories = unrolled(_target_params(state), target_key)
-    z_select = unrolled(state.params, select_key)[0] if config.double else z_target
+    z, memories = _unrolled(player, params, seen, data, online_key)
+    z_target, target_memories = _unrolled(player, _target_params(state), seen, data, target_key)
+    z_select = jax.lax.stop_gradient(z) if config.double else z_target
     follow = _best(
         player, state, *(jax.tree.map(lambda leaf: leaf[1:], part) for part in (seen, z_target, z_select))
     )
     if data.last is not None:
         last = observed(env, state, data.last[:-1])
-        after = jax.tree.map(lambda leaf: leaf[:-1], memories)
-        cut_off = _cut_off(player, _target_params(state), last, after, target_key)
-        ends = _best(player, state, last, cut_off, cut_off)
+        cut_off = select = _cut_off(player, _target_params(state), last, target_memories, target_end_key)
+        if config.double:
+            select = _cut_off(player, state.params, last, memories, online_end_key)
+        ends = _best(player, state, last, cut_off, select)
         cut = data.truncated[:-1, :, None]
         follow = Returns(*(jnp.where(cut, end, other) for end, other in zip(ends, follow, strict=True)))
 
@@ -100,9 +98,10 @@ def judged(
 
 def observed(env: Game, state: TrainState, words: Array) -> Observation:
     """Show packed states, uint32[*n, N]."""
-    like = jax.eval_shape(lambda key: env.init(key, state.env_params), jax.random.key(0))
+    params = with_discount(state.env_params, state.tunables["discount"])
+    like = jax.eval_shape(lambda key: env.init(key, params), jax.random.key(0))
     flat = words.reshape(-1, words.shape[-1]).T  # boards last
-    seen = jax.vmap(lambda one: env.observe(packing.unpack(one, like), state.env_params), in_axes=-1)(flat)
+    seen = jax.vmap(lambda one: env.observe(packing.unpack(one, like), params), in_axes=-1)(flat)
     return jax.tree.map(lambda leaf: leaf.reshape(*words.shape[:-1], *leaf.shape[1:]), seen)
 
 
@@ -153,8 +152,9 @@ def _in_order(step_input: tuple[Array, Array], memory: Any) -> tuple[Array, Any,
 def _cut_off(
     player: Player, params: Any, last: Observation, memories: Any, key: PRNGKeyArray
 ) -> Float32[Array, "L N A K"]:
-    """Judge what is seen after each step with the memory of then."""
+    """Judge what is seen after each step but the last with the memory of then."""
     num_steps, num_windows = last.legal.shape[:2]
+    memories = jax.lax.stop_gradient(jax.tree.map(lambda leaf: leaf[:-1], memories))
     last, memories = jax.tree.map(lambda leaf: jax.lax.collapse(leaf, 0, 2), (last, memories))
     is_first = jnp.zeros(num_steps * num_windows, bool)
     z, _ = player.network.apply(params, last, memories, is_first, rngs=_noise(player, key))

@@ -5,6 +5,8 @@
 
 A file holds, for every seed, lines per training game (actions drawn, not greedy) over environment steps, with the
 command, the machine and the commit. Runs with one seed each and one run with several seeds give the same kind of file.
+Steps are all that the agent was given: those at random that a replay begins with count too. Files with the same
+`panel` are drawn in one, each under its own `label`.
 """
 
 import argparse
@@ -12,6 +14,7 @@ import json
 import os
 import platform
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +24,15 @@ PICTURE = ROOT / "docs" / "curves.png"
 
 
 def read_run(folder: Path, num_points: int = 16) -> list[dict[str, Any]]:
-    """Return one curve per seed of a run: {"seed", "points": [[step, seconds, lines], …]}.
+    """Return one curve per seed of a run: {"seed", "points": [[step, seconds, lines, games], …]}.
 
-    A point is the mean over the training games that ended in its share of the run.
+    A point is the mean over the training games that ended in its share of the run, and how many these were. A share
+    in which none ended has no point.
     """
     config = json.loads((folder / "config.json").read_text())
     rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     several = config["num_seeds"] > 1
+    before = warmup_steps(config)
     curves = []
     for index in range(config["num_seeds"]):
         points = []
@@ -40,9 +45,28 @@ def read_run(folder: Path, num_points: int = 16) -> list[dict[str, Any]]:
             if counted:
                 total = sum(count for _, count in counted)
                 mean = sum(mean * count for mean, count in counted) / total
-                points.append([share[-1]["step"], share[-1]["wall_time"], mean])
+                points.append([before + share[-1]["step"], share[-1]["wall_time"], mean, total])
         curves.append({"seed": config["seed"] + index, "points": points})
     return curves
+
+
+def warmup_steps(config: dict[str, Any]) -> int:
+    """Return the random environment steps, of one seed, that a run of this config.json began its replay with.
+
+    They are played in whole rollouts, and neither `--total-steps` nor metrics.jsonl counts them.
+    """
+    agent = config["agent"]
+    if not agent.get("replay_capacity"):
+        return 0
+    rollout = agent["num_envs"] * agent["num_steps"]
+    return -(-agent["warmup_steps"] // rollout) * rollout
+
+
+def mean_curve(curves: Sequence[Sequence[Sequence[float]]], column: int = 2) -> list[tuple[float, float]]:
+    """Return [(step, mean over seeds)] where every seed has a point, of what stands in a column of the points."""
+    seeds = [{point[0]: point[column] for point in points} for points in curves]
+    steps = sorted(set.intersection(*(set(seed) for seed in seeds)))
+    return [(step, sum(seed[step] for seed in seeds) / len(seeds)) for step in steps]
 
 
 def keep(name: str, title: str, command: str, random_lines: float, runs: list[Path]) -> Path:

@@ -1,10 +1,11 @@
-"""Write the README's table of results and the page about speed from the data in benchmarks/results.
+"""Write the README's table of results, the page about speed and the ablation's table from benchmarks/results.
 
-    python -m benchmarks.tables            rewrite both between their markers, and draw the page's charts
+    python -m benchmarks.tables            rewrite each between its markers, and draw their charts
     python -m benchmarks.tables --check    only say whether they are up to date (exit code 1 if not)
 
 Each file in benchmarks/results is one measurement, a JSON object with every field of `records.Measurement`;
-those in benchmarks/results/performance hold all that one of the programs here found besides.
+those in benchmarks/results/performance hold all that one of the programs here found besides, those in
+benchmarks/results/ablation one variant each.
 """
 
 import argparse
@@ -15,11 +16,13 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))  # so that `python benchmarks/tables.py` works as well
 
-from benchmarks import charts, performance_page, records  # noqa: E402
+from benchmarks import ablation, ablation_page, charts, performance_page, records  # noqa: E402
 from benchmarks.records import Measurement, read  # noqa: E402
+from tetrax.train.errors import USER_ERROR_EXIT_CODE, UserError  # noqa: E402
 
 README = ROOT / "README.md"
 PAGE = ROOT / "docs" / "performance.md"
+AGENTS = ROOT / "docs" / "agents.md"
 START, END = "<!-- results: made by benchmarks/tables.py -->", "<!-- end of results -->"
 IN_README = re.compile(r"-(peers|env-.*)$")  # of the names in results/performance; the page shows all
 
@@ -53,20 +56,22 @@ def with_section(text: str, content: str) -> str:
 
 
 def wanted() -> dict[Path, str]:
-    """Return what the README and the page should say."""
+    """Return what the README and the pages should say."""
     found = records.read_performance(records.PERFORMANCE)
     headlines = [one.measurement for one in found if IN_README.search(one.name)]
     return {
         README: with_section(README.read_text(), section([*read(records.RESULTS), *headlines])),
         PAGE: with_section(PAGE.read_text(), performance_page.content(found)),
+        AGENTS: with_section(AGENTS.read_text(), ablation_page.content(ablation.read())),
     }
 
 
 def update() -> None:
-    """Write the README's table, the page's tables and its charts."""
+    """Write the README's table, the pages' tables and their charts."""
     for path, text in wanted().items():
         path.write_text(text)
     charts.draw(records.read_performance(records.PERFORMANCE), charts.FOLDER)
+    ablation_page.draw(ablation.read(), ablation_page.FOLDER)
 
 
 def main() -> int:
@@ -75,10 +80,14 @@ def main() -> int:
     )
     parser.add_argument("--check", action="store_true", help="write nothing; exit 1 if a page is out of date")
     arguments = parser.parse_args()
-    if not arguments.check:
-        update()
-        return 0
-    stale = [path.name for path, text in wanted().items() if path.read_text() != text]
+    try:
+        if not arguments.check:
+            update()
+            return 0
+        stale = [path.name for path, text in wanted().items() if path.read_text() != text]
+    except (UserError, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return USER_ERROR_EXIT_CODE
     for name in stale:
         print(f"{name}: the results are out of date; run python -m benchmarks.tables", file=sys.stderr)
     return 1 if stale else 0

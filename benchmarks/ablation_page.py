@@ -1,0 +1,166 @@
+"""The ablation's table in docs/agents.md, and its charts."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks import charts, curves
+from benchmarks.ablation import WHOLE, Result
+from benchmarks.measure import thousands
+from tetrax.train.errors import UserError
+
+FOLDER = charts.FOLDER
+COLUMNS = 4  # of panels
+HEAD = (
+    "variant", "lines, greedy", "lines while training, last tenth", "lines while training, mean of the run",
+    "training, s",
+)  # fmt: skip
+
+
+def content(found: Sequence[Result]) -> str:
+    """Return what stands between the page's markers: a table and a chart for each action set."""
+    return "\n".join(_section(of) for of in by_actions(found).values())
+
+
+def by_actions(found: Sequence[Result]) -> dict[str, list[Result]]:
+    """Return the results of each action set."""
+    grouped: dict[str, list[Result]] = {}
+    for one in found:
+        grouped.setdefault(one.actions, []).append(one)
+    return grouped
+
+
+def _section(found: Sequence[Result]) -> str:
+    first = found[0]
+    for one in found:
+        if _setting(one) != _setting(first):
+            raise UserError(
+                f"{one.file_name}: given {_setting(one)}; allowed: {_setting(first)}, as in {first.file_name}"
+            )
+    rows = [[f"`{one.name}`", *_numbers(one)] for one in found]
+    lines = [f"| {' | '.join(HEAD)} |", "|---|" + "---:|" * (len(HEAD) - 1)]
+    lines += [f"| {' | '.join(row)} |" for row in rows]
+    lines += [
+        "",
+        f"`{first.actions}`, mean ± standard deviation over seeds: {_setting(first)}.",
+        "",
+        f"![ablation, {first.actions}]({FOLDER.name}/{chart_name(first.actions)})",
+        "",
+        *(f"- `{one.command}`: {one.machine}; {one.date}, commit {one.commit[:7]}" for one in found),
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _setting(one: Result) -> str:
+    """Say what all variants must have in common for their numbers to be compared."""
+    played = one.seeds[0]["evaluation"]
+    capped = f" of at most {played['max_pieces']:,} pieces" if played["max_pieces"] else ""
+    steps = f"{one.steps:,} steps after {one.warmup_steps:,} random ones"
+    return f"{len(one.seeds)} seeds, {steps}, then {played['games']:,} greedy games{capped} each"
+
+
+def _numbers(one: Result) -> list[str]:
+    """Return the cells of a variant's row after its name."""
+    greedy = [seed["evaluation"]["lines"] for seed in one.seeds]
+    last = [lines for seed in one.seeds if (lines := last_tenth(one, seed["points"])) is not None]
+    whole = [statistics.fmean(point[1] for point in seed["points"]) for seed in one.seeds if seed["points"]]
+    return [*(_spread(values) for values in (greedy, last, whole)), f"{one.seconds:,.0f}"]
+
+
+def last_tenth(one: Result, points: Sequence[Sequence[float]]) -> float | None:
+    """Return the mean lines of the training games in the last tenth of the steps; None where none ended there."""
+    start = one.warmup_steps + 0.9 * one.steps
+    late = [(lines, games) for step, lines, games in points if step > start]
+    total = sum(games for _, games in late)
+    return sum(lines * games for lines, games in late) / total if total else None
+
+
+def _spread(values: Sequence[float]) -> str:
+    """Write the mean of some seeds, and their standard deviation where there are several."""
+    if not values:
+        return "-"
+    mean = thousands(statistics.fmean(values))
+    return mean if len(values) == 1 else f"{mean} ± {thousands(statistics.stdev(values))}"
+
+
+def chart_name(actions: str) -> str:
+    """Return the file name of an action set's chart."""
+    return f"ablation-{actions}.svg"
+
+
+def draw(found: Sequence[Result], folder: Path) -> list[Path]:
+    """Draw a chart for each action set; return the files."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    matplotlib.rcParams["svg.hashsalt"] = "tetrax"  # the same data, the same file
+    import matplotlib.pyplot as plt
+
+    files = []
+    for actions, of in by_actions(found).items():
+        folder.mkdir(parents=True, exist_ok=True)
+        figure = _panels(of)
+        files.append(folder / chart_name(actions))
+        figure.savefig(files[-1], metadata={"Date": None})
+        plt.close(figure)
+    return files
+
+
+def _panels(found: Sequence[Result]) -> Any:
+    """Draw each variant beside the whole agent, its seeds thin, and last the greedy games of all."""
+    import matplotlib.pyplot as plt
+
+    whole = next((one for one in found if one.name == WHOLE), None)
+    variants = [one for one in found if one is not whole] or list(found)
+    rows = -(-(len(variants) + 1) // COLUMNS)
+    figure, grid = plt.subplots(rows, COLUMNS, figsize=(3.2 * COLUMNS, 2.6 * rows), squeeze=False)
+    axes = [axis for row in grid for axis in row]
+    for axis in axes[1 : len(variants)]:
+        axis.sharey(axes[0])
+    for axis, one in zip(axes, variants, strict=False):
+        if whole is not None and one is not whole:
+            _curve(axis, whole, charts.OTHERS)
+        _curve(axis, one, charts.OURS)
+        axis.set_title(one.name, loc="left", fontsize=9)
+        axis.set_xlabel("environment steps (millions)", fontsize=8)
+        axis.legend(frameon=False, fontsize=7)
+    axes[0].set_ylabel("lines per training game", fontsize=8)
+    _greedy(axes[len(variants)], found)
+    for axis in axes[: len(variants) + 1]:
+        axis.tick_params(axis="x", labelsize=8)
+        axis.grid(alpha=0.3)
+        axis.spines[["top", "right"]].set_visible(False)
+    for axis in axes[len(variants) + 1 :]:
+        axis.set_visible(False)
+    figure.tight_layout()
+    return figure
+
+
+def _curve(axis: Any, one: Result, colour: str) -> None:
+    """Draw the seeds of a variant thin, and their mean thick."""
+    for seed in one.seeds:
+        axis.plot(*_columns(seed["points"]), color=colour, linewidth=0.8, alpha=0.45)
+    mean = curves.mean_curve([seed["points"] for seed in one.seeds], column=1)
+    axis.plot(*_columns(mean), color=colour, linewidth=2, label=one.name)
+
+
+def _columns(points: Sequence[Sequence[float]]) -> tuple[list[float], list[float]]:
+    """Return millions of steps, and lines."""
+    return [point[0] / 1e6 for point in points], [point[1] for point in points]
+
+
+def _greedy(axis: Any, found: Sequence[Result]) -> None:
+    """Draw the lines per greedy game: a dot for each seed, a bar for their mean."""
+    for place, one in enumerate(reversed(found)):
+        lines = [seed["evaluation"]["lines"] for seed in one.seeds]
+        colour = charts.OTHERS if one.name == WHOLE else charts.OURS
+        axis.barh(place, statistics.fmean(lines), color=colour, alpha=0.5, height=0.6)
+        axis.plot(lines, [place] * len(lines), linestyle="", marker="o", markersize=3, color=colour)
+    names = [one.name for one in reversed(found)]
+    axis.set_yticks(range(len(found)), names, fontsize=7, ha="left")
+    axis.tick_params(axis="y", length=0, pad=-4)  # the names stand on the bars
+    axis.set_title("lines per greedy game", loc="left", fontsize=9)

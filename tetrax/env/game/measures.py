@@ -91,14 +91,40 @@ def covered_wells(columns: tuple[UInt32[Array, "*n"], ...], num_rows: int) -> In
     An empty cell whose neighbours to both sides are filled (walls are) counts itself and the empty
     cells directly below it, covered or not.
     """
-    wall = jnp.full_like(columns[0], np.uint32(0xFFFFFFFF))
-    counts = []
-    for left, here, right in zip([wall, *columns], columns, [*columns[1:], wall], strict=False):
-        counted = ~here & left & right
-        for _ in range(num_rows):
-            counts.append(popcount(counted))
-            counted = (counted >> np.uint32(1)) & ~here
-    return total(counts)
+    rows = np.uint32((1 << num_rows) - 1)
+    wall = jnp.full_like(columns[0], rows)
+    inside = [column & rows for column in columns]
+    lefts, rights = [wall, *inside[:-1]], [*inside[1:], wall]
+    if 2 * num_rows < 32 and len(columns) % 2 == 0:  # two columns share a word, an unused bit between them
+        lefts, inside, rights = _paired(lefts), _paired(inside), _paired(rights)
+        rows = rows | (rows << np.uint32(16))
+    counted = []
+    for left, here, right in zip(lefts, inside, rights, strict=True):
+        empty = here ^ rows
+        # Bit by bit, how many wells are at each cell and above it with only empty cells between: first of one
+        # row, then of two, of four, ….
+        wells, reach = [empty & left & right], 1
+        while reach < num_rows:
+            wells = _added(wells, [(bit >> np.uint32(reach)) & empty for bit in wells])
+            empty, reach = empty & (empty >> np.uint32(reach)), 2 * reach
+        counted += [popcount(bit) << power for power, bit in enumerate(wells)]
+    return total(counted)
+
+
+def _paired(words: list[UInt32[Array, "*n"]]) -> list[UInt32[Array, "*n"]]:
+    """Put the second half of some words of 16 bits beside the first half."""
+    half = len(words) // 2
+    return [a | (b << np.uint32(16)) for a, b in zip(words[:half], words[half:], strict=True)]
+
+
+def _added(some: list[UInt32[Array, "*n"]], others: list[UInt32[Array, "*n"]]) -> list[UInt32[Array, "*n"]]:
+    """Add numbers that are given bit by bit, the lowest first: 32 of them at once."""
+    carry = jnp.zeros_like(some[0])
+    added = []
+    for a, b in zip(some, others, strict=True):
+        added.append(a ^ b ^ carry)
+        carry = (a & b) | ((a ^ b) & carry)
+    return [*added, carry]
 
 
 def pattern_diversity(columns: tuple[UInt32[Array, "*n"], ...]) -> Int32[Array, "*n"]:
@@ -130,7 +156,11 @@ def _wells(heights: list[Int32[Array, "*n"]]) -> Int32[Array, "*n"]:
 
 def height(column: UInt32[Array, "*n"]) -> Int32[Array, "*n"]:
     """Return the row above the highest set bit."""
-    return 32 - jax.lax.clz(column).astype(jnp.int32)
+    # The exponent of the word as a float: an ordinary CPU counts leading zeros of vectors in many more operations.
+    # Without the bits below the highest one it cannot be rounded up; the highest bit of all would be a sign.
+    rounded = (column & ~(column >> np.uint32(1))).astype(jnp.int32).astype(jnp.float32)
+    exponent = (jax.lax.bitcast_convert_type(rounded, jnp.int32) >> 23) - 126
+    return jnp.where(rounded < 0, 32, jnp.maximum(exponent, 0))
 
 
 def total(counts: Iterable[Int32[Array, "*n"]]) -> Int32[Array, "*n"]:

@@ -41,11 +41,12 @@ def _section(found: Sequence[Result]) -> str:
                 f"{one.file_name}: given {_setting(one)}; allowed: {_setting(first)}, as in {first.file_name}"
             )
     rows = [[f"`{one.name}`", *_numbers(one)] for one in found]
-    lines = [f"| {' | '.join(HEAD)} |", "|---|" + "---:|" * (len(HEAD) - 1)]
+    lines = [f"### Rainbow without each of its parts, `{first.actions}`", ""]
+    lines += [f"| {' | '.join(HEAD)} |", "|---|" + "---:|" * (len(HEAD) - 1)]
     lines += [f"| {' | '.join(row)} |" for row in rows]
     lines += [
         "",
-        f"`{first.actions}`, mean ± standard deviation over seeds: {_setting(first)}.",
+        f"Mean ± standard deviation over seeds: {_setting(first)}.",
         "",
         f"![ablation, {first.actions}]({FOLDER.name}/{chart_name(first.actions)})",
         "",
@@ -143,14 +144,9 @@ def _panels(found: Sequence[Result]) -> Any:
 def _curve(axis: Any, one: Result, colour: str) -> None:
     """Draw the seeds of a variant thin, and their mean thick."""
     for seed in one.seeds:
-        axis.plot(*_columns(seed["points"]), color=colour, linewidth=0.8, alpha=0.45)
+        axis.plot(*curves.columns(seed["points"], 1), color=colour, linewidth=0.8, alpha=0.45)
     mean = curves.mean_curve([seed["points"] for seed in one.seeds], column=1)
-    axis.plot(*_columns(mean), color=colour, linewidth=2, label=one.name)
-
-
-def _columns(points: Sequence[Sequence[float]]) -> tuple[list[float], list[float]]:
-    """Return millions of steps, and lines."""
-    return [point[0] / 1e6 for point in points], [point[1] for point in points]
+    axis.plot(*curves.columns(mean, 1), color=colour, linewidth=2, label=one.name)
 
 
 def _greedy(axis: Any, found: Sequence[Result]) -> None:

@@ -1,12 +1,13 @@
 """Keep learning curves as data, and draw them.
 
-    python benchmarks/curves.py keep NAME RUN_DIR [RUN_DIR ...]   runs/… -> benchmarks/results/curves/NAME.json
+    python benchmarks/curves.py keep NAME RUN_DIR [RUN_DIR ...] --title … --train … --random-lines …
+                                                                  runs/… -> benchmarks/results/curves/NAME.json
     python benchmarks/curves.py draw                              every curve -> docs/curves.png
 
 A file holds, for every seed, lines per training game (actions drawn, not greedy) over environment steps, with the
 command, the machine and the commit. Runs with one seed each and one run with several seeds give the same kind of file.
 Steps are all that the agent was given: those at random that a replay begins with count too. Files with the same
-`panel` are drawn in one, each under its own `label`.
+`panel` are drawn in one, each in a colour under its `label`, with its greedy evaluations dashed where it has some.
 """
 
 import argparse
@@ -21,13 +22,14 @@ from typing import Any
 ROOT = Path(__file__).parent.parent
 CURVES = ROOT / "benchmarks" / "results" / "curves"
 PICTURE = ROOT / "docs" / "curves.png"
+COLOURS = ("#2a6fdb", "#d9822b", "#3a9d5d", "#8e4ec6", "#c43d4b", "#5f7a86")
 
 
 def read_run(folder: Path, num_points: int = 16) -> list[dict[str, Any]]:
-    """Return one curve per seed of a run: {"seed", "points": [[step, seconds, lines, games], …]}.
+    """Return one curve per seed of a run: {"seed", "points": [[step, seconds, lines, games], …], "evaluations"}.
 
     A point is the mean over the training games that ended in its share of the run, and how many these were. A share
-    in which none ended has no point.
+    in which none ended has no point. Evaluations while training are [[step, lines], …], of the greedy policy.
     """
     config = json.loads((folder / "config.json").read_text())
     rows = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
@@ -46,7 +48,12 @@ def read_run(folder: Path, num_points: int = 16) -> list[dict[str, Any]]:
                 total = sum(count for _, count in counted)
                 mean = sum(mean * count for mean, count in counted) / total
                 points.append([before + share[-1]["step"], share[-1]["wall_time"], mean, total])
-        curves.append({"seed": config["seed"] + index, "points": points})
+        played = [row for row in rows if row.get("eval/lines") is not None]
+        evaluations = [
+            [before + row["step"], row["per_seed"]["eval/lines"][index] if several else row["eval/lines"]]
+            for row in played
+        ]
+        curves.append({"seed": config["seed"] + index, "points": points, "evaluations": evaluations})
     return curves
 
 
@@ -69,13 +76,27 @@ def mean_curve(curves: Sequence[Sequence[Sequence[float]]], column: int = 2) -> 
     return [(step, sum(seed[step] for seed in seeds) / len(seeds)) for step in steps]
 
 
-def keep(name: str, title: str, command: str, random_lines: float, runs: list[Path]) -> Path:
+def columns(points: Sequence[Sequence[float]], column: int) -> tuple[list[float], list[float]]:
+    """Return millions of steps, and what stands in a column of the points."""
+    return [point[0] / 1e6 for point in points], [point[column] for point in points]
+
+
+def keep(
+    name: str,
+    title: str,
+    command: str,
+    random_lines: float,
+    runs: list[Path],
+    panel: str | None = None,
+    label: str | None = None,
+) -> Path:
     """Write the curves of some runs, and what is needed to get them again."""
     commit = subprocess.run(
         ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
     )
     document = {
         "title": title,
+        **{word: given for word, given in (("panel", panel), ("label", label)) if given is not None},
         "command": command,
         "machine": f"{os.cpu_count()} CPU cores ({platform.machine()})",
         "commit": commit.stdout.strip(),
@@ -88,24 +109,31 @@ def keep(name: str, title: str, command: str, random_lines: float, runs: list[Pa
     return path
 
 
+def panels(documents: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
+    """Return the documents of each panel, by its title: without a name of a panel, a document has one of its own."""
+    grouped: dict[str, list[dict[str, Any]]] = {}
+    for document in documents:
+        grouped.setdefault(document.get("panel", document["title"]), []).append(document)
+    return {of[0]["title"] if len(of) == 1 else name: of for name, of in grouped.items()}
+
+
 def draw(documents: list[dict[str, Any]], picture: Path) -> None:
-    """Draw each document as a panel: its seeds as thin lines, their mean as a thick one."""
+    """Draw every panel: seeds as thin lines, their mean as a thick one."""
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(1, len(documents), figsize=(6 * len(documents), 4), squeeze=False)
-    for axis, document in zip(axes[0], documents, strict=True):
-        curves = document["curves"]
-        steps = [point[0] / 1e6 for point in curves[0]["points"]]
-        lines = [[point[2] for point in curve["points"]] for curve in curves]
-        for curve, values in zip(curves, lines, strict=True):
-            axis.plot(steps, values, color="#9db8e8", linewidth=1.2, label=f"seed {curve['seed']}")
-        mean = [sum(values) / len(values) for values in zip(*lines, strict=True)]
-        axis.plot(steps, mean, color="#2a6fdb", linewidth=2.5, label="mean")
-        axis.axhline(document["random_lines"], color="#888888", linestyle=":", label="random play")
-        axis.set_title(document["title"], loc="left", fontweight="bold")
+    drawn = panels(documents)
+    figure, axes = plt.subplots(1, len(drawn), figsize=(6 * len(drawn), 4), squeeze=False)
+    for axis, (title, of) in zip(axes[0], drawn.items(), strict=True):
+        if len(of) == 1:
+            _draw_one(axis, of[0])
+        else:
+            _draw_several(axis, of)
+        for lines in dict.fromkeys(document["random_lines"] for document in of):
+            axis.axhline(lines, color="#888888", linestyle=":", label="random play")
+        axis.set_title(title, loc="left", fontweight="bold")
         axis.set_xlabel("environment steps (millions)")
         axis.set_ylabel("lines per training game")
         axis.grid(alpha=0.3)
@@ -113,6 +141,32 @@ def draw(documents: list[dict[str, Any]], picture: Path) -> None:
         axis.legend(frameon=False)
     figure.tight_layout()
     figure.savefig(picture, dpi=110)
+    plt.close(figure)
+
+
+def _draw_one(axis: Any, document: dict[str, Any]) -> None:
+    """Draw one algorithm, each seed with its name."""
+    curves = document["curves"]
+    for curve in curves:
+        steps, lines = columns(curve["points"], 2)
+        axis.plot(steps, lines, color="#9db8e8", linewidth=1.2, label=f"seed {curve['seed']}")
+    steps, lines = columns(mean_curve([curve["points"] for curve in curves]), 1)
+    axis.plot(steps, lines, color="#2a6fdb", linewidth=2.5, label="mean")
+
+
+def _draw_several(axis: Any, documents: Sequence[dict[str, Any]]) -> None:
+    """Draw several algorithms, each in its own colour; their greedy evaluations are dashed."""
+    for index, document in enumerate(documents):
+        colour, curves = COLOURS[index % len(COLOURS)], document["curves"]
+        label = document.get("label", document["title"])
+        for curve in curves:
+            axis.plot(*columns(curve["points"], 2), color=colour, linewidth=0.9, alpha=0.35)
+        mean = mean_curve([curve["points"] for curve in curves])
+        axis.plot(*columns(mean, 1), color=colour, linewidth=2.5, label=label)
+        greedy = mean_curve([curve.get("evaluations", []) for curve in curves], column=1)
+        if greedy:
+            words = {"label": f"{label}, greedy games", "marker": "o", "markersize": 4}
+            axis.plot(*columns(greedy, 1), color=colour, linestyle="--", **words)
 
 
 def main() -> None:
@@ -126,10 +180,13 @@ def main() -> None:
     keeping.add_argument("--title", required=True)
     keeping.add_argument("--train", required=True, help="the command that trained the runs")
     keeping.add_argument("--random-lines", type=float, required=True, help="mean lines of random play")
+    keeping.add_argument("--panel", help="name of the panel to draw them in, with others that name it")
+    keeping.add_argument("--label", help="what they are called there; when not given, the title")
     commands.add_parser("draw")
     arguments = parser.parse_args()
     if arguments.command == "keep":
-        print(keep(arguments.name, arguments.title, arguments.train, arguments.random_lines, arguments.runs))
+        of = (arguments.title, arguments.train, arguments.random_lines, arguments.runs)
+        print(keep(arguments.name, *of, panel=arguments.panel, label=arguments.label))
     else:
         draw([json.loads(path.read_text()) for path in sorted(CURVES.glob("*.json"))], PICTURE)
         print(PICTURE)

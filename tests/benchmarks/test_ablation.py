@@ -197,6 +197,100 @@ def trained(tmp_path, monkeypatch):
 
 
 def test_a_finished_run_is_kept_as_it_was(trained, tmp_path):
+    words = [
+        "run",
+        "--only",
+        "without-double",
+        "--seeds",
+        "2",
+        "--folder",
+        str(tmp_path / "runs"),
+        "--",
+        "--seed",
+        "7",
+    ]
+    assert ablation.main(words) == 0
+    (one,) = ablation.read(tmp_path / "results")
+    assert (one.name, one.actions, one.machine) == ("without-double", "drop", "two cores")
+    assert one.command == (
+        "python -m tetrax.train dqn --preset rainbow --env.actions drop --num-seeds 2 "
+        f"--total-steps {ablation.STEPS} --agent.no-double --seed 7"
+    )
+    assert str(tmp_path) not in one.command
+    # 300 random steps are two rollouts of 16 boards times 16 steps: 512. They count in the points alone.
+    assert (one.steps, one.warmup_steps) == (1024, 512)
+    assert one.seconds == 512 * 2 / 512 + 512 * 2 / 256
+    assert [seed["seed"] for seed in one.seeds] == [7, 8]
+    assert one.seeds[0]["points"] == [[1024, 1.0, 2.0], [1536, 3.0, 4.0]]
+    assert one.seeds[1]["points"] == [[1536, 5.0, 1.0]]  # no game ended before
+    assert [seed["evaluation"] for seed in one.seeds] == [
+        {"games": 8, "max_pieces": 50, "capped": 1, "lines": lines} for lines in (20.0, 30.0)
+    ]
+
+
+def test_what_is_kept_is_not_trained_again(trained, tmp_path, capsys):
+    words = ["run", "--steps", "1024", "--folder"]
+    assert ablation.main([*words, str(tmp_path / "one"), "--only", "no-parts"]) == 0
+    assert ablation.main([*words, str(tmp_path / "one")]) == 0
+    assert len(trained) == len(LACKING)  # no-parts once
+    assert "no-parts: kept already, in drop-no-parts.json" in capsys.readouterr().out
+    other = ["run", "--steps", "2048", "--folder", str(tmp_path / "two"), "--only", "no-parts"]
+    assert ablation.main(other) == 0
+    assert len(trained) == len(LACKING) + 1  # other steps are another command
+    assert ablation.read_one(tmp_path / "results" / "drop-no-parts.json").command == trained[-1]
+
+
+def test_a_run_that_was_stopped_goes_on_and_another_is_refused(tmp_path, monkeypatch):
+    began = []
+
+    class Process:
+        def __init__(self, words, cwd):
+            began.append(words[3:])
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            return None
+
+        def wait(self):
+            return 0
+
+    monkeypatch.setattr(ablation.subprocess, "Popen", Process)
+    folder = ablation.RunFolder(tmp_path / "run")
+    ablation.train(["dqn"], folder)
+    finished_run(folder.root, ["dqn"])
+    ablation.train(["dqn"], folder)
+    assert began == [["dqn", "--run-dir", str(folder.root)], ["--resume", str(folder.root)]]
+    with pytest.raises(UserError, match="a run of other settings; allowed: a new folder"):
+        ablation.train(["dqn", "--agent.no-double"], folder)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["run", "--only", "without-doubl"], "did you mean 'without-double'?"),
+        (["run", "--actions", "chords"], "--env.actions with preset rainbow: given 'chords'; allowed: direct, drop"),
+        (["run", "--steps", "0"], "--steps: given 0; allowed: a whole number, 1 or more"),
+        (["walk"], "command: given 'walk'; allowed: draw, run"),
+        (["draw", "all"], "unexpected word: given 'all'"),
+    ],
+)  # fmt: skip
+def test_a_wrong_word_is_one_line(words, said, capsys):
+    assert ablation.main(words) == 2
+    errors = capsys.readouterr().err
+    assert said in errors
+    assert errors.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_a_variant_is_trained_and_kept(tmp_path, monkeypatch):
+    monkeypatch.setattr(ablation, "RESULTS", tmp_path / "results")
+    small = (
+        "--agent.num-envs 8 --agent.network.hidden 8 --agent.replay-capacity 1024 --agent.warmup-steps 256 "
+        "--agent.num-updates 1 --agent.batch-size 8 --chunk-iterations 2 --evaluation.every 0 "
+        "--evaluation.final-episodes 4 --evaluation.final-max-pieces 20"
+    )
     words = [*"run --only no-parts --steps 512 --seeds 2 --folder".split(), str(tmp_path / "runs")]
     assert ablation.main([*words, "--", *small.split()]) == 0
     (one,) = ablation.read(tmp_path / "results")

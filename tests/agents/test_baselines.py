@@ -12,12 +12,13 @@ import tetrax
 from tetrax.agents.baselines import BASELINES, LINEAR_WEIGHTS, environment
 from tetrax.env.ascii import state_from_ascii
 from tetrax.env.foresight import Afterstates
-from tetrax.env.game.drops import CLASSIC_FEATURES
+from tetrax.env.game.placement_features import CLASSIC_FEATURES, EXTENDED_FEATURES
 from tetrax.env.game.rules import Rules
 from tetrax.env.observe import Observation
 from tetrax.train.evaluate import evaluate
 
 CLASSIC = environment("dellacherie", "classic-10x10")
+EXTENDED = tetrax.make("classic-10x10", observation="afterstate_extended")
 WIDTH, HEIGHT = 10, 10
 DRAWINGS = {  # orientations that differ, in the order 0 R 2 L, top row first
     "I": ["####", "#/#/#/#"],
@@ -31,14 +32,14 @@ DRAWINGS = {  # orientations that differ, in the order 0 R 2 L, top row first
 
 
 @functools.cache
-def observe():
+def observe(env=CLASSIC):
     """Compile what is seen of the classic game, a batch of states at once."""
-    return jax.jit(jax.vmap(CLASSIC.observe), compiler_options={"xla_backend_optimization_level": 0})
+    return jax.jit(jax.vmap(env.observe), compiler_options={"xla_backend_optimization_level": 0})
 
 
-def seen(*states):
+def seen(*states, env=CLASSIC):
     """Observe states."""
-    return jax.device_get(observe()(jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)))
+    return jax.device_get(observe(env)(jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)))
 
 
 def placements(filled, name):
@@ -146,6 +147,71 @@ def test_features_by_hand():
         "rows_with_holes": 1,
         "pattern_diversity": 4,
     }
+
+
+def test_extended_features_by_hand():
+    # The board of the test above: heights 2 1 1 1 3 3 1 0 3 2, steps 1 0 0 2 0 2 1 3 1, so that 10 / 2; the 3 is 1
+    # beyond 2. Wells of the surface are one cell deep, nothing is higher than row 6 of 10.
+    board = """
+    ........#.
+    ####..####
+    #...##..##
+    ####.##.##
+    """
+    assert extended(board) == pytest.approx(
+        {
+            "max_height": 3,
+            "bumpiness": 5,
+            "steep_steps": 1,
+            "deep_wells": 0,
+            "high_cells": 0,
+            "holes_squared": 1 / 6,
+            "wells_squared": 9 / 20,
+            "hole_depth_squared": 4 / 20,
+            "first_columns": (2 + 2) / 2,
+            "second_columns": (1 + 3) / 2,
+            "third_columns": (1 + 0) / 2,
+        }
+    )
+    # Heights 8 3 8 0 2 2 0 0 0 0: steps 5 5 8 2 0 2 0 0 0, beyond 2 by 3 + 3 + 6. Column 1 lies 5 cells deep, 3 of
+    # them beyond 2, column 3 just 2. Two columns reach 2 rows above row 6. No holes. Wells: column 1
+    # counts 1 + 2 + 3 + 4 + 5, column 3 beside the O 1 + 2.
+    tower = """
+    #.#.......
+    #.#.......
+    #.#.......
+    #.#.......
+    #.#.......
+    ###.......
+    ###.......
+    ###.......
+    """
+    found = extended(tower)
+    assert found == pytest.approx(
+        {
+            "max_height": 8,
+            "bumpiness": 22 / 2,
+            "steep_steps": 12,
+            "deep_wells": 3,
+            "high_cells": (2 + 2) / 3,
+            "holes_squared": 0,
+            "wells_squared": 18**2 / 20,
+            "hole_depth_squared": 0,
+            "first_columns": 8 / 2,
+            "second_columns": 3 / 2,
+            "third_columns": 8 / 2,
+        }
+    )
+
+
+def extended(board):
+    """Return what the extended features have besides the classic ones, after an O on columns 4 and 5."""
+    observation = seen(state_from_ascii(EXTENDED, board, piece="O"), env=EXTENDED)
+    features = observation.afterstates.features[0, 4].tolist()
+    classic = seen(state_from_ascii(CLASSIC, board, piece="O")).afterstates.features[0, 4].tolist()
+    assert features[: len(CLASSIC_FEATURES)] == classic
+    number = len(CLASSIC_FEATURES)
+    return dict(zip(EXTENDED_FEATURES[number:], features[number:], strict=True))
 
 
 def test_wells_count_the_empty_cells_below_them():

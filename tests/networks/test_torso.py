@@ -16,7 +16,7 @@ CONFIG = NetworkConfig(
 )
 PAIRS = [
     *((view, encoder) for view in ("planes", "afterstate_boards") for encoder in ENCODERS[view]),
-    *((view, "mlp") for view in ("flat", "afterstate_features", "afterstate_classic")),
+    *((view, "mlp") for view in ("flat", "afterstate_features", "afterstate_classic", "afterstate_extended")),
 ]
 # What takes long to compile; attention has tests of its own.
 PAIRS = [pytest.param(*pair, marks=[pytest.mark.slow] * (pair[1] == "attention")) for pair in PAIRS]

@@ -15,7 +15,7 @@ from tetrax.ops.distributions import MaskedCategorical
 
 CLASSIC_VIEW = "afterstate_classic"
 
-# Weights of linear controllers, of drops.CLASSIC_FEATURES in order. Dellacherie's, with 0 for what he does
+# Weights of linear controllers, of placement_features.CLASSIC_FEATURES in order. Dellacherie's, with 0 for what he does
 # not use, is from Fahey's page (2003); BCTS is from Thiery and Scherrer, "Building Controllers for Tetris"
 # (2009); DT-10 and DT-20 are from Gabillon, Ghavamzadeh and Scherrer, "Approximate Dynamic Programming
 # Finally Performs Well in the Game of Tetris" (2013).

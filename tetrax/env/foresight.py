@@ -15,7 +15,7 @@ from jax import Array
 from jaxtyping import Bool, Float32, Int32, UInt32
 
 from tetrax.env import reward
-from tetrax.env.game import board, drops, engine, measures, moves, scoring
+from tetrax.env.game import board, drops, engine, measures, moves, placement_features, scoring
 from tetrax.env.game.drops import Candidates
 from tetrax.env.game.measures import BoardFeatures
 from tetrax.env.game.moves import Pose
@@ -47,7 +47,8 @@ class Afterstates(struct.PyTreeNode):
 
     rows: Array | None  # uint32[A, height + 4], locked cells after the clear, row 0 at the bottom
     features: Array | None  # float32[A, 12], AFTERSTATE_FEATURES in order, scaled; with view
-    # "afterstate_classic" float32[A, 9], drops.CLASSIC_FEATURES in order, unscaled
+    # "afterstate_classic" float32[A, 9], CLASSIC_FEATURES of `placement_features` in order, unscaled; with
+    # "afterstate_extended" float32[A, 20], EXTENDED_FEATURES
     reward: Array | None  # float32[A], of the step; None where it cannot be known (`reward.can_foretell`)
     terminated: Array  # bool[A], the game ends
 
@@ -99,7 +100,9 @@ def afterstates(
     if view == "afterstate_features":
         shown = _scaled(rules, placed, boards, after)
     elif view == "afterstate_classic":
-        shown = drops.classic_features(rules, placed, boards)
+        shown = placement_features.classic_features(rules, placed, boards)
+    elif view == "afterstate_extended":
+        shown = placement_features.extended_features(rules, placed, boards)
     num_rows = min(rules.height + AFTERSTATE_ROWS, rules.total_height)
     made_of = reward.rule(choice) if foretells else None
     gained = None if made_of is None else _reward(rules, made_of, params, weights, state, locks, lost, after)
@@ -205,8 +208,8 @@ def _scaled(
     rules: Rules, placed: Candidates, boards: measures.Board, after: BoardFeatures
 ) -> Float32[Array, "A 12"]:
     values = {
-        "landing_height": drops.landing_height(rules, placed),
-        "eroded_cells": drops.eroded_cells(placed, boards),
+        "landing_height": placement_features.landing_height(rules, placed),
+        "eroded_cells": placement_features.eroded_cells(placed, boards),
         "lines": boards.lines,
         **vars(after),
     }

@@ -19,7 +19,7 @@ from tetrax.env.reward import RewardChoice
 
 OBSERVATIONS = (
     "auto", "planes", "compact", "bitboards", "flat",
-    "afterstate_features", "afterstate_boards", "afterstate_classic",
+    "afterstate_features", "afterstate_boards", "afterstate_classic", "afterstate_extended",
 )  # fmt: skip
 PLANES = ("locked", "active", "ghost")
 CELLS = ("empty", "locked", "active", "ghost")  # of the compact view: a cell is an index into this

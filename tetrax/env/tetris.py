@@ -46,6 +46,7 @@ class EnvConfig:
         "afterstate_features",
         "afterstate_boards",
         "afterstate_classic",
+        "afterstate_extended",
     ] = "auto"
     """What is observed of the board; auto is afterstate_features for drop, planes for the others."""
     board_features: bool = False

@@ -22,6 +22,7 @@ ENCODERS: dict[str, tuple[str, ...]] = {
     "flat": ("mlp",),
     "afterstate_features": ("mlp",),
     "afterstate_classic": ("mlp",),
+    "afterstate_extended": ("mlp",),
     "afterstate_boards": OF_BOARDS,
 }
 

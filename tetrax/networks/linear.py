@@ -6,13 +6,14 @@ from jax import Array
 from jaxtyping import Float32, Int32
 
 from tetrax.env.foresight import AFTERSTATE_FEATURES
-from tetrax.env.game.drops import CLASSIC_FEATURES
+from tetrax.env.game.placement_features import CLASSIC_FEATURES, EXTENDED_FEATURES
 from tetrax.env.game.vector import once
 from tetrax.env.observe import Observation
 
 # What the views that show features of every placement show, in order.
 FEATURES = {
     "afterstate_classic": CLASSIC_FEATURES,
+    "afterstate_extended": EXTENDED_FEATURES,
     "afterstate_features": tuple(AFTERSTATE_FEATURES),
 }
 

@@ -30,14 +30,16 @@ CLASSIC_10X10 = CrossEntropyConfig(
 CLASSIC_10X20 = dataclasses.replace(CLASSIC_10X10, fewer_rows=10)
 
 
-def _classic(name: str, agent: CrossEntropyConfig, final: EvalConfig) -> TrainConfig:
+def _classic(
+    name: str, view: str, agent: CrossEntropyConfig, final: EvalConfig, generations: int
+) -> TrainConfig:
     return TrainConfig(
         algorithm="cross-entropy",
         preset=name,
-        env=dataclasses.replace(ENV_PRESETS[name], observation="afterstate_classic"),
+        env=dataclasses.replace(ENV_PRESETS[name], observation=view),
         agent=agent,
         evaluation=final,
-        total_steps=419_430_400,
+        total_steps=generations * agent.num_candidates * agent.num_boards * agent.num_steps,
         chunk_iterations=1,
     )
 
@@ -82,15 +84,19 @@ CROSS_ENTROPY: dict[str, dict[str, TrainConfig]] = {
     "classic-10x10": {
         "drop": _classic(
             "classic-10x10",
+            "afterstate_extended",
             CLASSIC_10X10,
             final=EvalConfig(every=0, final_episodes=200, final_max_pieces=0),
+            generations=160,
         )
     },
     "classic-10x20": {
         "drop": _classic(
             "classic-10x20",
+            "afterstate_classic",  # the nine mean the same on a board of any height
             CLASSIC_10X20,
             final=EvalConfig(every=0, final_episodes=64, final_max_pieces=100_000),
+            generations=100,
         )
     },
 }

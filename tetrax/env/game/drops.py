@@ -16,7 +16,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Bool, Float32, Int32, UInt32
+from jaxtyping import Bool, Int32, UInt32
 
 from tetrax.env.game import board, measures, moves
 from tetrax.env.game.board import Walled, Word
@@ -31,19 +31,6 @@ from tetrax.env.game.vector import lookup, once
 FULL_COLUMN = np.uint32(0xFFFFFFFF)
 COLUMN_ROWS = 32  # rows that a column word holds
 NO_SURFACE = np.int32(-64)  # under a column that the piece does not touch
-
-# What the linear controllers of the literature are functions of (Thiery and Scherrer 2009; Gabillon et al. 2013).
-CLASSIC_FEATURES = (
-    "landing_height",
-    "eroded_cells",
-    "row_transitions",
-    "column_transitions",
-    "holes",
-    "wells",  # covered ones too
-    "hole_depth",
-    "rows_with_holes",  # rows
-    "pattern_diversity",  # different steps of at most 2 between neighbouring columns
-)
 
 
 class Candidates(NamedTuple):
@@ -166,33 +153,6 @@ def after(rules: Rules, state: State, placed: Candidates) -> Board:
             column = column | (placed.cells[j] & here)
         filled.append(column)
     return measures.cleared(tuple(filled))
-
-
-def landing_height(rules: Rules, placed: Candidates) -> Float32[Array, "A"]:
-    """Return the height of the middle of each resting piece: lowest row + (rows - 1) / 2."""
-    tables = rules.tables
-    middle = jnp.asarray(tables.bottom + (tables.height - 1) / 2, jnp.float32)
-    return placed.pose.y.astype(jnp.float32) + middle[placed.kind, placed.pose.orientation]
-
-
-def eroded_cells(placed: Candidates, boards: Board) -> Int32[Array, "A"]:
-    """Return lines cleared times the piece's own cells that went with them."""
-    return boards.lines * measures.total(measures.popcount(cells & boards.full) for cells in placed.cells)
-
-
-def classic_features(rules: Rules, placed: Candidates, boards: Board) -> Float32[Array, "A 9"]:
-    """Return CLASSIC_FEATURES of each placement in order, in cells unless said there, unscaled."""
-    after = measures.board_features(rules, boards.columns)
-    # No cell lies higher: with top_out "stack" a piece comes to rest on at most `height` rows.
-    num_rows = rules.height + MAX_BOX if rules.top_out == "stack" else min(rules.total_height, COLUMN_ROWS)
-    values = {
-        **vars(after),
-        "landing_height": landing_height(rules, placed),
-        "eroded_cells": eroded_cells(placed, boards),
-        "wells": measures.covered_wells(boards.columns, num_rows),
-        "pattern_diversity": measures.pattern_diversity(boards.columns),
-    }
-    return jnp.stack([values[name].astype(jnp.float32) for name in CLASSIC_FEATURES], axis=-1)
 
 
 def ends_game(rules: Rules, state: State, placed: Candidates, boards: Board) -> Bool[Array, "A"]:

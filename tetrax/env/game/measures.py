@@ -66,7 +66,6 @@ def board_features(rules: Rules, columns: tuple[UInt32[Array, "*n"], ...]) -> Bo
     ]
     hole_tops = [height(holes) for holes in covered]
     depth = [jnp.where(top > 0, h - top, 0) for h, top in zip(heights, hole_tops, strict=True)]
-    steps = [jnp.abs(a - b) for a, b in itertools.pairwise(heights)]
     visible = np.uint32((1 << rules.height) - 1)
     wall = jnp.full_like(columns[0], visible)
     walled = (wall, *columns, wall)
@@ -75,7 +74,7 @@ def board_features(rules: Rules, columns: tuple[UInt32[Array, "*n"], ...]) -> Bo
     return BoardFeatures(
         aggregate_height=total(heights),
         max_height=functools.reduce(jnp.maximum, heights),
-        bumpiness=total([jnp.zeros_like(heights[0]), *steps]),
+        bumpiness=total([jnp.zeros_like(heights[0]), *steps(heights)]),
         holes=total(map(popcount, covered)),
         rows_with_holes=popcount(functools.reduce(jnp.bitwise_or, covered)),
         hole_depth=total(depth),
@@ -146,12 +145,24 @@ def to_rows(columns: tuple[UInt32[Array, "*n"], ...], num_rows: int) -> UInt32[A
 
 
 def _wells(heights: list[Int32[Array, "*n"]]) -> Int32[Array, "*n"]:
+    return total([depth * (depth + 1) // 2 for depth in well_depths(heights)])
+
+
+def well_depths(heights: list[Int32[Array, "*n"]]) -> list[Int32[Array, "*n"]]:
+    """Return how far each column is lower than both neighbours (walls are high), 0 where it is not."""
     walls = jnp.full_like(heights[0], 64)
-    total = jnp.zeros_like(heights[0])
-    for left, here, right in zip([walls, *heights], heights, [*heights[1:], walls], strict=False):
-        depth = jnp.maximum(jnp.minimum(left, right) - here, 0)
-        total += depth * (depth + 1) // 2
-    return total
+    beside = zip([walls, *heights], heights, [*heights[1:], walls], strict=False)
+    return [jnp.maximum(jnp.minimum(left, right) - here, 0) for left, here, right in beside]
+
+
+def steps(heights: list[Int32[Array, "*n"]]) -> list[Int32[Array, "*n"]]:
+    """Return the differences in height between neighbouring columns, never negative."""
+    return [jnp.abs(a - b) for a, b in itertools.pairwise(heights)]
+
+
+def beyond(counts: list[Int32[Array, "*n"]], limit: int) -> Int32[Array, "*n"]:
+    """Add up what each count exceeds a limit by."""
+    return total([jnp.maximum(count - limit, 0) for count in counts])
 
 
 def height(column: UInt32[Array, "*n"]) -> Int32[Array, "*n"]:

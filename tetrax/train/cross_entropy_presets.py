@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from typing import Literal
 
 from tetrax.agents.cross_entropy import CrossEntropyConfig
 from tetrax.env.tetris import ENV_PRESETS, EnvConfig
@@ -31,7 +32,11 @@ CLASSIC_10X20 = dataclasses.replace(CLASSIC_10X10, fewer_rows=10)
 
 
 def _classic(
-    name: str, view: str, agent: CrossEntropyConfig, final: EvalConfig, generations: int
+    name: str,
+    view: Literal["afterstate_classic", "afterstate_extended"],
+    agent: CrossEntropyConfig,
+    final: EvalConfig,
+    generations: int,
 ) -> TrainConfig:
     return TrainConfig(
         algorithm="cross-entropy",

@@ -27,9 +27,7 @@ from tetrax.train.errors import UserError, wrong, wrong_name
 from tetrax.train.run_folder import RunFolder
 
 ALGORITHM, PRESET = "dqn", "rainbow"
-STEPS = (
-    500_000  # environment steps of each variant and seed, the random ones before the first update not counted
-)
+STEPS = 131_072  # environment steps of each variant and seed, besides the random ones before the first update
 POINTS = 20  # of a curve: two make its last tenth
 RESULTS = records.RESULTS / "ablation"
 WHOLE, NONE = "all-parts", "no-parts"

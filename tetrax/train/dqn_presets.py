@@ -16,6 +16,7 @@ CLASSIC = dataclasses.replace(ENV_PRESETS["classic-10x10"], observation="afterst
 SMALL_EVALUATION = EvalConfig(every=500_000, episodes=64, max_pieces=1_000, final_max_pieces=5_000)
 BOARDS_EVALUATION = dataclasses.replace(SMALL_EVALUATION, every=1_000_000)
 KEYS_EVALUATION = EvalConfig(every=500_000, episodes=64, max_pieces=200)
+RAINBOW_EVALUATION = EvalConfig(every=65_536, episodes=64, max_pieces=1_000)
 LARGE_EVALUATION = EvalConfig(every=20_000_000, episodes=256, max_pieces=5_000, final_max_pieces=5_000)
 
 # Values of afterstates by lambda returns of fresh rollouts: only the placement that was made is learned from, so that
@@ -76,8 +77,19 @@ RAINBOW: dict[str, Any] = {
     "epsilon_final": 0.0,
 }
 RAINBOW_KEYS = dataclasses.replace(KEYS, **RAINBOW, lowest_value=-5.0, highest_value=10.0)
+# Values begin in the middle of the range, and each copy to the target network takes them a step of the discount
+# further: a range around 0, near ends and frequent copies leave the beginning behind soon.
 RAINBOW_DROP = dataclasses.replace(
-    KEYS, **RAINBOW, network=NetworkConfig(hidden=(32, 32)), lowest_value=-10.0, highest_value=60.0
+    KEYS,
+    **RAINBOW,
+    network=NetworkConfig(hidden=(32, 32)),
+    num_steps=4,
+    num_updates=8,
+    batch_size=64,
+    discount=0.95,
+    lowest_value=-10.0,
+    highest_value=10.0,
+    target_period=50,
 )
 # R2D2: sequences with a memory.
 RECURRENT_KEYS = dataclasses.replace(
@@ -163,7 +175,7 @@ DQN: dict[str, dict[str, TrainConfig]] = {
         "direct": _config("large", DIRECT, _large(KEYS), LARGE_EVALUATION, 500_000_000, 8),
     },
     "rainbow": {
-        "drop": _config("rainbow", DROP, RAINBOW_DROP, SMALL_EVALUATION, 500_000, 16),
+        "drop": _config("rainbow", DROP, RAINBOW_DROP, RAINBOW_EVALUATION, 262_144, 16),
         "direct": _config("rainbow", DIRECT, RAINBOW_KEYS, KEYS_EVALUATION, 2_000_000, 16),
     },
     "recurrent": {"direct": _config("recurrent", DIRECT, RECURRENT_KEYS, KEYS_EVALUATION, 2_000_000, 16)},

@@ -54,14 +54,14 @@ KEYS = DQNConfig(
     warmup_steps=16_384,
     num_updates=16,
     batch_size=256,
-    n_step=5,
+    n_step=10,  # about what a piece takes
     target_network="periodic",
-    target_period=250,
+    target_period=100,
     double=True,
     dueling=True,
     epsilon_start=1.0,
     epsilon_final=0.02,
-    epsilon_steps=500_000,
+    epsilon_steps=300_000,
 )
 # All parts of Rainbow (Hessel et al. 2018); noise in the weights takes the place of epsilon.
 RAINBOW: dict[str, Any] = {
@@ -96,6 +96,7 @@ RECURRENT_KEYS = dataclasses.replace(
     KEYS,
     network=NetworkConfig(hidden=(128,), recurrent="lstm", memory=64),
     batch_size=16,
+    n_step=5,
     prioritised=True,
     value_scale="rescaled",
 )

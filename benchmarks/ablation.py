@@ -27,7 +27,7 @@ from tetrax.train.errors import UserError, wrong, wrong_name
 from tetrax.train.run_folder import RunFolder
 
 ALGORITHM, PRESET = "dqn", "rainbow"
-STEPS = 196_608  # environment steps of each variant and seed, besides the random ones before the first update
+STEPS = 163_840  # environment steps of each variant and seed, besides the random ones before the first update
 POINTS = 20  # of a curve: two make its last tenth
 RESULTS = records.RESULTS / "ablation"
 WHOLE, NONE = "all-parts", "no-parts"

@@ -97,12 +97,31 @@ def test_a_replay_that_cannot_fit_is_refused_before_it_is_allocated(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     agent = run_config().make_agent()
-    monkeypatch.setattr(memory, "available_bytes", lambda: agent.replay_bytes)
+    # On a CPU a checkpoint's copy lies in the same memory: twice the replay, and a tenth left for the rest.
+    monkeypatch.setattr(memory, "machine_bytes", lambda: int(2 * agent.replay_bytes / 0.9) - 1)
     with pytest.raises(
-        UserError, match=r"--agent.replay-capacity: given a replay of .* kB; allowed: .* kB, 90%"
+        UserError,
+        match=r"--agent.replay-capacity: given a replay of .* kB, with what checkpoints take .* kB; "
+        r"allowed: .* kB, 90% of the free memory of the machine",
     ):
         train(run_config(), run_dir=tmp_path / "run")
     assert not (tmp_path / "run").exists()
+    monkeypatch.setattr(memory, "machine_bytes", lambda: int(2 * agent.replay_bytes / 0.9) + 1)
+    memory.check_replay(agent, num_seeds=1)
+
+
+def test_the_limit_of_a_control_group_counts_without_what_it_uses(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    limit, used, meminfo = (tmp_path / name for name in ("limit", "used", "meminfo"))
+    meminfo.write_text("MemTotal: 9000 kB\nMemAvailable: 4000 kB\n")
+    limit.write_text("3000000\n")
+    used.write_text("1000000\n")
+    monkeypatch.setattr(memory, "MEMINFO", meminfo)
+    monkeypatch.setattr(memory, "CGROUPS", ((limit, used),))
+    assert memory.machine_bytes() == 2_000_000
+    limit.write_text("max\n")
+    assert memory.machine_bytes() == 4000 * 1024
 
 
 def test_memory_is_readable_and_found() -> None:
@@ -111,5 +130,5 @@ def test_memory_is_readable_and_found() -> None:
         "72.9 MB",
         "3.0 GB",
     ]
-    found = memory.available_bytes()
+    found = memory.machine_bytes()
     assert found is None or 10**8 < found < 10**14

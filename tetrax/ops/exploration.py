@@ -123,7 +123,9 @@ def _draw(key: PRNGKeyArray, weights: Float32[Array, "B A"]) -> Int32[Array, "B"
 def _pick(key: PRNGKeyArray, weights: Float32[Array, "B N"]) -> Int32[Array, "B"]:
     """Draw one of a few for each board in proportion to weights of any sum; 0 where all weights are 0."""
     sums = jnp.cumsum(weights, axis=-1)
-    point = jax.random.uniform(key, weights.shape[:1])[:, None] * jnp.max(sums, axis=-1, keepdims=True)
+    # The sum up to the last weight: one after it may be larger by rounding, and what lies beyond is nobody's.
+    largest = jnp.max(jnp.where(weights > 0, sums, 0.0), axis=-1, keepdims=True)
+    point = jax.random.uniform(key, weights.shape[:1])[:, None] * largest
     # Rounding may let the sums rise where a weight is 0: that is never drawn.
     return jnp.asarray(jnp.argmax((sums > point) & (weights > 0), axis=-1), jnp.int32)
 

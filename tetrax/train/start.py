@@ -39,7 +39,7 @@ def make_program(config: TrainConfig) -> tuple[Tetris, Program]:
     iterations = whole_chunks(config.total_steps, steps_per_chunk) * config.chunk_iterations
     agent = make(config.agent, env, horizon=iterations)
     if agent.replay_bytes:
-        memory.check_replay(agent, config.num_seeds, memory.available_bytes())
+        memory.check_replay(agent, config.num_seeds)
     program = Program(
         agent,
         chunk_iterations=config.chunk_iterations,

@@ -24,7 +24,7 @@ class Exploration(struct.PyTreeNode):
     epsilon: Array  # probability of a random legal action
     boltzmann: Array  # share of the others that is drawn from the softmax of values
     temperature: Array
-    truly_random: Array  # probability of an action drawn without avoiding losses
+    truly_random: Array  # share of the decisions that are not greedy that do not avoid losses
 
 
 class Player(NamedTuple):
@@ -82,9 +82,9 @@ def now(config: DQNConfig, state: TrainState) -> Exploration:
 
 
 def at_random() -> Exploration:
-    """Return the exploration of games that are played before anything is learned."""
+    """Return the exploration of games that are played before anything is learned: any legal action."""
     zero, one = jnp.float32(0), jnp.float32(1)
-    return Exploration(epsilon=one, boltzmann=zero, temperature=one, truly_random=zero)
+    return Exploration(epsilon=one, boltzmann=zero, temperature=one, truly_random=one)
 
 
 def policy_of(state: TrainState, explores: Exploration) -> Policy:

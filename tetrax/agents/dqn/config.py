@@ -1,12 +1,14 @@
 """Settings of value learning, and what of them fits together."""
 
-from dataclasses import dataclass, field
-from typing import Literal
+from dataclasses import dataclass, field, fields
+from typing import Literal, get_args, get_origin
 
 from tetrax.agents import settings
+from tetrax.env.game.rules import check_choice
 from tetrax.env.tetris import Tetris
 from tetrax.env.wrappers import Game
 from tetrax.networks.config import NetworkConfig
+from tetrax.ops.replay import MAX_CAPACITY
 
 
 @dataclass(frozen=True)
@@ -77,7 +79,7 @@ class DQNConfig:
     epsilon_final: float = 0.01
     """The same at the end of its schedule (tunable)."""
     epsilon_steps: float = 100_000.0
-    """Environment steps, over all boards, until that end (tunable)."""
+    """Environment steps, over all boards, until that end; 0 = it stays at the start (tunable)."""
     boltzmann: float = 0.0
     """Share of the other decisions that are drawn from the softmax of values over temperature (tunable)."""
     temperature_start: float = 1.0
@@ -85,9 +87,10 @@ class DQNConfig:
     temperature_final: float = 0.1
     """The same at the end of its schedule (tunable)."""
     temperature_steps: float = 100_000.0
-    """Environment steps, over all boards, until that end (tunable)."""
+    """Environment steps, over all boards, until that end; 0 = it stays at the start (tunable)."""
     truly_random: float = 0.001
-    """Probability of a random legal action, losing ones too, where losses are avoided (tunable)."""
+    """Where losses are avoided, share of the exploring decisions (random, Boltzmann) that are random among all legal
+    actions, losing ones too (tunable)."""
     learning_rate: float = 1e-3
     """Adam's step size at the start (tunable)."""
     final_learning_rate_fraction: float = 0.1
@@ -109,6 +112,8 @@ class DQNConfig:
 
     def validate(self, env: Game) -> None:
         """Raise ValueError naming the first setting that cannot work."""
+        for name, choices in CHOICES.items():
+            check_choice(f"agent.{name}", getattr(self, name), choices)
         for name in COUNTS:
             settings.check_count(name, getattr(self, name))
         for name in ("replay_capacity", "warmup_steps", "burn_in"):
@@ -162,6 +167,8 @@ class DQNConfig:
                     )
         if self.double and self.target_network == "none":
             raise settings.wrong("double", True, "False without a target network")
+        for name in ("lowest_value", "highest_value"):
+            settings.check_range(name, getattr(self, name), (-1e6, 1e6))
         if self.distribution == "categorical" and not self.lowest_value < self.highest_value:
             raise settings.wrong(
                 "highest_value", self.highest_value, f"more than lowest_value ({self.lowest_value:g})"
@@ -198,8 +205,8 @@ class DQNConfig:
             raise settings.wrong("value_scale", self.value_scale, "none, rescaled with a replay")
         rollout = self.num_envs * self.num_steps
         smallest = self.num_envs * (self.window + self.num_steps)
-        if self.replay_capacity % rollout or self.replay_capacity < smallest:
-            allowed = f"a multiple of num_envs times num_steps ({rollout}) that is {smallest} or more"
+        if self.replay_capacity % rollout or not smallest <= self.replay_capacity <= MAX_CAPACITY:
+            allowed = f"a multiple of num_envs times num_steps ({rollout}) from {smallest} to {MAX_CAPACITY}"
             raise settings.wrong("replay_capacity", self.replay_capacity, allowed)
         if self.batch_size % self.num_groups:
             raise settings.wrong(
@@ -236,7 +243,12 @@ TUNABLE_RANGES: dict[str, tuple[float, float]] = {
     "max_grad_norm": (1e-6, 1e6),
 }
 
-CHANGEABLE = ("epsilon_schedule", "temperature_schedule")  # decide no shape, so a stopped run may change them
+CHOICES: dict[str, tuple[str, ...]] = {
+    each.name: get_args(each.type) for each in fields(DQNConfig) if get_origin(each.type) is Literal
+}
+
+# They decide no shape, so a stopped run may change them.
+CHANGEABLE = ("epsilon_schedule", "temperature_schedule", "avoid_losses")
 
 
 def _shows_afterstates(env: Game) -> bool:

@@ -92,7 +92,8 @@ def errors(
     if config.distribution == "categorical":
         projected = value_distributions.project(target.values, target.probabilities, support(config))
         loss = value_distributions.cross_entropy(z, projected)
-        error = loss  # what priorities are made of (Hessel et al. 2018, section 3)
+        # Priorities are made of the divergence (Hessel et al. 2018, section 3): what chance alone leaves is no error.
+        error = jnp.maximum(loss - jnp.sum(jax.scipy.special.entr(projected), axis=-1), 0.0)
     elif config.distribution == "quantile":
         loss = value_distributions.quantile_huber(z, target.values)
         error = jnp.abs(jnp.mean(z, axis=-1) - jnp.sum(target.values * target.probabilities, axis=-1))

@@ -18,6 +18,7 @@ from tetrax.ops import normalise, optimise, replay, schedules
 LARGEST_SHARE = (
     0.9  # of a sequence's largest error in its priority, the rest being the mean (R2D2, section 2.3)
 )
+SMALLEST_SIZE = 1e-3  # of an error: what is known well is drawn now and then all the same
 
 
 @jax.named_scope("learning")
@@ -114,10 +115,11 @@ def _importance(player: Player, state: TrainState, probability: Float32[Array, "
 
 
 def _reprioritised(state: TrainState, index: Array, sizes: Float32[Array, "L N"]) -> Any:
-    """Give what was sampled priorities by its errors."""
+    """Give what was sampled priorities by its errors: (size + SMALLEST_SIZE)^exponent (Schaul et al. 2016, 3.3)."""
     size = LARGEST_SHARE * jnp.max(sizes, axis=0) + (1 - LARGEST_SHARE) * jnp.mean(sizes, axis=0)
+    priority = (size + SMALLEST_SIZE) ** state.tunables["priority_exponent"]
     assert state.replay is not None
-    return replay.set_priorities(state.replay, index, size ** state.tunables["priority_exponent"])
+    return replay.set_priorities(state.replay, index, priority)
 
 
 def _with_target(player: Player, state: TrainState) -> TrainState:

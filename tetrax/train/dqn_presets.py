@@ -165,7 +165,7 @@ DQN: dict[str, dict[str, TrainConfig]] = {
     "small": {
         "drop": _config("small", DROP, AFTERSTATES, SMALL_EVALUATION, 2_000_000, 8),
         "drop/afterstate_boards": _config(
-            "small", DROP_BOARDS, AFTERSTATES_BOARDS, BOARDS_EVALUATION, 3_000_000, 2
+            "small", DROP_BOARDS, AFTERSTATES_BOARDS, BOARDS_EVALUATION, 2_000_000, 2
         ),
         "direct": _config("small", DIRECT, KEYS, KEYS_EVALUATION, 2_000_000, 16),
     },

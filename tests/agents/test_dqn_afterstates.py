@@ -304,7 +304,8 @@ def test_values_are_normalised_and_not_returns():
         target=jnp.array([[5.0, 7.0, -10.0]]),
     )
     player = acting.Player(config, Constant(), True)
-    after, metrics = learning.from_rollout(player, state, samples, jax.random.key(0))
+    learn = jax.jit(lambda state: learning.from_rollout(player, state, samples, jax.random.key(0)))
+    after, metrics = learn(state)
     assert after.value_moments.mean == pytest.approx(6.0)
     assert after.value_moments.variance == pytest.approx(5 / 3)
     assert metrics["td_error"] == pytest.approx(2 * 2 / np.sqrt(5 / 3) / 3)

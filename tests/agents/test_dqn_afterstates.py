@@ -236,9 +236,7 @@ def n_step_targets(played, starts, num_steps, double):
     return targets
 
 
-@pytest.mark.parametrize(
-    ("num_steps", "double"), [(2, True), *(pytest.param(n, False, marks=pytest.mark.slow) for n in (1, 3))]
-)
+@pytest.mark.parametrize(("num_steps", "double"), [(2, True), pytest.param(3, False, marks=pytest.mark.slow)])
 def test_the_replay_is_learned_from_with_each_reward_counted_once(played, num_steps, double):
     config = dataclasses.replace(
         CONFIG, replay_capacity=1, n_step=num_steps, double=double, target_network="periodic"

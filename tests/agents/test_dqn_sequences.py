@@ -102,7 +102,7 @@ def errors(config, network, params, target_params, games):
         state = SimpleNamespace(
             tunables={"discount": jnp.float32(config.discount)},
             env_params=(),
-            params=params,  # a gradient through the choice of actions or through the targets would show
+            params=params,
             target_params=target_params,
             value_moments=normalise.RunningMoments.empty(),
         )

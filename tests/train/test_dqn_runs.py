@@ -71,7 +71,7 @@ def test_a_resumed_run_is_the_same_bit_for_bit(straight: Path, tmp_path: Path) -
 
 
 @pytest.mark.slow
-def test_another_schedule_of_epsilon_may_be_given_to_a_stopped_run(straight: Path) -> None:
+def test_a_stopped_run_may_be_given_another_way_to_explore(straight: Path) -> None:
     words = ["--resume", str(straight), "--total-steps", "224", "--agent.epsilon-start", "0.5"]
     words += [
         "--agent.epsilon-final",
@@ -80,6 +80,7 @@ def test_another_schedule_of_epsilon_may_be_given_to_a_stopped_run(straight: Pat
         "192",
         "--agent.epsilon-schedule",
         "exponential",
+        "--agent.no-avoid-losses",
     ]
     request = parse(words)
     assert request is not None
@@ -90,6 +91,7 @@ def test_another_schedule_of_epsilon_may_be_given_to_a_stopped_run(straight: Pat
     history = [json.loads(line) for line in (straight / "config_history.jsonl").read_text().splitlines()]
     changed = history[-1]["changes"]
     assert changed["agent.epsilon_schedule"] == {"from": "linear", "to": "exponential"}
+    assert changed["agent.avoid_losses"] == {"from": True, "to": False}
     assert changed["agent.epsilon_start"] == {"from": 0.0, "to": 0.5}
 
 

@@ -1,22 +1,26 @@
-"""The ablation's table in docs/agents.md, and its charts."""
+"""The ablation's table in docs/agents.md, and its charts.
+
+How well an agent plays while it learns is read off the games that end, over the steps played. Lines per ended game
+would leave out the best games, those that go on: of an agent that never loses nothing would be seen.
+"""
 
 from __future__ import annotations
 
+import itertools
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks import charts, curves
-from benchmarks.ablation import WHOLE, Result
+from benchmarks.ablation import POINTS, WHOLE, Result
 from benchmarks.measure import thousands
 from tetrax.train.errors import UserError
 
 FOLDER = charts.FOLDER
 COLUMNS = 4  # of panels
 HEAD = (
-    "variant", "lines, greedy", "lines while training, last tenth", "lines while training, mean of the run",
-    "training, s",
+    "variant", "lines, greedy", "games ended per 1,000 steps of training", "the same, in the last tenth", "training, s",
 )  # fmt: skip
 
 
@@ -67,23 +71,20 @@ def _setting(one: Result) -> str:
 def _numbers(one: Result) -> list[str]:
     """Return the cells of a variant's row after its name."""
     greedy = [seed["evaluation"]["lines"] for seed in one.seeds]
-    last = [lines for seed in one.seeds if (lines := last_tenth(one, seed["points"])) is not None]
-    whole = [statistics.fmean(point[1] for point in seed["points"]) for seed in one.seeds if seed["points"]]
-    return [*(_spread(values) for values in (greedy, last, whole)), f"{one.seconds:,.0f}"]
+    starts = [one.warmup_steps, one.warmup_steps + one.steps * 9 / 10]
+    end = one.warmup_steps + one.steps
+    ended = [[ended_games(seed["points"], start, end) for seed in one.seeds] for start in starts]
+    return [*(_spread(values) for values in (greedy, *ended)), f"{one.seconds:,.0f}"]
 
 
-def last_tenth(one: Result, points: Sequence[Sequence[float]]) -> float | None:
-    """Return the mean lines of the training games in the last tenth of the steps; None where none ended there."""
-    start = one.warmup_steps + 0.9 * one.steps
-    late = [(lines, games) for step, lines, games in points if step > start]
-    total = sum(games for _, games in late)
-    return sum(lines * games for lines, games in late) / total if total else None
+def ended_games(points: Sequence[Sequence[float]], start: float, end: float) -> float:
+    """Return the training games that ended after one step and up to another, per 1,000 steps."""
+    # A point lies at the end of its steps; none was kept where no game ended.
+    return 1_000 * sum(games for step, _, games in points if start < step <= end) / (end - start)
 
 
 def _spread(values: Sequence[float]) -> str:
     """Write the mean of some seeds, and their standard deviation where there are several."""
-    if not values:
-        return "-"
     mean = thousands(statistics.fmean(values))
     return mean if len(values) == 1 else f"{mean} ± {thousands(statistics.stdev(values))}"
 
@@ -129,7 +130,10 @@ def _panels(found: Sequence[Result]) -> Any:
         axis.set_title(one.name, loc="left", fontsize=9)
         axis.set_xlabel("environment steps (millions)", fontsize=8)
         axis.legend(frameon=False, fontsize=7)
-    axes[0].set_ylabel("lines per training game", fontsize=8)
+    axes[0].set_yscale("symlog", linthresh=0.1)
+    axes[0].set_ylim(bottom=0)
+    for axis in axes[: len(variants) : COLUMNS]:
+        axis.set_ylabel("games ended per 1,000 steps", fontsize=8)
     _greedy(axes[len(variants)], found)
     for axis in axes[: len(variants) + 1]:
         axis.tick_params(axis="x", labelsize=8)
@@ -143,10 +147,17 @@ def _panels(found: Sequence[Result]) -> Any:
 
 def _curve(axis: Any, one: Result, colour: str) -> None:
     """Draw the seeds of a variant thin, and their mean thick."""
-    for seed in one.seeds:
-        axis.plot(*curves.columns(seed["points"], 1), color=colour, linewidth=0.8, alpha=0.45)
-    mean = curves.mean_curve([seed["points"] for seed in one.seeds], column=1)
+    seeds = [ended_over_steps(one, seed["points"]) for seed in one.seeds]
+    for points in seeds:
+        axis.plot(*curves.columns(points, 1), color=colour, linewidth=0.8, alpha=0.45)
+    mean = curves.mean_curve(seeds, column=1)
     axis.plot(*curves.columns(mean, 1), color=colour, linewidth=2, label=one.name)
+
+
+def ended_over_steps(one: Result, points: Sequence[Sequence[float]]) -> list[tuple[float, float]]:
+    """Return [(step, games that ended per 1,000 steps up to there, from the point before)], POINTS of them."""
+    edges = [one.warmup_steps + one.steps * number / POINTS for number in range(POINTS + 1)]
+    return [(end, ended_games(points, start, end)) for start, end in itertools.pairwise(edges)]
 
 
 def _greedy(axis: Any, found: Sequence[Result]) -> None:

@@ -63,9 +63,9 @@ def evaluation(lines, games=256, max_pieces=500):
 
 def kept(name="all-parts", **changed):
     """Return a result of two seeds: 1,000 steps after 100 random ones, in five parts."""
-    # Seed 0: the last point alone lies above 100 + 0.9 * 1000 = 1000; mean of the run (1 + 2 + 3 + 4 + 10) / 5 = 4.
+    # Seed 0: 25 games in 1,000 steps. The last tenth begins at 100 + 0.9 * 1000 = 1000: 5 in 100 steps, 50 in 1,000.
     first = [[300, 1.0, 5.0], [500, 2.0, 5.0], [700, 3.0, 5.0], [900, 4.0, 5.0], [1100, 10.0, 5.0]]
-    # Seed 1: two there, of 1 and of 3 games: (2 * 1 + 10 * 3) / 4 = 8; mean of the run (0 + 2 + 10) / 3 = 4.
+    # Seed 1: 2 + 1 + 3 games, and 1 + 3 in the last 100 steps: 6 and 40 in 1,000.
     second = [[300, 0.0, 2.0], [1050, 2.0, 1.0], [1100, 10.0, 3.0]]
     seeds = [
         {"seed": 0, "points": first, "evaluation": evaluation(110.0)},
@@ -86,10 +86,10 @@ def write(folder, *results):
 PAGE = """\
 ### Rainbow without each of its parts, `drop`
 
-| variant | lines, greedy | lines while training, last tenth | lines while training, mean of the run | training, s |
+| variant | lines, greedy | games ended per 1,000 steps of training | the same, in the last tenth | training, s |
 |---|---:|---:|---:|---:|
-| `all-parts` | 100 ± 14.1 | 9 ± 1.41 | 4 ± 0 | 61 |
-| `without-noise` | 5 ± 0 | - | 1 ± 0 | 1,234 |
+| `all-parts` | 100 ± 14.1 | 15.5 ± 13.4 | 45 ± 7.07 | 61 |
+| `without-noise` | 5 ± 0 | 9 ± 0 | 0 ± 0 | 1,234 |
 
 Mean ± standard deviation over seeds: 2 seeds, 1,000 steps after 100 random ones, then 256 greedy games of \
 at most 500 pieces each.
@@ -112,6 +112,14 @@ def test_the_table_says_what_the_files_say(tmp_path):
     found = ablation.read(tmp_path)
     assert [one.name for one in found] == ["all-parts", "without-noise"]
     assert ablation_page.content(found) == PAGE
+
+
+def test_a_curve_counts_the_games_that_ended_in_each_twentieth():
+    # 50 steps each, the first up to 150. Seed 1 of `kept` ends 2 games up to 300, 1 up to 1050 and 3 up to 1100.
+    one = kept()
+    curve = ablation_page.ended_over_steps(one, one.seeds[1]["points"])
+    assert [step for step, _ in curve] == [150 + 50 * number for number in range(20)]
+    assert [rate for _, rate in curve] == pytest.approx([0, 0, 0, 40, *[0] * 14, 20, 60])
 
 
 def test_each_action_set_is_drawn_and_the_same_each_time(tmp_path):

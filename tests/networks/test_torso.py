@@ -51,7 +51,7 @@ def test_auto_is_the_first_that_fits(view):
     env = environment(view)
     assert NetworkConfig().resolved(env) == ENCODERS[view][0]
     assert torso(env, CONFIG).encoder == (
-        "mlp" if view in ("flat",) or "feat" in view or "cl" in view else "cnn"
+        "mlp" if view == "flat" or (view.startswith("afterstate") and "boards" not in view) else "cnn"
     )
 
 

@@ -17,7 +17,7 @@ from tests.reference.players import best_place
 from tests.reference.settings import Settings
 from tests.reference.side import STATE_FIELDS, Case, Side
 from tests.reference.tables import SHAPES
-from tetrax.env.game import drops, measures
+from tetrax.env.game import drops, measures, placement_features
 from tetrax.env.game.state import State
 
 SETTINGS = {
@@ -101,8 +101,8 @@ def engine(rules):
             "legal": placed.legal,
             "rows": measures.to_rows(boards.columns, min(32, rules.total_height)),
             "lines": boards.lines,
-            "landing_height": drops.landing_height(rules, placed),
-            "eroded_cells": drops.eroded_cells(placed, boards),
+            "landing_height": placement_features.landing_height(rules, placed),
+            "eroded_cells": placement_features.eroded_cells(placed, boards),
             "ends_game": drops.ends_game(rules, state, placed, boards),
             **measures.board_features(rules, boards.columns).__dict__,
         }

@@ -42,6 +42,7 @@ def on_four_devices(*arguments: str) -> dict[str, Any]:
     return json.loads(done.stdout.splitlines()[-1])
 
 
+@pytest.mark.slow
 def test_four_devices_train_as_one_does() -> None:
     found = on_four_devices("compare", "1")
     assert (found["devices"], found["boards_per_device"], found["devices_of_policy"]) == (4, 4, 1)

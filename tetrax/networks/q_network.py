@@ -22,8 +22,7 @@ class QNetwork(nn.Module):
 
     Where afterstates are observed each is judged by itself and K numbers come of each. `dueling` gives the value of
     the state and the advantage of each action a head of their own (Wang et al. 2016, arXiv 1511.06581, equation 9, its
-    mean over all actions, legal or not);
-    `noisy` makes the heads of noisy layers (Fortunato et al. 2018).
+    mean over all actions, legal or not); `noisy` makes the heads of noisy layers (Fortunato et al. 2018).
     """
 
     torso: nn.Module

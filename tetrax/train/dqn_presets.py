@@ -6,12 +6,10 @@ import dataclasses
 from typing import Any
 
 from tetrax.agents.dqn import DQNConfig
-from tetrax.env.tetris import ENV_PRESETS, EnvConfig
+from tetrax.env.tetris import EnvConfig
 from tetrax.networks.config import NetworkConfig
 from tetrax.train.config import EvalConfig, TrainConfig
 from tetrax.train.preset_parts import DIRECT, DROP, DROP_BOARDS, TINY_EVALUATION
-
-CLASSIC = dataclasses.replace(ENV_PRESETS["classic-10x10"], observation="afterstate_classic")
 
 SMALL_EVALUATION = EvalConfig(every=500_000, episodes=64, max_pieces=1_000, final_max_pieces=5_000)
 BOARDS_EVALUATION = dataclasses.replace(SMALL_EVALUATION, every=1_000_000)

@@ -16,7 +16,7 @@ from jaxtyping import Float32, Int32
 
 from tetrax.env.game import measures
 from tetrax.env.game.drops import COLUMN_ROWS, Candidates
-from tetrax.env.game.measures import Board
+from tetrax.env.game.measures import Board, BoardFeatures
 from tetrax.env.game.pieces import MAX_BOX
 from tetrax.env.game.rules import Rules
 
@@ -63,13 +63,14 @@ def eroded_cells(placed: Candidates, boards: Board) -> Int32[Array, "A"]:
 
 def classic_features(rules: Rules, placed: Candidates, boards: Board) -> Float32[Array, "A 9"]:
     """Return CLASSIC_FEATURES of each placement in order, in cells unless said there, unscaled."""
-    return _stacked(_classic(rules, placed, boards))
+    return _stacked(_classic(rules, placed, boards, measures.board_features(rules, boards.columns)))
 
 
 def extended_features(rules: Rules, placed: Candidates, boards: Board) -> Float32[Array, "A 20"]:
     """Return EXTENDED_FEATURES of each placement in order: the classic ones, and more, scaled."""
-    classic = _classic(rules, placed, boards)
-    more = _more(rules, boards, classic)
+    after = measures.board_features(rules, boards.columns)
+    classic = _classic(rules, placed, boards, after)
+    more = _more(rules, boards, after, classic)
     scaled = {
         name: more[name].astype(jnp.float32) * np.float32(1 / scale) for name, scale in MORE_FEATURES.items()
     }
@@ -80,8 +81,7 @@ def _stacked(values: dict[str, Array]) -> Float32[Array, "A F"]:
     return jnp.stack([value.astype(jnp.float32) for value in values.values()], axis=-1)
 
 
-def _classic(rules: Rules, placed: Candidates, boards: Board) -> dict[str, Array]:
-    after = measures.board_features(rules, boards.columns)
+def _classic(rules: Rules, placed: Candidates, boards: Board, after: BoardFeatures) -> dict[str, Array]:
     # No cell lies higher: with top_out "stack" a piece comes to rest on at most `height` rows.
     num_rows = rules.height + MAX_BOX if rules.top_out == "stack" else min(rules.total_height, COLUMN_ROWS)
     values = {
@@ -94,8 +94,7 @@ def _classic(rules: Rules, placed: Candidates, boards: Board) -> dict[str, Array
     return {name: values[name] for name in CLASSIC_FEATURES}
 
 
-def _more(rules: Rules, boards: Board, classic: dict[str, Array]) -> dict[str, Array]:
-    after = measures.board_features(rules, boards.columns)
+def _more(rules: Rules, boards: Board, after: BoardFeatures, classic: dict[str, Array]) -> dict[str, Array]:
     heights = [measures.height(column) for column in boards.columns]
     threshold = 6 * rules.height // 10
     return {

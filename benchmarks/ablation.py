@@ -22,9 +22,11 @@ from typing import Any
 
 from benchmarks import curves, measure, records
 from benchmarks.measure import ROOT, check_positive
-from tetrax.train import flags, log, presets
-from tetrax.train.errors import UserError, wrong, wrong_name
-from tetrax.train.run_folder import RunFolder
+from tetrax.fields.errors import UserError, wrong, wrong_name
+from tetrax.train import presets
+from tetrax.train.command import flags
+from tetrax.train.folder import log
+from tetrax.train.folder.run_folder import RunFolder
 
 ALGORITHM, PRESET = "dqn", "rainbow"
 STEPS = 163_840  # environment steps of each variant and seed, besides the random ones before the first update

@@ -15,7 +15,7 @@ from typing import Any
 from benchmarks import charts, curves
 from benchmarks.ablation import POINTS, WHOLE, Result
 from benchmarks.measure import thousands
-from tetrax.train.errors import UserError
+from tetrax.fields.errors import UserError
 
 FOLDER = charts.FOLDER
 COLUMNS = 4  # of panels

@@ -12,7 +12,7 @@ from benchmarks import measure
 from benchmarks.measure import check_positive, table, thousands
 from tetrax.env.observe import OBSERVATIONS
 from tetrax.env.tetris import ENV_PRESETS, Tetris, make
-from tetrax.train.errors import UserError, wrong, wrong_name
+from tetrax.fields.errors import UserError, wrong, wrong_name
 
 SWEEP = {"cpu": (2**7, 2**14)}  # smallest and largest batch that are tried when none is given
 ACCELERATOR_SWEEP = (2**12, 2**22)

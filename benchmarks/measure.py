@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from benchmarks import records
-from tetrax.train import flags
-from tetrax.train.errors import exit_code, wrong
+from tetrax.fields.errors import exit_code, wrong
+from tetrax.train.command import flags
 
 ROOT = Path(__file__).parent.parent
 Options = TypeVar("Options")

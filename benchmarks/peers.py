@@ -15,7 +15,7 @@ from benchmarks import contestants, measure
 from benchmarks.contestants import PEERS, Absent, Contestant
 from benchmarks.measure import check_positive, table, thousands
 from benchmarks.workers.stopwatch import Played
-from tetrax.train.errors import UserError, wrong_name
+from tetrax.fields.errors import UserError, wrong_name
 
 # tetrax's own entries: action set, observation, whether board features are observed too. Each shows at least
 # what the peers show: the whole board with the active piece, the coming pieces, the mask.

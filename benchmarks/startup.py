@@ -16,8 +16,9 @@ from typing import Any
 
 from benchmarks import measure
 from benchmarks.measure import ROOT, check_positive, table
-from tetrax.train import log, presets
-from tetrax.train.errors import UserError, wrong_name
+from tetrax.fields.errors import UserError, wrong_name
+from tetrax.train import presets
+from tetrax.train.folder import log
 
 GIVE_UP_SECONDS = 900
 SECONDS_BETWEEN_LOOKS = 0.02

@@ -18,7 +18,7 @@ sys.path.insert(0, str(ROOT))  # so that `python benchmarks/tables.py` works as 
 
 from benchmarks import ablation, ablation_page, charts, performance_page, records  # noqa: E402
 from benchmarks.records import Measurement, read  # noqa: E402
-from tetrax.train.errors import USER_ERROR_EXIT_CODE, UserError  # noqa: E402
+from tetrax.fields.errors import USER_ERROR_EXIT_CODE, UserError  # noqa: E402
 
 README = ROOT / "README.md"
 PAGE = ROOT / "docs" / "performance.md"

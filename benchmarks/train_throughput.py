@@ -10,9 +10,9 @@ from typing import Any
 
 from benchmarks import measure
 from benchmarks.measure import check_positive, table, thousands
+from tetrax.fields.errors import wrong, wrong_name
 from tetrax.train import presets
 from tetrax.train.config import TrainConfig, flag
-from tetrax.train.errors import wrong, wrong_name
 
 PARTS = ("environment", "acting", "learning", "rest")
 # Settings of an agent, and of its network, that decide its speed.

@@ -31,10 +31,17 @@ hypothesis.settings.load_profile("tetrax")
 
 @pytest.fixture(autouse=True)
 def strict_dtypes(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Forbid implicit dtype promotion where the maths is ours alone: tests/env and tests/ops."""
+    """Forbid implicit dtype promotion where the maths is ours alone."""
     folder = request.path.relative_to(TESTS).parts[0]
-    if folder not in ("env", "ops"):
+    if folder not in ("env", "view", "games", "adapters", "ops"):
         yield
         return
     with jax.numpy_dtype_promotion("strict"):
+        yield
+
+
+@pytest.fixture
+def lenient() -> Iterator[None]:
+    """Let other people's code promote types and ranks as jax does by itself."""
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):
         yield

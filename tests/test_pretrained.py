@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import tetrax
-from tetrax.train.evaluate import evaluate
+from tetrax.train.report.evaluation import evaluate
 
 PRETRAINED = Path(__file__).parent.parent / "pretrained"
 POLICIES = sorted(path.parent for path in PRETRAINED.glob("*/config.json"))

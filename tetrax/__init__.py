@@ -15,7 +15,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from tetrax.env.ascii import state_from_ascii
     from tetrax.env.tetris import EnvConfig, Tetris, TimeStep, make
-    from tetrax.train.policy_io import load
+    from tetrax.train.folder.policy_io import load
 
 __all__ = ["EnvConfig", "Tetris", "TimeStep", "__version__", "load", "make", "state_from_ascii"]
 
@@ -26,7 +26,7 @@ _HOME = {
     "Tetris": "tetrax.env.tetris",
     "TimeStep": "tetrax.env.tetris",
     "state_from_ascii": "tetrax.env.ascii",
-    "load": "tetrax.train.policy_io",
+    "load": "tetrax.train.folder.policy_io",
 }
 
 
@@ -43,7 +43,7 @@ def __dir__() -> list[str]:
 def _register() -> None:
     """Enter our environment among gymnasium's, where that is installed: it looks for no plugins itself."""
     if importlib.util.find_spec("gymnasium") is not None:
-        from tetrax.env.adapters.registration import register
+        from tetrax.adapters.registration import register
 
         register()
 

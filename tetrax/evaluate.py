@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from tetrax.train import flags
-from tetrax.train.errors import UserError, exit_code, wrong, wrong_name
+from tetrax.fields.errors import UserError, exit_code, wrong, wrong_name
+from tetrax.train.command import flags
 
 if TYPE_CHECKING:
     from tetrax.agents.agent import Actor
     from tetrax.env.tetris import Tetris
-    from tetrax.train.evaluate import EvalResult
+    from tetrax.train.report.evaluation import EvalResult
 
 PROGRAM = "python -m tetrax.evaluate"
 DEFAULT_ENVIRONMENT = "guideline"
@@ -63,12 +63,13 @@ def _run(argv: list[str]) -> int:
     options = flags.parse(Options, Options(), words, types, PROGRAM)
     _check(options, words.positionals)
     env, actor, name = _player(options, words.positionals)
-    from tetrax.train import compilation_cache, evaluate
+    from tetrax.train.machine import compilation_cache
+    from tetrax.train.report import evaluation
 
     compilation_cache.enable()
     max_pieces = _max_pieces(options, env)
     with _progress(options.episodes, max_pieces) as on_progress:
-        result = evaluate.evaluate(
+        result = evaluation.evaluate(
             env,
             actor,
             episodes=options.episodes,
@@ -112,7 +113,7 @@ def _check(options: Options, positionals: Sequence[str]) -> None:
 def _player(options: Options, positionals: Sequence[str]) -> tuple[Tetris, Actor, str]:
     """Return the environment, who plays it and what to call them."""
     if options.policy is None:
-        from tetrax.train import policy_io
+        from tetrax.train.folder import policy_io
 
         loaded = policy_io.load(positionals[0])
         return loaded.env, loaded.actor, positionals[0]
@@ -156,13 +157,13 @@ def _progress(episodes: int, max_pieces: int) -> Iterator[Callable[[int, int], N
 
 def _write_files(options: Options, env: Tetris, result: EvalResult) -> None:
     from tetrax.env import record
-    from tetrax.train import evaluate
+    from tetrax.train.report import evaluation
 
     try:
         if options.csv is not None:
-            evaluate.write_csv(result, options.csv)
+            evaluation.write_csv(result, options.csv)
         if options.record is not None:
-            record.save(evaluate.recording_of_best(env, result), options.record)
+            record.save(evaluation.recording_of_best(env, result), options.record)
     except OSError as error:
         raise wrong("output file", error.filename, f"a file that may be written ({error.strerror})") from None
 

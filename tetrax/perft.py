@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from tetrax.env.game.pieces import TETROMINOES, KickSystem
-from tetrax.train import flags
-from tetrax.train.errors import UserError, exit_code, wrong
+from tetrax.fields.errors import UserError, exit_code, wrong
+from tetrax.train.command import flags
 
 if TYPE_CHECKING:
     from tetrax.env.game.rules import Rules
@@ -58,12 +58,12 @@ def _run(argv: list[str]) -> int:
     if not LOWEST_SPAWN <= options.spawn_y <= HIGHEST_SPAWN:
         raise wrong("--spawn-y", options.spawn_y, f"{LOWEST_SPAWN} to {HIGHEST_SPAWN}")
     columns = _columns(options)
-    from tetrax.env.game import perft
-    from tetrax.train import compilation_cache
+    from tetrax.env.game.reach import counting
+    from tetrax.train.machine import compilation_cache
 
     compilation_cache.enable()
     height = max(column.bit_length() for column in columns)
-    rules = perft.rules_for(options.kicks, options.spawn_y, height, len(queue))
+    rules = counting.rules_for(options.kicks, options.spawn_y, height, len(queue))
     _count(rules, queue, _rows(rules, columns), options.spins)
     return 0
 
@@ -108,11 +108,11 @@ def _rows(rules: Rules, columns: list[int]) -> np.ndarray:
 
 
 def _count(rules: Rules, queue: tuple[int, ...], rows: np.ndarray, spins: bool) -> None:
-    from tetrax.env.game import perft
+    from tetrax.env.game.reach import counting
     from tetrax.env.game.state import SPINS
 
     started, placements = time.perf_counter(), 0
-    for depth, counts in enumerate(perft.perft(rules, queue, rows, spins=spins), 1):
+    for depth, counts in enumerate(counting.perft(rules, queue, rows, spins=spins), 1):
         placements = counts.placements
         classes = ", ".join(f"{name} {n}" for name, n in zip(SPINS, counts.by_spin, strict=False))
         apart = f" ({classes})" if spins else ""

@@ -12,10 +12,10 @@ import tetrax
 from tetrax.agents.baselines import BASELINES, LINEAR_WEIGHTS, environment
 from tetrax.env.ascii import state_from_ascii
 from tetrax.env.foresight import Afterstates
-from tetrax.env.game.placement_features import CLASSIC_FEATURES, EXTENDED_FEATURES
+from tetrax.env.game.reach.placement_features import CLASSIC_FEATURES, EXTENDED_FEATURES
 from tetrax.env.game.rules import Rules
 from tetrax.env.observe import Observation
-from tetrax.train.evaluate import evaluate
+from tetrax.train.report.evaluation import evaluate
 
 CLASSIC = environment("dellacherie", "classic-10x10")
 EXTENDED = tetrax.make("classic-10x10", observation="afterstate_extended")

@@ -15,7 +15,7 @@ from tetrax.agents.baselines import BASELINES, LINEAR_WEIGHTS
 from tetrax.agents.cross_entropy import CrossEntropyConfig, Gaussian, fitness, refit
 from tetrax.env.batch import Batch
 from tetrax.env.game.state import State
-from tetrax.train.evaluate import evaluate
+from tetrax.train.report.evaluation import evaluate
 
 MINI = tetrax.make("mini", actions="drop", observation="afterstate_classic")
 CLASSIC = tetrax.make("classic-10x10", observation="afterstate_classic")

@@ -12,9 +12,9 @@ import tetrax
 from tests.agents.chain import Chain, ChainState
 from tetrax.agents import dqn
 from tetrax.agents.dqn import DQNConfig, acting, collecting, judge, learning, windows
-from tetrax.agents.dqn.state import Slot
+from tetrax.agents.dqn.train_state import Slot
 from tetrax.env import batch
-from tetrax.networks.config import NetworkConfig
+from tetrax.networks.network_config import NetworkConfig
 from tetrax.networks.q_network import q_network
 from tetrax.ops import normalise, packing
 from tetrax.ops.exploration import Decider

@@ -16,7 +16,7 @@ import pytest
 import tetrax
 from tests.agents.piles import SUM_OF_HEIGHTS, Piles
 from tetrax.agents.dqn import TUNABLE_RANGES, DQNConfig, acting, collecting, learning, windows
-from tetrax.agents.dqn.state import Sample, Slot, TrainState
+from tetrax.agents.dqn.train_state import Sample, Slot, TrainState
 from tetrax.env.batch import Batch
 from tetrax.env.foresight import AFTERSTATE_FEATURES
 from tetrax.env.observe import Observation

@@ -11,7 +11,7 @@ from tests.agents.chain import CELLS, Chain, best_values
 from tests.agents.recall import Recall
 from tetrax.agents import dqn
 from tetrax.agents.dqn import DQNConfig, acting, collecting, windows
-from tetrax.networks.config import NetworkConfig
+from tetrax.networks.network_config import NetworkConfig
 from tetrax.networks.q_network import q_network
 
 REPLAYED = DQNConfig(

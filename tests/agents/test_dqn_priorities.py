@@ -11,7 +11,7 @@ import pytest
 from tests.agents.chain import Chain
 from tests.agents.test_dqn import MOMENTS, PLAIN, windows_of
 from tetrax.agents.dqn import TUNABLE_RANGES, acting, judge, learning, windows
-from tetrax.agents.dqn.state import TrainState
+from tetrax.agents.dqn.train_state import TrainState
 from tetrax.networks.noisy import NOISE
 from tetrax.ops import optimise, replay
 

@@ -10,8 +10,8 @@ import pytest
 
 from tests.agents.chain import Chain, ChainState
 from tetrax.agents.dqn import DQNConfig, acting, windows
-from tetrax.agents.dqn.state import Slot
-from tetrax.networks.config import NetworkConfig
+from tetrax.agents.dqn.train_state import Slot
+from tetrax.networks.network_config import NetworkConfig
 from tetrax.networks.noisy import NOISE
 from tetrax.ops import normalise, packing
 

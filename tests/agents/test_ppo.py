@@ -17,9 +17,9 @@ from tetrax.agents.ppo import PPOConfig, Sample
 from tetrax.env.batch import Batch
 from tetrax.env.wrappers import AutoReset, EpisodeStatistics
 from tetrax.networks.actor_critic import actor_critic
-from tetrax.networks.config import NetworkConfig
+from tetrax.networks.network_config import NetworkConfig
 from tetrax.ops import normalise
-from tetrax.train.evaluate import evaluate
+from tetrax.train.report.evaluation import evaluate
 
 TINY = PPOConfig(
     num_envs=16,

@@ -11,7 +11,7 @@ from tests.agents.recall import Recall
 from tetrax.agents import ppo
 from tetrax.agents.ppo import PPOConfig
 from tetrax.networks.actor_critic import actor_critic, judge, judge_again
-from tetrax.networks.config import NetworkConfig
+from tetrax.networks.network_config import NetworkConfig
 from tetrax.ops.distributions import MaskedCategorical
 
 CONFIG = PPOConfig(

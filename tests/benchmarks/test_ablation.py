@@ -7,8 +7,8 @@ import re
 import pytest
 
 from benchmarks import ablation, ablation_page, measure, tables
-from tetrax.train import cli
-from tetrax.train.errors import UserError
+from tetrax.fields.errors import UserError
+from tetrax.train.command import cli
 
 STEPS = 1_000
 EPSILON = {

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks import gpu, measure, op_profile, startup, train_throughput
 from benchmarks.model_flops import model_flops
-from tetrax.train.errors import UserError
+from tetrax.fields.errors import UserError
 
 
 def test_products_count_by_their_sizes_and_by_how_often_they_run():

@@ -109,7 +109,7 @@ def test_fields_of_another_action_set_are_refused():
 
 
 def test_a_configuration_with_chords_is_hashable_and_survives_json():
-    from tetrax.env.serialise import from_json, to_json
+    from tetrax.fields.as_json import from_json, to_json
 
     config = tetrax.make(actions="chords", chords=(("left", "rotate_cw"), ("noop",))).config
     assert from_json(type(config), to_json(config)) == config

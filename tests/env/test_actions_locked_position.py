@@ -13,9 +13,10 @@ import pytest
 import tetrax
 from tests.env import ways
 from tetrax.env.actions import LockedPosition
-from tetrax.env.game import engine, locking, placements
+from tetrax.env.game import engine, locking
 from tetrax.env.game.moves import Pose
 from tetrax.env.game.pieces import TETROMINOES
+from tetrax.env.game.reach import placements
 from tetrax.env.game.rules import Rules, default_params
 from tetrax.env.game.state import GAME_OVER_REASONS, where
 from tetrax.env.tetris import EnvConfig, Tetris

@@ -11,8 +11,8 @@ import tetrax
 from tetrax.env import reward
 from tetrax.env.game.state import no_event
 from tetrax.env.reward import REWARDS, RewardRule
-from tetrax.env.serialise import from_json, to_json
 from tetrax.env.tetris import EnvConfig
+from tetrax.fields.as_json import from_json, to_json
 
 # Every term at once; other rewards are read off its terms, so that few programs are compiled.
 EVERYTHING = RewardRule(

@@ -8,7 +8,7 @@ import pytest
 import tetrax
 from tests.networks.seen import made_up
 from tetrax.networks.actor_critic import actor_critic
-from tetrax.networks.config import NetworkConfig
+from tetrax.networks.network_config import NetworkConfig
 
 SMALL = NetworkConfig(hidden=(16,), channels=(4, 4))
 

@@ -17,7 +17,7 @@ from tetrax.networks.attention import (
     attention_weights,
     over_cells,
 )
-from tetrax.networks.config import AttentionConfig, NetworkConfig
+from tetrax.networks.network_config import AttentionConfig, NetworkConfig
 
 TINY = AttentionConfig(layers=1, heads=2, size=8)
 

@@ -6,7 +6,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tetrax.networks.config import NetworkConfig
+from tetrax.networks.network_config import NetworkConfig
 from tetrax.networks.recurrent import core, initial_memory
 
 T, B, D, M = 6, 3, 4, 5

@@ -8,7 +8,7 @@ import pytest
 
 import tetrax
 from tests.networks.seen import batch, made_up
-from tetrax.networks.config import ENCODERS, AttentionConfig, NetworkConfig
+from tetrax.networks.network_config import ENCODERS, AttentionConfig, NetworkConfig
 from tetrax.networks.torso import torso
 
 CONFIG = NetworkConfig(

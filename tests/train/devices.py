@@ -19,10 +19,11 @@ from tetrax.agents import ppo
 from tetrax.agents.ppo import PPOConfig
 from tetrax.env import batch
 from tetrax.env.tetris import make
-from tetrax.networks.config import NetworkConfig
-from tetrax.train import checkpoint, start
+from tetrax.networks.network_config import NetworkConfig
+from tetrax.train import start
 from tetrax.train.__main__ import main
 from tetrax.train.config import load_config
+from tetrax.train.folder import checkpoint
 from tetrax.train.program import Program
 
 COLLECTIVE = re.compile(r"\b(all-\w+|collective-\w+|reduce-scatter|send|recv)(?:-start)?\(")

@@ -8,8 +8,8 @@ from PIL import Image
 import tetrax
 from tests.networks.seen import batch, made_up
 from tetrax.networks.attention import AttentionWeights
-from tetrax.networks.config import AttentionConfig
-from tetrax.train.attention_plot import _cells, attention_picture
+from tetrax.networks.network_config import AttentionConfig
+from tetrax.train.report.attention_plot import _cells, attention_picture
 
 CONFIG = AttentionConfig(over="cells", layers=1, heads=2)
 DARKEST = np.array([103, 0, 13])  # the end of matplotlib's "Reds"

@@ -12,8 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from tetrax.train import checkpoint, files
-from tetrax.train.errors import UserError
+from tetrax.fields.errors import UserError
+from tetrax.train.folder import checkpoint, files
 
 
 class Pair(NamedTuple):

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tetrax.env.tetris import ENV_PRESETS
-from tetrax.train import __main__, cli, flags, presets
+from tetrax.train import __main__, presets
+from tetrax.train.command import cli, flags
 from tetrax.train.config import TrainConfig, to_json
 
 REPOSITORY = Path(__file__).parents[2]

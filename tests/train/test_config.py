@@ -12,10 +12,10 @@ from tetrax.agents.ppo import PPOConfig
 from tetrax.env.game.pieces import DOMINOES, TETROMINOES, Piece
 from tetrax.env.game.rules import Rules
 from tetrax.env.tetris import EnvConfig
-from tetrax.networks.config import AttentionConfig, NetworkConfig
+from tetrax.fields.errors import UserError, nearest, wrong, wrong_name
+from tetrax.networks.network_config import AttentionConfig, NetworkConfig
 from tetrax.train import presets
 from tetrax.train.config import EvalConfig, TrainConfig, from_json, load_config, to_json, whole_chunks
-from tetrax.train.errors import UserError, nearest, wrong, wrong_name
 
 TINY = presets.find("ppo", "tiny")
 BAR = (Piece("bar", ("...", "###", "..."), spins=True),)

@@ -22,9 +22,11 @@ from jax.sharding import PartitionSpec as P
 from tests.train.devices import collectives, differences
 from tests.train.toy import toy_config
 from tetrax.env import batch
-from tetrax.train import checkpoint, log, processes, start
+from tetrax.fields.errors import UserError
+from tetrax.train import start
 from tetrax.train.config import load_config
-from tetrax.train.errors import UserError
+from tetrax.train.folder import checkpoint, log
+from tetrax.train.machine import processes
 
 ROOT = Path(__file__).parents[2]
 ROUNDING = 1e-4  # relative to 1 + |x|: what sums in another order come to after a few of Adam's steps

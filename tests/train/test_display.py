@@ -10,9 +10,9 @@ from rich.console import Console
 
 from tetrax.env.ascii import state_from_ascii
 from tetrax.env.game.rules import RULE_PRESETS, Rules
-from tetrax.env.scene import scene
-from tetrax.train import display
-from tetrax.train.display import Header, LiveDisplay, PlainDisplay, Summary
+from tetrax.train.report import display
+from tetrax.train.report.display import Header, LiveDisplay, PlainDisplay, Summary
+from tetrax.view.scene import scene
 
 HEADER = Header(title="ppo · tiny", details="mini, drop", folder=Path("runs/x"), total_steps=1_000)
 ROW = {"step": 250, "steps_per_second": 1_500.0, "lines": 3.25, "entropy": 1.5, "kl": None}

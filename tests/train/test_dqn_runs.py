@@ -12,11 +12,12 @@ import pytest
 
 from tests.train.test_resume import assert_same_run, final_state
 from tetrax.env.tetris import ENV_PRESETS
-from tetrax.train import memory, presets
-from tetrax.train.cli import parse
+from tetrax.fields.errors import UserError
+from tetrax.train import presets
+from tetrax.train.command.cli import parse
 from tetrax.train.config import EvalConfig, TrainConfig
-from tetrax.train.errors import UserError
 from tetrax.train.loop import train
+from tetrax.train.machine import memory
 
 
 def run_config(**changes: object) -> TrainConfig:

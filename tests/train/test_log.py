@@ -12,9 +12,10 @@ from tensorboardX import SummaryWriter
 from tensorboardX.proto.event_pb2 import Event
 from tensorboardX.record_writer import RecordWriter
 
-from tetrax.train import log, plots, rows
-from tetrax.train.errors import UserError
-from tetrax.train.evaluate import EvalResult
+from tetrax.fields.errors import UserError
+from tetrax.train.folder import log
+from tetrax.train.report import plots, rows
+from tetrax.train.report.evaluation import EvalResult
 
 
 def write_rows(path: Path, steps: list[int]) -> None:

@@ -15,11 +15,14 @@ import pytest
 
 from tests.train.toy import quick_games, toy_config, use_quick_games
 from tetrax.env.record import load, verify
-from tetrax.train import artifacts, checkpoint, compilation_cache, log, run_folder, start
+from tetrax.fields.errors import UserError
+from tetrax.train import start
 from tetrax.train.config import EvalConfig, TrainConfig, load_config
-from tetrax.train.display import SilentDisplay, Summary
-from tetrax.train.errors import UserError
+from tetrax.train.folder import checkpoint, log, run_folder
 from tetrax.train.loop import train
+from tetrax.train.machine import compilation_cache
+from tetrax.train.report import artifacts
+from tetrax.train.report.display import SilentDisplay, Summary
 from tetrax.train.run import Result
 
 

@@ -15,10 +15,11 @@ import tetrax
 from tetrax.agents import AGENTS
 from tetrax.env.game.rules import Rules
 from tetrax.env.tetris import EnvConfig, Tetris
-from tetrax.train import policy_io, presets
+from tetrax.fields.errors import UserError
+from tetrax.train import presets
 from tetrax.train.config import TrainConfig, to_json
-from tetrax.train.errors import UserError
-from tetrax.train.evaluate import evaluate
+from tetrax.train.folder import policy_io
+from tetrax.train.report.evaluation import evaluate
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ from tests.train.toy import ToyConfig, make_toy, toy_config
 from tetrax.agents import ppo
 from tetrax.agents.ppo import PPOConfig
 from tetrax.env.tetris import make
-from tetrax.networks.config import NetworkConfig
+from tetrax.networks.network_config import NetworkConfig
 from tetrax.train import start
 from tetrax.train.program import Program
 

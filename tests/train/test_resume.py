@@ -20,9 +20,10 @@ import pytest
 from tests.train.test_checkpoint import assert_same_bits, flip_one_bit, largest_file
 from tests.train.test_loop import Listener
 from tests.train.toy import toy_config, use_quick_games
-from tetrax.train import checkpoint, log, start
+from tetrax.fields.errors import UserError
+from tetrax.train import start
 from tetrax.train.config import TrainConfig, load_config
-from tetrax.train.errors import UserError
+from tetrax.train.folder import checkpoint, log
 from tetrax.train.loop import train
 
 ROOT = Path(__file__).parents[2]
@@ -206,7 +207,7 @@ def test_other_library_versions_only_warn(
 ) -> None:
     folder = shutil.copytree(straight, tmp_path / "run")
     (folder / "eval.json").unlink()
-    monkeypatch.setattr("tetrax.train.run_folder.versions", lambda: {"jax": "99.0"})
+    monkeypatch.setattr("tetrax.train.folder.run_folder.versions", lambda: {"jax": "99.0"})
     shown = Listener()
     assert train(toy_config(), run_dir=folder, resume=True, display=shown).status == "finished"
     assert any("jax" in note and "99.0" in note for note in shown.notes)

@@ -16,26 +16,16 @@ import pytest
 from tests.train.toy import quick_games, toy_config
 from tetrax.env import batch
 from tetrax.env.reward import REWARDS
-from tetrax.env.scene import scene
-from tetrax.train import (
-    __main__,
-    cli,
-    log,
-    policy_io,
-    presets,
-    start,
-    sweep,
-    sweep_cli,
-    sweep_members,
-    sweep_plot,
-    sweep_points,
-    sweep_results,
-)
+from tetrax.fields.errors import UserError
+from tetrax.train import __main__, presets, start
+from tetrax.train.command import cli
 from tetrax.train.config import TrainConfig
-from tetrax.train.display import SilentDisplay, Summary
-from tetrax.train.errors import UserError
+from tetrax.train.folder import log, policy_io
 from tetrax.train.program import Program
-from tetrax.train.sweep_members import Sweep
+from tetrax.train.report.display import SilentDisplay, Summary
+from tetrax.train.sweep import sweep, sweep_cli, sweep_members, sweep_plot, sweep_points, sweep_results
+from tetrax.train.sweep.sweep_members import Sweep
+from tetrax.view.scene import scene
 
 RATES = (0.01, 0.5, 0.1, 0.03)
 TINY = presets.find("ppo", "tiny")

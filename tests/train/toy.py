@@ -22,9 +22,9 @@ from jax import Array
 from tetrax.agents import AGENTS, AgentSpec
 from tetrax.agents.agent import Agent
 from tetrax.env.tetris import Tetris, make
-from tetrax.train import artifacts
 from tetrax.train.config import EvalConfig, TrainConfig
-from tetrax.train.evaluate import EvalResult
+from tetrax.train.report import artifacts
+from tetrax.train.report.evaluation import EvalResult
 
 FEATURES, CHOICES = 3, 4
 RIGHT = jnp.arange(FEATURES * CHOICES, dtype=jnp.float32).reshape(FEATURES, CHOICES) % 5 - 2
@@ -190,8 +190,8 @@ def toy_config(
 
 if __name__ == "__main__":
     # python -m tests.train.toy FOLDER new|resume TOTAL_STEPS: a process for the tests to kill
-    from tetrax.train.display import PlainDisplay
     from tetrax.train.loop import train
+    from tetrax.train.report.display import PlainDisplay
 
     folder, mode, total_steps = sys.argv[1:]
     use_quick_games()

@@ -20,7 +20,7 @@ from flax import struct
 from jax import Array
 from jaxtyping import Float32, Int32, PRNGKeyArray
 
-from tetrax.agents import settings
+from tetrax.agents import checks
 from tetrax.agents.agent import Agent, Memory, Metrics, no_memory
 from tetrax.agents.episodes import finished_games
 from tetrax.env import batch
@@ -62,12 +62,12 @@ class CrossEntropyConfig:
     def validate(self, env: Game) -> None:
         """Raise ValueError naming the first setting that cannot work."""
         for name in ("num_boards", "num_steps"):
-            settings.check_count(name, getattr(self, name))
+            checks.check_count(name, getattr(self, name))
         if self.num_candidates < 2:
-            raise settings.wrong("num_candidates", self.num_candidates, "2 or more")
-        settings.check_range("initial_spread", self.initial_spread, (1e-6, 1e6))
+            raise checks.wrong("num_candidates", self.num_candidates, "2 or more")
+        checks.check_range("initial_spread", self.initial_spread, (1e-6, 1e6))
         for name, between in TUNABLE_RANGES.items():
-            settings.check_range(name, getattr(self, name), between)
+            checks.check_range(name, getattr(self, name), between)
         _num_features(env)
         _practice(self, env)
 
@@ -146,7 +146,7 @@ def _practice(config: CrossEntropyConfig, env: Game) -> Game:
     assert isinstance(env, Tetris)
     if not 0 <= config.fewer_rows <= env.rules.height - MAX_BOX:
         allowed = f"from 0 to {env.rules.height - MAX_BOX}, so that {MAX_BOX} rows are left"
-        raise settings.wrong("fewer_rows", config.fewer_rows, allowed)
+        raise checks.wrong("fewer_rows", config.fewer_rows, allowed)
     rules = dataclasses.replace(env.rules, height=env.rules.height - config.fewer_rows)
     return Tetris(dataclasses.replace(env.config, rules=rules))
 

@@ -18,7 +18,7 @@ from flax import struct
 from jax import Array
 from jaxtyping import PRNGKeyArray
 
-from tetrax.agents import episodes, settings
+from tetrax.agents import checks, episodes
 from tetrax.agents.agent import Agent, Memory, Metrics
 from tetrax.env import batch
 from tetrax.env.batch import Batch
@@ -27,7 +27,7 @@ from tetrax.env.observe import Observation
 from tetrax.env.tetris import with_discount
 from tetrax.env.wrappers import AutoReset, EpisodeState, EpisodeStatistics, Game
 from tetrax.networks.actor_critic import ActorCritic, actor_critic, initial_params, judge, judge_again
-from tetrax.networks.config import NetworkConfig
+from tetrax.networks.network_config import NetworkConfig
 from tetrax.networks.recurrent import initial_memory
 from tetrax.ops import normalise, optimise, returns
 from tetrax.ops.distributions import MaskedCategorical
@@ -75,19 +75,19 @@ class PPOConfig:
     def validate(self, env: Game) -> None:
         """Raise ValueError naming the first setting that cannot work."""
         for name in ("num_envs", "num_steps", "num_epochs", "num_minibatches", "num_groups"):
-            settings.check_count(name, getattr(self, name))
+            checks.check_count(name, getattr(self, name))
         if self.num_envs % self.num_groups:
-            raise settings.wrong("num_groups", self.num_groups, f"a divisor of num_envs ({self.num_envs})")
+            raise checks.wrong("num_groups", self.num_groups, f"a divisor of num_envs ({self.num_envs})")
         boards = self.num_envs // self.num_groups
         if self.is_recurrent and boards % self.num_minibatches:
             allowed = f"with a recurrent network, a divisor of num_envs / num_groups ({boards})"
-            raise settings.wrong("num_minibatches", self.num_minibatches, allowed)
+            raise checks.wrong("num_minibatches", self.num_minibatches, allowed)
         if (boards * self.num_steps) % self.num_minibatches:
             allowed = f"a divisor of num_envs / num_groups times num_steps ({boards} x {self.num_steps})"
-            raise settings.wrong("num_minibatches", self.num_minibatches, allowed)
+            raise checks.wrong("num_minibatches", self.num_minibatches, allowed)
         self.network.validate(env)
         for name, between in TUNABLE_RANGES.items():
-            settings.check_range(name, getattr(self, name), between)
+            checks.check_range(name, getattr(self, name), between)
 
     @property
     def is_recurrent(self) -> bool:

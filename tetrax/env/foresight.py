@@ -15,10 +15,11 @@ from jax import Array
 from jaxtyping import Bool, Float32, Int32, UInt32
 
 from tetrax.env import reward
-from tetrax.env.game import board, drops, engine, measures, moves, placement_features, scoring
-from tetrax.env.game.drops import Candidates
+from tetrax.env.game import board, engine, measures, moves, scoring
 from tetrax.env.game.measures import BoardFeatures
 from tetrax.env.game.moves import Pose
+from tetrax.env.game.reach import drops, placement_features
+from tetrax.env.game.reach.drops import Candidates
 from tetrax.env.game.rules import Params, Rules
 from tetrax.env.game.state import State, active_rows, level
 from tetrax.env.reward import Prospect, RewardChoice, RewardParams, RewardRule

@@ -25,8 +25,8 @@ import numpy as np
 from jax import Array
 
 from tetrax.env.game.state import Event, State
-from tetrax.env.serialise import from_json, to_json
 from tetrax.env.tetris import EnvConfig, EnvParams, Tetris
+from tetrax.fields.as_json import from_json, to_json
 
 FORMAT = "tetrax recording"
 VERSION = 1
@@ -58,12 +58,6 @@ class Recording:
     key_data: np.ndarray  # uint32[2], of the key the game was reset with
     actions: np.ndarray  # int32[T]
     outcome: Outcome
-
-    def _repr_html_(self) -> str:
-        """Show the game in a notebook, as a player."""
-        from tetrax.env.html import iframe  # it replays recordings, so it imports this module
-
-        return iframe(self)
 
 
 class Replay(NamedTuple):

@@ -12,7 +12,8 @@ from jax import Array
 from jaxtyping import Float32, Int32, PRNGKeyArray
 
 from tetrax.env import actions, foresight, observe, reward
-from tetrax.env.game import drops, engine
+from tetrax.env.game import engine
+from tetrax.env.game.reach import drops
 from tetrax.env.game.rules import RULE_PRESETS, Params, Rules, check_choice, default_params
 from tetrax.env.game.state import Event, State, by_array, formed_like, no_event
 from tetrax.env.observe import OBSERVATIONS, Observation, Show

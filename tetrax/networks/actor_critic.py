@@ -15,8 +15,8 @@ from jaxtyping import Bool, Float32, PRNGKeyArray
 from tetrax.env.observe import Observation
 from tetrax.env.wrappers import Game
 from tetrax.networks import recurrent
-from tetrax.networks.config import NetworkConfig, view
 from tetrax.networks.layers import Mlp, dense, joined
+from tetrax.networks.network_config import NetworkConfig, view
 from tetrax.networks.recurrent import Core, Memory
 from tetrax.networks.torso import Torso, torso
 

@@ -19,8 +19,8 @@ from flax import traverse_util
 from jax import Array
 from jaxtyping import Float, Float32, Int32
 
-from tetrax.networks.config import AttentionConfig
 from tetrax.networks.layers import ACTIVATIONS, dense, joined
+from tetrax.networks.network_config import AttentionConfig
 
 LOOKING = ("active", "held")  # the pieces that attend to the board, the first two of Observation.pieces
 SOWN = "attention_weights"  # in flax's collection "intermediates"

@@ -6,7 +6,7 @@ from jax import Array
 from jaxtyping import Float32, Int32
 
 from tetrax.env.foresight import AFTERSTATE_FEATURES
-from tetrax.env.game.placement_features import CLASSIC_FEATURES, EXTENDED_FEATURES
+from tetrax.env.game.reach.placement_features import CLASSIC_FEATURES, EXTENDED_FEATURES
 from tetrax.env.game.vector import once
 from tetrax.env.observe import Observation
 

@@ -10,8 +10,8 @@ from jaxtyping import Bool, Float32
 from tetrax.env.observe import Observation
 from tetrax.env.tetris import Tetris
 from tetrax.env.wrappers import Game
-from tetrax.networks.config import NetworkConfig
 from tetrax.networks.layers import dense
+from tetrax.networks.network_config import NetworkConfig
 from tetrax.networks.noisy import NoisyDense
 from tetrax.networks.recurrent import core
 from tetrax.networks.torso import torso

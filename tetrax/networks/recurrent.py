@@ -8,8 +8,8 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float, Float32
 
-from tetrax.networks.config import NetworkConfig
 from tetrax.networks.layers import dense, weights
+from tetrax.networks.network_config import NetworkConfig
 
 Memory = Any  # () without a cell; float32[B, M] of a GRU; a pair of them, output and cell, of an LSTM
 GATES = {"lstm": 4, "gru": 3}

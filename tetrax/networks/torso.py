@@ -10,11 +10,11 @@ from tetrax.env.foresight import Afterstates
 from tetrax.env.observe import CELLS, Observation
 from tetrax.env.tetris import Tetris
 from tetrax.env.wrappers import Game
-from tetrax.networks import config as settings
+from tetrax.networks import network_config
 from tetrax.networks.attention import BoardAttention
 from tetrax.networks.boards import ColumnCnn, ColumnSum, ResidualCnn
-from tetrax.networks.config import NetworkConfig
 from tetrax.networks.layers import Mlp, joined, one_hot_pieces, unpack_rows
+from tetrax.networks.network_config import NetworkConfig
 
 
 class Torso(nn.Module):
@@ -25,7 +25,7 @@ class Torso(nn.Module):
     D is the last of `config.hidden`.
     """
 
-    view: str  # what is seen: a key of tetrax.networks.config.ENCODERS
+    view: str  # what is seen: a key of tetrax.networks.network_config.ENCODERS
     encoder: str  # one of that view's
     num_kinds: int  # of pieces; 0 without any
     width: int  # of the board, cells; 0 without one
@@ -105,4 +105,4 @@ def torso(env: Game, config: NetworkConfig, name: str | None = None) -> Torso:
     """Return the encoder that a configuration chooses for what an environment shows; ValueError where none fits."""
     config.validate(env)
     of_tetris = (env.rules.num_pieces, env.rules.width) if isinstance(env, Tetris) else (0, 0)
-    return Torso(settings.view(env), config.resolved(env), *of_tetris, config, name=name)
+    return Torso(network_config.view(env), config.resolved(env), *of_tetris, config, name=name)

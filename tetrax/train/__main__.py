@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from tetrax.train import cli
-from tetrax.train.errors import exit_code
+from tetrax.fields.errors import exit_code
+from tetrax.train.command import cli
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -22,9 +22,9 @@ def _run(words: list[str]) -> int:
     if request is None:
         return 0
     # Imported here: what draws and saves is slow to import, and a wrong flag needs neither.
-    from tetrax.train import processes
-    from tetrax.train.display import make_display
     from tetrax.train.loop import train
+    from tetrax.train.machine import processes
+    from tetrax.train.report.display import make_display
 
     for notice in request.notices if processes.leads() else ():
         print(notice, flush=True)
@@ -33,13 +33,13 @@ def _run(words: list[str]) -> int:
 
 
 def _sweep(words: Sequence[str]) -> int:
-    from tetrax.train import sweep_cli
+    from tetrax.train.sweep import sweep_cli
 
     request = sweep_cli.parse(words)
     if request is None:
         return 0
-    from tetrax.train import sweep, sweep_results
-    from tetrax.train.display import make_display
+    from tetrax.train.report.display import make_display
+    from tetrax.train.sweep import sweep, sweep_results
 
     for notice in request.notices:
         print(notice, flush=True)

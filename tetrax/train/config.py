@@ -16,9 +16,9 @@ from typing import Any
 
 from tetrax.agents import AGENTS
 from tetrax.agents.agent import Agent
-from tetrax.env import serialise
 from tetrax.env.tetris import EnvConfig, Tetris
-from tetrax.train.errors import UserError, wrong, wrong_name
+from tetrax.fields import as_json
+from tetrax.fields.errors import UserError, wrong, wrong_name
 
 FORMAT_VERSION = 1
 
@@ -121,7 +121,7 @@ def _at_least(path: str, value: float, minimum: int) -> None:
 
 def to_json(config: TrainConfig) -> dict[str, Any]:
     """Return the configuration as JSON values, the format's version first."""
-    return {"format": FORMAT_VERSION, **serialise.to_json(config)}
+    return {"format": FORMAT_VERSION, **as_json.to_json(config)}
 
 
 def from_json(document: Any, source: str = "config") -> TrainConfig:
@@ -135,7 +135,7 @@ def from_json(document: Any, source: str = "config") -> TrainConfig:
     algorithm = content.get("algorithm")
     choices = {"agent": agent_config_type(algorithm, f"{source}: algorithm")}
     try:
-        return serialise.from_json(TrainConfig, content, choices=choices)
+        return as_json.from_json(TrainConfig, content, choices=choices)
     except ValueError as error:
         raise UserError(f"{source}: {error}") from None
 

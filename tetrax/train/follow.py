@@ -10,13 +10,16 @@ from typing import Any
 
 import numpy as np
 
-from tetrax.train import checkpoint, processes, rows, start
+from tetrax.fields.errors import UserError, wrong
+from tetrax.train import start
 from tetrax.train.config import TrainConfig, whole_chunks
-from tetrax.train.control import StopRequest, catching_signals
-from tetrax.train.errors import UserError, wrong
+from tetrax.train.folder import checkpoint
+from tetrax.train.folder.run_folder import RunFolder
+from tetrax.train.machine import processes
+from tetrax.train.machine.signals import StopRequest, catching_signals
 from tetrax.train.program import Outcome, Program
+from tetrax.train.report import rows
 from tetrax.train.run import DIVERGED, FINISHED, STOPPED, Progress, Result
-from tetrax.train.run_folder import RunFolder
 
 
 def follow(config: TrainConfig, program: Program, run_dir: Path) -> Result:

@@ -17,16 +17,19 @@ from typing import Any
 import jax
 import numpy as np
 
-from tetrax.env.scene import Scene, scene
 from tetrax.env.tetris import Tetris
-from tetrax.train import artifacts, compilation_cache, log, processes, rows, run_folder, start
+from tetrax.train import start
 from tetrax.train.config import TrainConfig, whole_chunks
-from tetrax.train.control import Interrupted, catching_signals
-from tetrax.train.display import Display, Header, SilentDisplay, Summary, duration
+from tetrax.train.folder import log, run_folder
+from tetrax.train.folder.log import MetricsLog, Row
 from tetrax.train.follow import faults, follow
-from tetrax.train.log import MetricsLog, Row
+from tetrax.train.machine import compilation_cache, processes
+from tetrax.train.machine.signals import Interrupted, catching_signals
 from tetrax.train.program import Outcome, Program
+from tetrax.train.report import artifacts, rows
+from tetrax.train.report.display import Display, Header, SilentDisplay, Summary, duration
 from tetrax.train.run import DIVERGED, FINISHED, STOPPED, Progress, Result, Run, Stopwatch, save
+from tetrax.view.scene import Scene, scene
 
 
 class DivergedError(Exception):

@@ -9,13 +9,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from tetrax.env.tetris import Tetris
-from tetrax.train import checkpoint, policy_io
 from tetrax.train.config import TrainConfig, to_json, whole_chunks
-from tetrax.train.control import StopRequest
-from tetrax.train.display import Display
-from tetrax.train.log import MetricsLog
+from tetrax.train.folder import checkpoint, policy_io
+from tetrax.train.folder.log import MetricsLog
+from tetrax.train.folder.run_folder import RunFolder
+from tetrax.train.machine.signals import StopRequest
 from tetrax.train.program import Program
-from tetrax.train.run_folder import RunFolder
+from tetrax.train.report.display import Display
 
 FINISHED, STOPPED, DIVERGED = "finished", "stopped", "diverged"
 

@@ -15,13 +15,14 @@ from tetrax.agents import AGENTS, changeable
 from tetrax.agents.agent import Agent
 from tetrax.env import batch
 from tetrax.env.tetris import Tetris
-from tetrax.train import checkpoint, files, memory, run_folder
-from tetrax.train.checkpoint import Checkpoint, Warn
+from tetrax.fields.errors import UserError
 from tetrax.train.config import CHANGEABLE_ON_RESUME, TrainConfig, flag, from_json, to_json, whole_chunks
-from tetrax.train.errors import UserError
+from tetrax.train.folder import checkpoint, files, run_folder
+from tetrax.train.folder.checkpoint import Checkpoint, Warn
+from tetrax.train.folder.run_folder import RunFolder, differences
+from tetrax.train.machine import memory
 from tetrax.train.program import Program
 from tetrax.train.run import Progress
-from tetrax.train.run_folder import RunFolder, differences
 
 
 class Start(NamedTuple):

@@ -15,8 +15,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from tetrax.env.game import engine, garbage, placements
+from tetrax.env.game import engine, garbage
 from tetrax.env.game.moves import Pose
+from tetrax.env.game.reach import placements
 from tetrax.env.game.rules import MULTIPLIER_ONE, RULE_PRESETS, default_params
 from tetrax.env.game.state import no_inputs, where
 

@@ -9,6 +9,6 @@ with values of afterstates that is TD(lambda) as it has long been used in Tetris
 """
 
 from tetrax.agents.dqn.agent import make
-from tetrax.agents.dqn.config import CHANGEABLE, TUNABLE_RANGES, DQNConfig
+from tetrax.agents.dqn.dqn_config import CHANGEABLE, TUNABLE_RANGES, DQNConfig
 
 __all__ = ["CHANGEABLE", "TUNABLE_RANGES", "DQNConfig", "make"]

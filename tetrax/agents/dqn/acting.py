@@ -9,8 +9,8 @@ from jax import Array
 from jaxtyping import Bool, Float32, PRNGKeyArray
 
 from tetrax.agents.dqn import judge
-from tetrax.agents.dqn.config import DQNConfig
-from tetrax.agents.dqn.state import Policy, TrainState
+from tetrax.agents.dqn.dqn_config import DQNConfig
+from tetrax.agents.dqn.train_state import Policy, TrainState
 from tetrax.env.observe import Observation
 from tetrax.networks.noisy import NOISE
 from tetrax.networks.q_network import QNetwork

@@ -10,8 +10,8 @@ from jaxtyping import PRNGKeyArray
 from tetrax.agents.agent import Agent, Memory, Metrics
 from tetrax.agents.dqn import acting, collecting, learning
 from tetrax.agents.dqn.acting import Player
-from tetrax.agents.dqn.config import TUNABLE_RANGES, DQNConfig
-from tetrax.agents.dqn.state import Policy, Slot, TrainState
+from tetrax.agents.dqn.dqn_config import TUNABLE_RANGES, DQNConfig
+from tetrax.agents.dqn.train_state import Policy, Slot, TrainState
 from tetrax.env import batch
 from tetrax.env.observe import Observation
 from tetrax.env.wrappers import Game

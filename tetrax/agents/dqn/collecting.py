@@ -12,8 +12,8 @@ from tetrax.agents import episodes
 from tetrax.agents.agent import Metrics
 from tetrax.agents.dqn import acting, judge
 from tetrax.agents.dqn.acting import Decision, Exploration, Player
-from tetrax.agents.dqn.config import DQNConfig
-from tetrax.agents.dqn.state import Policy, Sample, Slot, TrainState
+from tetrax.agents.dqn.dqn_config import DQNConfig
+from tetrax.agents.dqn.train_state import Policy, Sample, Slot, TrainState
 from tetrax.env.batch import Batch
 from tetrax.env.game.state import where
 from tetrax.env.observe import Observation

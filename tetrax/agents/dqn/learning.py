@@ -10,7 +10,7 @@ from jaxtyping import Float32, PRNGKeyArray
 from tetrax.agents.agent import Metrics
 from tetrax.agents.dqn import judge, windows
 from tetrax.agents.dqn.acting import Player
-from tetrax.agents.dqn.state import Sample, TrainState
+from tetrax.agents.dqn.train_state import Sample, TrainState
 from tetrax.env import batch
 from tetrax.env.wrappers import Game
 from tetrax.ops import normalise, optimise, replay, schedules

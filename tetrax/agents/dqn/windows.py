@@ -10,7 +10,7 @@ from jaxtyping import Float32, Int32, PRNGKeyArray
 from tetrax.agents.dqn import collecting, judge
 from tetrax.agents.dqn.acting import Player
 from tetrax.agents.dqn.judge import Returns
-from tetrax.agents.dqn.state import Slot, TrainState
+from tetrax.agents.dqn.train_state import Slot, TrainState
 from tetrax.env.observe import Observation
 from tetrax.env.tetris import with_discount
 from tetrax.env.wrappers import Game

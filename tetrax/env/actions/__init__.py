@@ -9,7 +9,7 @@ from jaxtyping import Bool, Int32
 
 from tetrax.env.actions.keys import DIRECT_KEYS, HALF_TURN_KEY, Chords, Direct, check_chords, direct_keys
 from tetrax.env.actions.placing import Drop, LockedPosition
-from tetrax.env.game.drops import Candidates
+from tetrax.env.game.reach.drops import Candidates
 from tetrax.env.game.rules import Params, Rules, check_choice
 from tetrax.env.game.state import Event, State
 

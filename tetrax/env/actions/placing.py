@@ -11,13 +11,14 @@ import numpy as np
 from jax import Array
 from jaxtyping import Bool, Int32, UInt32
 
-from tetrax.env.game import at_cells, board, drops, engine, locking, placements, search, search_turns, twists
+from tetrax.env.game import board, engine, locking
 from tetrax.env.game.board import Word
-from tetrax.env.game.drops import Candidates
-from tetrax.env.game.flood import Start
 from tetrax.env.game.moves import Pose
 from tetrax.env.game.pieces import MAX_BOX, NUM_ORIENTATIONS
-from tetrax.env.game.planes import WORD
+from tetrax.env.game.reach import at_cells, drops, placements, search, search_turns, twists
+from tetrax.env.game.reach.drops import Candidates
+from tetrax.env.game.reach.flood import Start
+from tetrax.env.game.reach.planes import WORD
 from tetrax.env.game.rules import Params, Rules
 from tetrax.env.game.state import (
     GAME_OVER_REASONS,

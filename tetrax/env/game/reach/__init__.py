@@ -1,0 +1,1 @@
+"""Every place where a piece can come to rest."""

@@ -1,0 +1,202 @@
+"""Where pieces can come to rest on many boards: the flood fill of `flood`, arranged for speed.
+
+On a CPU all searches of a call (a board and a piece each) are sorted by how their pieces turn and gone through in
+tiles (`search_tile`), few enough at a time to stay in its caches, so that every move of a tile is fixed when this is
+compiled. A set of poses is one word for each orientation and column: bit 31 - y is row y. Where one word does not
+hold all poses of a board, and on other devices, the whole call goes through `flood` together.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.custom_batching
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jaxtyping import Int32, UInt32
+
+from tetrax.env.game.board import Words
+from tetrax.env.game.pieces import MAX_BOX, NUM_ORIENTATIONS
+from tetrax.env.game.reach import flood
+from tetrax.env.game.reach.flood import Start
+from tetrax.env.game.reach.planes import ONE, WORD
+from tetrax.env.game.reach.search_tile import OFFSET, TOP, looked_up, tile_words
+from tetrax.env.game.reach.search_turns import groups_of
+from tetrax.env.game.rules import Rules
+
+TILE = 192  # searches side by side: what one tile goes through again and again stays in the nearest caches
+# Over the columns, at most; searches that are not finished after so many begin again among themselves.
+PASSES = (3, 7, 2**31)
+STREAMS = 128  # searches that are counted side by side when they are sorted
+
+
+def reached(
+    rules: Rules, rows: Words, kinds: tuple[Int32[Array, ""], ...], starts: tuple[Start, ...]
+) -> UInt32[Array, "C 4W"]:
+    """Find all poses that each of C pieces can reach on a board, by moves sideways, down, and turns with kicks.
+
+    Returns a word for each piece, orientation and leftmost column; bit 31 - y is lowest row y. Poses above
+    row 31 are not told. A pose is at rest when the one below is not among them.
+    """
+    return _search(rules)(rows, kinds, starts)
+
+
+def at_rest(words: UInt32[Array, "*n"]) -> UInt32[Array, "*n"]:
+    """Keep the poses that cannot fall further, of all that can be reached."""
+    return words & ~(words >> ONE)
+
+
+@functools.lru_cache(maxsize=64)
+def _search(rules: Rules) -> Callable[..., UInt32[Array, "C 4W *n"]]:
+    """Return the search, on arrays of any one shape [*n], which keeps boards last under vmap."""
+
+    @jax.custom_batching.custom_vmap
+    def search(rows: Words, kinds: tuple[Array, ...], starts: tuple[Start, ...]) -> UInt32[Array, "C 4W *n"]:
+        flat = jax.tree.map(lambda field: field.reshape(-1), (rows, kinds, starts))
+        words = _found(rules, *flat)  # [4 W, C B]
+        return jnp.moveaxis(words.reshape(len(words), len(kinds), *rows[0].shape), 1, 0)
+
+    @search.def_vmap
+    def search_many(axis_size: int, in_batched: list, *arguments: object) -> tuple[Array, bool]:
+        def boards_last(field: Array, is_batched: bool) -> Array:
+            if is_batched:
+                return jnp.moveaxis(field, 0, -1)
+            return jnp.broadcast_to(field[..., None], (*field.shape, axis_size))
+
+        found = search(*jax.tree.map(boards_last, arguments, tuple(in_batched)))
+        return jnp.moveaxis(found, -1, 0), True
+
+    return search
+
+
+def _found(
+    rules: Rules, rows: Words, kinds: tuple[Array, ...], starts: tuple[Start, ...]
+) -> UInt32[Array, "4W N"]:
+    """Search B boards for C pieces each, N = C B searches, all boards for one piece after the other."""
+    kind = jnp.concatenate(kinds)
+    start = jax.tree.map(lambda *fields: jnp.concatenate(fields), *starts)
+
+    def none() -> Array:
+        return jnp.zeros((NUM_ORIENTATIONS * rules.width, kind.shape[0]), jnp.uint32)
+
+    def slow() -> Array:
+        stacked = jnp.tile(jnp.stack(rows), (1, len(kinds)))
+        return flood.reached(rules, stacked, kind, start)[0].reshape(-1, kind.shape[0])
+
+    def fast() -> Array:
+        return jax.lax.platform_dependent(cpu=lambda: _by_tiles(rules, rows, kind, start), default=slow)
+
+    is_any = jnp.any(start.allowed)
+    if rules.total_height <= WORD:
+        return jax.lax.cond(is_any, fast, none)
+    if any(group.rises for group in groups_of(rules)):
+        return jax.lax.cond(is_any, slow, none)
+    highest = WORD - MAX_BOX  # row of a box that is in one word whole
+    rise, sink = (max(int((side * rules.tables.kicks[..., 1]).max()), 0) for side in (1, -1))
+    # A box is over open ground, where no turn leads up, once all that its turns look at is above the stack.
+    filled = functools.reduce(jnp.bitwise_or, rows[highest - rise - sink + 1 :])
+    is_high = jnp.any(filled != 0) | jnp.any(start.y > highest)
+    return jax.lax.switch(jnp.where(is_any, jnp.where(is_high, 2, 1), 0), (none, fast, slow))
+
+
+def _by_tiles(rules: Rules, rows: Words, kind: Int32[Array, "N"], start: Start) -> UInt32[Array, "4W N"]:
+    """Search the boards in tiles, one group of kinds a tile."""
+    groups = groups_of(rules)
+    num_searches, num_boards = kind.shape[0], rows[0].shape[0]
+    size = min(TILE, max(8, num_searches))
+    number = np.zeros(rules.num_pieces, np.int32)
+    for g, group in enumerate(groups):
+        number[list(group.kinds)] = g
+    of_group = looked_up(number, kind)
+    num_tiles = -(-num_searches // size) + len(groups) - 1  # of one pass, at most
+    columns = _empty_columns(rules, rows)
+    packed = _packed(kind, start)
+    branches = [functools.partial(tile_words, rules, group) for group in groups]
+
+    def search(carry: Any) -> Any:
+        """Go through one tile."""
+        tile, limit, order, first_tiles, first, found = carry
+        here = jax.lax.dynamic_slice(order, (tile * size,), (size,))
+        on_board = jnp.where(here >= num_boards, here % num_boards, here)
+        given = columns.at[:, on_board].get(mode="promise_in_bounds")
+        group = sum((tile >= first_tile).astype(jnp.int32) for first_tile in first_tiles[1:-1])
+        words = jax.lax.switch(jnp.asarray(group, jnp.int32), branches, given, _taken(packed, here), limit)
+        found = jax.lax.dynamic_update_slice(found, words, (0, (first + tile) * size))
+        return tile + 1, limit, order, first_tiles, first, found
+
+    def look(carry: Any, limit: Any) -> tuple[Any, None]:
+        """Go through all searches that are not finished, with so many passes at most."""
+        first, waits, slot, found = carry
+        place, order, first_tiles = _sorted(jnp.where(waits, of_group, len(groups)), len(groups), size)
+        slot = jnp.where(waits, first * size + place, slot)
+        started = jnp.int32(0), limit, order, first_tiles, first, found
+        *_, found = jax.lax.while_loop(lambda carry: carry[0] < first_tiles[-1], search, started)
+        waits = waits & (_taken(found[-1], slot) != 0)
+        return (first + first_tiles[-1], waits, slot, found), None
+
+    limits = np.array(PASSES, np.uint32)
+    num_places = len(limits) * num_tiles * size
+    nothing = jnp.zeros((NUM_ORIENTATIONS * rules.width + 1, num_places + 1), jnp.uint32)
+    started: Any = (jnp.int32(0), start.allowed, jnp.full(num_searches, num_places), nothing)
+    (_, _, slot, found), _ = jax.lax.scan(look, started, limits)
+    return found[:-1].at[:, slot].get(mode="promise_in_bounds")
+
+
+def _sorted(
+    group: Int32[Array, "N"], num_groups: int, size: int
+) -> tuple[Int32[Array, "N"], Int32[Array, "P"], list[Int32[Array, ""]]]:
+    """Give each search a place among those of its group, which begin with a tile of their own.
+
+    Searches of no group (the number after the last) have the place after all others. Returns each search's
+    place, the search at each place (0 where there is none), and each group's first tile, with the number of
+    tiles at the end.
+    """
+    num_searches = group.shape[0]
+    streams = min(STREAMS, num_searches)
+    num_rounds = -(-num_searches // streams)
+    padded = jnp.pad(group, (0, num_rounds * streams - num_searches), constant_values=num_groups)
+
+    def count(before: list[Array], groups: Array) -> tuple[list[Array], Array]:
+        here = [(groups == g).astype(jnp.int32) for g in range(num_groups)]
+        rank = functools.reduce(jnp.add, [h * b for h, b in zip(here, before, strict=True)])
+        return [b + h for b, h in zip(before, here, strict=True)], rank
+
+    none = [jnp.zeros(streams, jnp.int32)] * num_groups
+    counts, rank = jax.lax.scan(count, none, padded.reshape(num_rounds, streams))
+    first_tile, first_tiles, starts = jnp.int32(0), [], []
+    for of_stream in counts:
+        ends = jnp.cumsum(of_stream)
+        first_tiles.append(first_tile)
+        starts.append(first_tile * size + ends - of_stream)
+        first_tile = first_tile + (ends[-1] + (size - 1)) // size
+    num_places = (-(-num_searches // size) + num_groups - 1) * size
+    place = jnp.full(rank.shape, num_places)
+    for g, of_stream in enumerate(starts):
+        place = jnp.where(padded.reshape(rank.shape) == g, rank + of_stream[None], place)
+    place = place.reshape(-1)[:num_searches]
+    order = jnp.zeros(num_places, jnp.int32)
+    index = jnp.arange(num_searches, dtype=jnp.int32)
+    order = order.at[place].set(index, mode="drop")
+    return place, order, [*first_tiles, first_tile]
+
+
+def _taken(values: Array, index: Array) -> Array:
+    return values.at[index].get(mode="promise_in_bounds")
+
+
+def _empty_columns(rules: Rules, rows: Words) -> UInt32[Array, "W B"]:
+    """Return the empty cells of each column, of the lowest 32 rows."""
+    x = np.arange(rules.width, dtype=np.uint32)[:, None]
+    return functools.reduce(
+        jnp.bitwise_or,
+        [((~jnp.asarray(row)[None] >> x) & ONE) << np.uint32(TOP - y) for y, row in enumerate(rows[:WORD])],
+    )
+
+
+def _packed(kind: Int32[Array, "N"], start: Start) -> UInt32[Array, "N"]:
+    """Put all that a search needs besides the board into one word."""
+    x, y = start.x + OFFSET, jnp.clip(start.y, -OFFSET, WORD) + OFFSET
+    word = start.orientation | (x << 2) | (y << 8) | (kind << 16)
+    return word.astype(jnp.uint32) | (start.allowed.astype(jnp.uint32) << np.uint32(24))

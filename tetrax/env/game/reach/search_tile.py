@@ -1,0 +1,179 @@
+"""One tile of the search of `search`: boards side by side whose pieces turn alike, so that every move is fixed.
+
+Poses of one orientation are an array [W, L], of L searches a word for each leftmost column; bit 31 - y is lowest
+row y. The columns are gone through from left to right and back until nothing is added: at each one what was
+reached in the column before moves on, turns lead there, and all of it falls as far as it goes, which is one sum.
+"""
+
+import functools
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jaxtyping import Bool, Int32, UInt32
+
+from tetrax.env.game.pieces import MAX_BOX, NUM_ORIENTATIONS
+from tetrax.env.game.reach import flood
+from tetrax.env.game.reach.planes import ONE, WORD, ZERO
+from tetrax.env.game.reach.search_turns import Group, Turn
+from tetrax.env.game.rules import Rules
+from tetrax.env.game.vector import lookup, once
+
+OFFSET = 8  # added to coordinates that may be negative, in a packed start
+TOP = np.uint32(WORD - 1)
+
+Lanes = UInt32[Array, "L"]
+Columns = UInt32[Array, "W L"]
+
+
+class _Search(NamedTuple):
+    """Where the search of a tile has come to."""
+
+    number: UInt32[Array, ""]  # passes over the columns
+    changes: Lanes  # what the last one added, of all columns together
+    sets: UInt32[Array, "P 4 L"]  # what is reached, with columns that stay empty at both sides
+
+
+def tile_words(
+    rules: Rules, group: Group, empty: Columns, packed: Lanes, limit: UInt32[Array, ""]
+) -> UInt32[Array, "4W+1 L"]:
+    """Search one tile in a limited number of passes; return 4 W words, and one that is 0 where all was found."""
+    number = packed.astype(jnp.int32)
+    kind = (number >> 16) & 255
+    free = once(_free(rules, group, empty, kind))
+    used = [_used(rules, turn, free[turn.after]) for turn in group.turns]
+    margin = max(1, *(abs(dx) for turn in group.turns for test in turn.tests for dx, _ in test))
+    first = _first(rules, group, empty, free, number)
+    sets = _padded(jnp.stack(first, axis=1), margin)
+
+    def visit(step: Array, search: _Search) -> _Search:
+        leftwards = search.number & ONE
+        column = jnp.where(leftwards == ONE, np.uint32(rules.width - 1) - step, step)
+        before = column + leftwards + leftwards + np.uint32(margin - 1)
+        words = []
+        for o in range(NUM_ORIENTATIONS):
+            way = _column(free[o], column)
+            old = _word(search.sets, column + np.uint32(margin), o)
+            word = old | (_word(search.sets, before, o) & way)
+            for turn, of_turn in zip(group.turns, used, strict=True):
+                if turn.after == o:
+                    for test, fits in zip(turn.tests, of_turn, strict=True):
+                        there = [
+                            _raised(_word(search.sets, column + np.uint32(margin - dx), source), dy)
+                            for source, (dx, dy) in zip(turn.before, test, strict=True)
+                        ]
+                        word = word | (functools.reduce(jnp.bitwise_or, there) & _column(fits, column))
+            words.append((old, _fallen(word, way)))
+        added = functools.reduce(jnp.bitwise_or, [old ^ new for old, new in words])
+        changes, *news = once((search.changes | added, *(new for _, new in words)))
+        at = (column + np.uint32(margin), ZERO, ZERO)
+        sets = jax.lax.dynamic_update_slice(search.sets, jnp.stack(news)[None], at)
+        return search._replace(changes=changes, sets=sets)
+
+    def go_through(search: _Search) -> _Search:
+        search = search._replace(changes=jnp.zeros_like(packed))
+        search = jax.lax.fori_loop(ZERO, np.uint32(rules.width), visit, search)
+        return search._replace(number=search.number + ONE)
+
+    def goes_on(search: _Search) -> Bool[Array, ""]:
+        # What was gone through in one direction is closed under moves in that; the next pass looks at all others.
+        return (search.number < np.uint32(2)) | (jnp.any(search.changes != 0) & (search.number < limit))
+
+    search = jax.lax.while_loop(goes_on, go_through, _Search(jnp.uint32(0), jnp.zeros_like(packed), sets))
+    found = search.sets[margin : margin + rules.width]
+    return jnp.concatenate([*(found[:, o] for o in range(NUM_ORIENTATIONS)), search.changes[None]])
+
+
+def looked_up(table: np.ndarray, index: Int32[Array, "L"]) -> Array:
+    """Look up an entry of a table for each search."""
+    return jax.vmap(functools.partial(lookup, table))(index)
+
+
+def _first(
+    rules: Rules, group: Group, empty: Columns, free: tuple[Columns, ...], packed: Int32[Array, "L"]
+) -> list[Columns]:
+    """Return the poses to begin with: where the piece is, and over open ground all others of that height."""
+    orientation, x, y = packed & 3, ((packed >> 2) & 63) - OFFSET, ((packed >> 8) & 255) - OFFSET
+    allowed = (packed >> 24) != 0
+    all_empty = functools.reduce(jnp.bitwise_and, [empty[c] for c in range(rules.width)])
+    air = (np.uint32(2) << (TOP - jnp.maximum(y, 0).astype(jnp.uint32))) - ONE  # the rows from y on
+    rows = min(WORD, rules.total_height)
+    top = np.uint32((1 << rows) - 1) << np.uint32(WORD - rows)
+    is_open = (y >= 0) & (y <= rules.total_height - MAX_BOX) & (all_empty & air == air & top)
+    bits, first = [], []
+    columns = np.arange(rules.width, dtype=np.int32)[:, None]
+    for o in range(NUM_ORIENTATIONS):
+        row = y + group.bottom[o]
+        bit = jnp.where(allowed & (row >= 0), ONE << (TOP - jnp.maximum(row, 0).astype(jnp.uint32)), ZERO)
+        corner = jnp.where(orientation == o, x + group.left[o], -1)
+        bit, corner = once((bit, corner))
+        bits.append(bit)
+        first.append(jnp.where(corner[None] == columns, bit[None], ZERO) & free[o])
+    if not group.is_connected:
+        return first
+    fits = functools.reduce(jnp.bitwise_or, [words[c] for words in first for c in range(rules.width)]) != 0
+    everywhere = once([jnp.where(is_open & fits, bit, ZERO) for bit in bits])
+    return [words | (row[None] & way) for words, row, way in zip(first, everywhere, free, strict=True)]
+
+
+def _free(rules: Rules, group: Group, empty: Columns, kind: Int32[Array, "L"]) -> tuple[Columns, ...]:
+    """Return the poses at which a piece overlaps nothing and stands inside the matrix."""
+    shapes = flood.shapes(rules)[list(group.kinds)]  # [k, 4, y, x]
+    padded = _padded(empty, 0, MAX_BOX)
+    free = []
+    for o in range(NUM_ORIENTATIONS):
+        words = None
+        for dy, dx in np.argwhere(shapes[:, o].any(axis=0)):  # every cell that belongs to one of the kinds
+            there = padded[dx : dx + rules.width] << np.uint32(dy)
+            of_group = shapes[:, o, dy, dx]
+            if not of_group.all():
+                table = np.full(rules.num_pieces, ~ZERO)
+                table[list(group.kinds)] = np.where(of_group, ZERO, ~ZERO)
+                there = there | once(looked_up(table, kind))[None]
+            words = there if words is None else words & there
+        assert words is not None
+        free.append(words)
+    return tuple(free)
+
+
+def _used(rules: Rules, turn: Turn, free: Columns) -> list[Columns]:
+    """Return for each test of a turn the poses that it leads to: the piece fits there, and by no earlier test."""
+    kicks = [test[0] for test in turn.tests]
+    margin = max(abs(a - b) for a, _ in kicks for b, _ in kicks)
+    padded = _padded(free, margin)
+    used = []
+    for number, (dx, dy) in enumerate(kicks):
+        words = free
+        for earlier_dx, earlier_dy in kicks[:number]:
+            first = margin + earlier_dx - dx
+            words = words & ~_raised(padded[first : first + rules.width], dy - earlier_dy)
+        used.append(words)
+    return used
+
+
+def _padded(words: Array, before: int, after: int | None = None) -> Array:
+    """Add columns without poses, along the first axis."""
+    width = before + words.shape[0] + (before if after is None else after)
+    nothing = jnp.zeros((width, *words.shape[1:]), jnp.uint32)
+    return jax.lax.dynamic_update_slice_in_dim(nothing, words, before, 0)
+
+
+def _column(words: Columns, column: UInt32[Array, ""]) -> Lanes:
+    return jax.lax.dynamic_slice(words, (column, ZERO), (1, words.shape[1]))[0]
+
+
+def _word(sets: UInt32[Array, "P 4 L"], column: UInt32[Array, ""], orientation: int) -> Lanes:
+    at = (column, np.uint32(orientation), ZERO)
+    return jax.lax.dynamic_slice(sets, at, (1, 1, sets.shape[2]))[0, 0]
+
+
+def _raised(words: Array, rows: int) -> Array:
+    """Move poses up."""
+    return words >> np.uint32(rows) if rows > 0 else words << np.uint32(-rows) if rows < 0 else words
+
+
+def _fallen(word: Lanes, way: Lanes) -> Lanes:
+    """Return all that is reached by falling: a sum carries each pose down to the end of its free run."""
+    return word | (way & ~(way + word))

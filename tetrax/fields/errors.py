@@ -1,0 +1,57 @@
+"""What a user did wrong, said in one line: the thing, what was given, what is allowed, the nearest name."""
+
+from __future__ import annotations
+
+import difflib
+import signal
+import sys
+from collections.abc import Callable, Iterable, Sequence
+
+USER_ERROR_EXIT_CODE = 2
+
+
+class UserError(Exception):
+    """A mistake of the user's. Its text is one line; entries print it to stderr and exit with code 2."""
+
+    def __str__(self) -> str:
+        return " ".join(super().__str__().split())
+
+
+def exit_code(run: Callable[[list[str]], int], argv: Sequence[str] | None, when_stopped: str) -> int:
+    """Run a command with its words (`sys.argv` when None); return its exit code.
+
+    A user's mistake is one line on standard error and code 2, Ctrl-C is `when_stopped` and code 130.
+    """
+    try:
+        return run(list(sys.argv[1:] if argv is None else argv))
+    except UserError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return USER_ERROR_EXIT_CODE
+    except KeyboardInterrupt:
+        print(when_stopped, file=sys.stderr)
+        return 128 + signal.SIGINT
+
+
+def wrong(thing: str, given: object, allowed: str, names: Iterable[str] = ()) -> UserError:
+    """Build the error for a wrong value; `names` are searched for one near to `given`."""
+    suggestion = nearest(str(given), names)
+    ending = f"; did you mean {suggestion!r}?" if suggestion else ""
+    return UserError(f"{thing}: given {given!r}; allowed: {allowed}{ending}")
+
+
+def wrong_name(thing: str, given: object, names: Iterable[str]) -> UserError:
+    """Build the error for a name that is not one of `names`."""
+    listed = sorted(names)
+    return wrong(thing, given, ", ".join(listed) or "nothing", listed)
+
+
+def nearest(given: str, names: Iterable[str]) -> str | None:
+    """Return the name most like `given`, or None where none is near."""
+    by_lower_case = {name.lower(): name for name in names}
+    matches = difflib.get_close_matches(given.lower(), by_lower_case, n=1, cutoff=0.6)
+    return by_lower_case[matches[0]] if matches else None
+
+
+def missing(package: str) -> str:
+    """Say which extra brings a package that is not installed."""
+    return f"{package} is not installed; it comes with: pip install 'tetrax[{package}]'"

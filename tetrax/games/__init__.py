@@ -1,0 +1,1 @@
+"""Other games behind the contract of tetrax.env."""

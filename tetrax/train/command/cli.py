@@ -1,0 +1,275 @@
+"""The training command line: words to a configuration and the folder to train in.
+
+A preset, a `config.json` or the run to go on with gives the defaults; tyro puts the flags over them. Nothing
+is written here, and the folder is only looked at.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import os
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple, Protocol, TypeVar
+
+import jax
+import tyro
+
+from tetrax import agents
+from tetrax.fields.errors import UserError, wrong, wrong_name
+from tetrax.train import presets
+from tetrax.train.command import flags
+from tetrax.train.config import CHANGEABLE_ON_RESUME, TrainConfig, load_config, to_json, whole_chunks
+from tetrax.train.folder.run_folder import differences, open_existing
+from tetrax.train.machine import memory, processes
+from tetrax.train.sweep.sweep_points import SWEEP_LOG
+
+PROGRAM = "python -m tetrax.train"
+DEFAULT_ALGORITHM = "ppo"
+SWEEP = "sweep"  # first word of the command that trains many members: see tetrax.train.sweep.sweep.sweep_cli
+OWN_FLAGS = {**dict.fromkeys(("run_dir", "resume", "config"), str | None), "distributed": bool}
+
+T = TypeVar("T", bound="WithConfig")
+
+
+class WithConfig(Protocol):
+    """The flags of a command that trains."""
+
+    @property
+    def train(self) -> TrainConfig:
+        """Return the training configuration."""
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    """The flags: a training configuration, and what is asked of this start alone."""
+
+    train: Annotated[TrainConfig, tyro.conf.arg(name="")]
+    run_dir: str | None = None
+    """Folder for the run, new or empty; when not given, a new one under runs/."""
+    resume: str | None = None
+    """Folder of a run to go on with, by its own configuration; --total-steps, tunables, saving and evaluation
+    may be changed."""
+    config: str | None = None
+    """A config.json to take the defaults from, instead of a preset."""
+    distributed: bool = False
+    """Train together with other processes, each started with this flag: one program over all their devices."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What the user asked for."""
+
+    config: TrainConfig
+    run_dir: Path
+    resume: bool
+    notices: tuple[str, ...]  # what the user should know before it starts, a line each
+
+
+class Reading(NamedTuple):
+    """A command line whose every word is known, and what its flags are put over."""
+
+    algorithm: str
+    source: TrainConfig | None  # the configuration that --resume or --config names
+    types: dict[str, Any]  # of every flag, by the field's path
+    words: flags.Words
+
+
+def parse(argv: Sequence[str]) -> Request | None:
+    """Read the command line; return None after printing help. Raise UserError for a word that is wrong."""
+    algorithm, source, types, words = read(argv, OWN_FLAGS)
+    if words.wants_help:
+        _print_help(source or help_config(algorithm, words))
+        return None
+    if words.one("distributed") == "yes":
+        processes.join()  # before anything asks which devices there are
+    if words.one("resume") is not None and source is not None:
+        return _resumed(source, words, types)
+    config, notice = defaults(source, algorithm, words)
+    parsed = over(CommandLine(train=config), words, types).train
+    return Request(parsed, run_dir(words, parsed), resume=False, notices=(notice, *sizes(parsed)))
+
+
+def read(argv: Sequence[str], own_flags: Mapping[str, Any], repeatable: Collection[str] = ()) -> Reading:
+    """Find the algorithm and the configuration that decide which flags there are; check every word against them."""
+    given_algorithm, words_given = _split_algorithm(argv)
+    source = _stored_config(words_given)
+    if source is not None and given_algorithm not in (None, source.algorithm):
+        raise wrong("algorithm", given_algorithm, f"{source.algorithm}, that of the configuration given")
+    algorithm = source.algorithm if source is not None else given_algorithm or DEFAULT_ALGORITHM
+    types = {**flags.field_types(source or presets.any_config(algorithm)), **own_flags}
+    words = flags.read_words(words_given, types, repeatable)
+    for word in words.positionals:
+        raise wrong("unexpected word", word, "flags, and the algorithm as the first word", types)
+    _check_combination(words)
+    return Reading(algorithm, source, types, words)
+
+
+def _split_algorithm(argv: Sequence[str]) -> tuple[str | None, list[str]]:
+    """Take the algorithm off the command line: the first word, or the value of --algorithm."""
+    first = argv[0] if argv and not argv[0].startswith("-") else None
+    by_flag = _value_of("--algorithm", argv)
+    for name, others in ((first, [SWEEP]), (by_flag, [])):
+        if name is not None and name not in presets.algorithms():
+            raise wrong_name("algorithm", name, [*presets.algorithms(), *others])
+    if first is not None and by_flag not in (None, first):
+        raise wrong("--algorithm", by_flag, f"{first}, the first word")
+    return first or by_flag, list(argv if first is None else argv[1:])
+
+
+def _stored_config(argv: Sequence[str]) -> TrainConfig | None:
+    """Load the configuration that --resume or --config names: it decides which flags there are."""
+    resume, config = _value_of("--resume", argv), _value_of("--config", argv)
+    if resume is not None:
+        if (Path(resume) / SWEEP_LOG).exists():
+            raise wrong("--resume", resume, "the folder of a run (this is a sweep: start it anew)")
+        return load_config(open_existing(Path(resume)).config)
+    return load_config(config) if config is not None else None
+
+
+def _value_of(flag: str, argv: Sequence[str]) -> str | None:
+    for index, word in enumerate(argv):
+        if word.startswith(f"{flag}="):
+            return word.removeprefix(f"{flag}=")
+        if word == flag and index + 1 < len(argv) and not argv[index + 1].startswith("-"):
+            return argv[index + 1]
+    return None
+
+
+def _check_combination(words: flags.Words) -> None:
+    """Refuse two flags that name two sources of the same thing."""
+    for first, second in (("resume", "config"), ("resume", "run_dir"), ("config", "preset")):
+        if first in words.values and second in words.values:
+            given = words.one(second)
+            raise wrong(flags.flag_name(second), given, f"nothing, with {flags.flag_name(first)}")
+
+
+def help_config(algorithm: str, words: flags.Words) -> TrainConfig:
+    """Return the configuration whose values --help shows as defaults."""
+    return _preset(algorithm, words, words.one("preset") or presets.CPU_PRESET)
+
+
+def defaults(source: TrainConfig | None, algorithm: str, words: flags.Words) -> tuple[TrainConfig, str]:
+    """Choose the configuration that the flags are put over, and say which."""
+    if source is not None:
+        return _with_rules(source, words), f"configuration: {words.one('config')}"
+    name = words.one("preset")
+    if name is not None:
+        return _preset(algorithm, words, name), f"preset: {name}"
+    device = _device()
+    name = presets.CPU_PRESET if device == "cpu" else presets.ACCELERATOR_PRESET
+    return _preset(algorithm, words, name), f"preset: {name} (the default on {device}; --preset changes it)"
+
+
+def _device() -> str:
+    """Return the kind of device that JAX will use; this starts its backend."""
+    try:
+        return jax.default_backend()
+    except RuntimeError as error:  # JAX_PLATFORMS asks for what is not there
+        raise UserError(f"device: {error}") from None
+
+
+def _preset(algorithm: str, words: flags.Words, name: str) -> TrainConfig:
+    config = presets.find(
+        algorithm, name, actions=words.one("env.actions"), observation=words.one("env.observation")
+    )
+    return _with_rules(config, words)
+
+
+def _with_rules(config: TrainConfig, words: flags.Words) -> TrainConfig:
+    """Put the rules that --env.preset names in place of the configuration's own."""
+    name = words.one("env.preset")
+    if name is None or name == config.env.preset:
+        return config
+    return dataclasses.replace(config, env=presets.with_rules(config.env, name))
+
+
+def over(default: T, words: flags.Words, types: Mapping[str, Any]) -> T:
+    """Put the flags over the defaults of a command line (a record with `train`), and check its configuration."""
+    try:
+        parsed = flags.parse(type(default), default, words, types, PROGRAM)
+        parsed.train.validate()
+    except (UserError, ValueError) as error:
+        raise UserError(naming_flags(str(error), types)) from None
+    return parsed
+
+
+def naming_flags(message: str, types: Iterable[str]) -> str:
+    """Name the flag where a check named a field: "rules.width: …" is "--env.rules.width: …"."""
+    match = re.match(r"([\w.]+): ", message)
+    if match is None:
+        return message
+    field = match[1]
+    owners = [path for path in types if path == field or path.endswith(f".{field}")]
+    return flags.flag_name(owners[0]) + message[len(field) :] if owners else message
+
+
+def _resumed(stored: TrainConfig, words: flags.Words, types: Mapping[str, Any]) -> Request:
+    """Put the flags over a run's own configuration; refuse those that would make it another run."""
+    config = over(CommandLine(train=stored), words, types).train
+    changeable = (*CHANGEABLE_ON_RESUME, *(f"agent.{name}" for name in agents.changeable(stored.algorithm)))
+    for path, (before, after) in differences(to_json(stored), to_json(config)).items():
+        if not any(path == name or path.startswith(f"{name}.") for name in changeable):
+            listed = ", ".join(flags.flag_name(name) for name in changeable)
+            raise UserError(
+                f"{flags.flag_name(path)}: given {after!r} with --resume; allowed: {before!r}, as the run "
+                f"began (changeable are {listed})"
+            )
+    folder = Path(words.values["resume"][0])
+    notice = f"configuration: {folder / 'config.json'}"
+    return Request(config, folder, resume=True, notices=(notice, *sizes(config)))
+
+
+def sizes(config: TrainConfig) -> tuple[str, ...]:
+    """Say to how many steps --total-steps is rounded up, if it is, and how much memory a replay takes."""
+    agent, lines = config.make_agent(), []
+    size = agent.steps_per_iteration * config.chunk_iterations
+    total = whole_chunks(config.total_steps, size) * size
+    if total != config.total_steps:
+        lines.append(
+            f"total steps: {total:,} ({config.total_steps:,} rounded up to whole chunks of {size:,})"
+        )
+    if agent.replay_bytes:
+        each = f" for each of {config.num_seeds} seeds" if config.num_seeds > 1 else ""
+        lines.append(f"replay: {memory.readable(agent.replay_bytes)}{each}")
+    return tuple(lines)
+
+
+def run_dir(words: flags.Words, config: TrainConfig, prefix: str = "") -> Path:
+    """Return the folder that is named, if it can be made, or a new one under runs/."""
+    given = words.one("run_dir")
+    if given is not None:
+        _check_can_be_made(Path(given))
+        return Path(given)
+    now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
+    name = f"{prefix}{config.algorithm}-{config.env.actions}-{config.preset}-seed{config.seed}-{now}"
+    return Path("runs") / name
+
+
+def _check_can_be_made(folder: Path) -> None:
+    """Refuse a folder that this user cannot make, before anything slow begins."""
+    place = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
+    if not place.is_dir():
+        raise wrong("--run-dir", str(folder), f"a new or empty folder ({place} is a file)")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise wrong("--run-dir", str(folder), f"a new or empty folder ({place} may not be written to)")
+
+
+def _print_help(config: TrainConfig) -> None:
+    algorithms = "|".join(presets.algorithms())
+    flags.print_help(
+        CommandLine,
+        CommandLine(train=config),
+        prog=f"{PROGRAM} [{algorithms}]",
+        description=(
+            "Train an agent on Tetris; with no argument, ppo with the preset for this machine. "
+            f"The defaults below are those of preset {config.preset}. "
+            f"Presets (--preset): {', '.join(presets.names(config.algorithm))}; without one, "
+            f"{presets.CPU_PRESET} on a CPU and {presets.ACCELERATOR_PRESET} on an accelerator. "
+            f"Rules (--env.preset): {', '.join(presets.rule_names())}. "
+            f"Many seeds and settings as one program: {PROGRAM} {SWEEP} --help."
+        ),
+    )

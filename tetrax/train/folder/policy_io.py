@@ -1,0 +1,136 @@
+"""A policy on disk: a folder with the run's `config.json` and one file of parameters.
+
+The parameters are an ordinary NumPy archive, one array per leaf of the policy, named by its path
+(`policy/params/Dense_0/kernel`); nothing in it is executed on reading.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from tetrax.agents import AGENTS
+from tetrax.agents.agent import Actor, Agent
+from tetrax.env.tetris import Tetris
+from tetrax.fields.errors import UserError
+from tetrax.train.config import TrainConfig, load_config, to_json
+from tetrax.train.folder import files
+
+CONFIG = "config.json"
+PARAMETERS = "parameters.npz"
+POLICY = "policy"  # folder of the export inside a run, and first part of every parameter's name
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedPolicy:
+    """A policy that is ready to act."""
+
+    env: Tetris
+    config: TrainConfig
+    policy: Any  # parameters and frozen normalisers
+    agent: Agent
+
+    @property
+    def actor(self) -> Actor:
+        """The policy as `tetrax.train.report.evaluation` takes it."""
+        return Actor(self.policy, self.agent.initial_memory, self.agent.act)
+
+    def initial_memory(self, batch_shape: tuple[int, ...] = ()) -> Any:
+        """Return what the policy remembers before the first decision of each of a batch of games."""
+        return self.agent.initial_memory(batch_shape)
+
+    def act(
+        self, observation: Any, memory: Any, is_first: Array, key: Array, greedy: bool = True
+    ) -> tuple[Array, Any, dict[str, Array]]:
+        """Choose an action for each of B observations: (int32[B], the new memory, diagnostics).
+
+        `is_first`, bool[B], says which games have just begun; `greedy` takes the most probable action instead
+        of drawing one with `key`.
+        """
+        return self.agent.act(self.policy, observation, memory, is_first, key, greedy)
+
+
+def export(config: TrainConfig, policy: Any, path: str | Path) -> None:
+    """Write a policy as a folder that `load` reads; a folder of that name is replaced as a whole."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with files.replacing(path) as folder:
+        folder.mkdir()
+        files.write_json(folder / CONFIG, to_json(config))
+        # savez takes names for its own arguments too; these all begin with "policy".
+        arrays: dict[str, Any] = {name: np.asarray(leaf) for name, leaf in _leaves(policy).items()}
+        np.savez(folder / PARAMETERS, **arrays)
+
+
+def load(path: str | Path) -> LoadedPolicy:
+    """Load the policy of a run or of an export; raise UserError naming what is wrong with the folder."""
+    folder = _export_folder(Path(path))
+    config = load_config(folder / CONFIG)
+    try:
+        env = Tetris(config.env)
+        agent = AGENTS[config.algorithm].make(config.agent, env)
+    except ValueError as error:
+        raise UserError(f"{folder / CONFIG}: {error}") from None
+    template = jax.eval_shape(lambda key: agent.policy(agent.init(key)), jax.random.key(0))
+    policy = _read_parameters(folder / PARAMETERS, template)
+    return LoadedPolicy(env=env, config=config, policy=policy, agent=agent)
+
+
+def _export_folder(path: Path) -> Path:
+    """Find the export that `path` is, or that the run at `path` holds."""
+    allowed = "allowed: the folder of a run or of an exported policy"
+    if not path.exists():
+        raise UserError(f"{path}: given a folder that does not exist; {allowed}")
+    if not path.is_dir():
+        raise UserError(f"{path}: given a file; {allowed}")
+    for folder in (path, path / POLICY):
+        if (folder / PARAMETERS).is_file():
+            return folder
+    if (path / CONFIG).is_file():
+        raise UserError(f"{path}: given a run that has saved no policy yet; allowed: one that has")
+    raise UserError(f"{path}: given a folder that holds no run (no {CONFIG}); {allowed}")
+
+
+def _read_parameters(path: Path, template: Any) -> Any:
+    """Read the arrays that the template names; refuse a file that lacks one or has another shape or dtype."""
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
+            stored = {name: archive[name] for name in archive.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(
+            f"{path}: given a file that cannot be read ({error}); allowed: {PARAMETERS}"
+        ) from None
+    expected = _leaves(template)
+    _check_names(path, stored, expected)
+    for name, leaf in expected.items():
+        found = f"{stored[name].dtype}{list(stored[name].shape)}"
+        wanted = f"{leaf.dtype}{list(leaf.shape)}"
+        if found != wanted:
+            raise UserError(f"{path}: {name}: given {found}; allowed: {wanted}, as {CONFIG} has it")
+    arrays = [jnp.asarray(stored[name]) for name in expected]
+    return jax.tree.unflatten(jax.tree.structure(template), arrays)
+
+
+def _check_names(path: Path, stored: Mapping[str, Any], expected: Mapping[str, Any]) -> None:
+    for name in expected:
+        if name not in stored:
+            raise UserError(f"{path}: given no array {name}; allowed: every parameter that {CONFIG} asks for")
+    for name in stored:
+        if name not in expected:
+            raise UserError(f"{path}: given an array {name}; allowed: only what {CONFIG} asks for")
+
+
+def _leaves(tree: Any) -> dict[str, Any]:
+    """Name each leaf by its path."""
+    return {
+        "/".join([POLICY, *(jax.tree_util.keystr((part,), simple=True) for part in path)]): leaf
+        for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
+    }

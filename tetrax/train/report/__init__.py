@@ -1,0 +1,1 @@
+"""What people see: the display, evaluations, curves, recordings."""

@@ -1,0 +1,1 @@
+"""Sweeps: several seeds of several settings in one program."""

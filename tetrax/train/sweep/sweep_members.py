@@ -1,0 +1,107 @@
+"""The members of a sweep: whole trainings that differ in their seed and their point, in one program."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import jax
+from jax import Array
+
+from tetrax.agents import AGENTS
+from tetrax.agents.agent import Agent
+from tetrax.env.tetris import EnvParams, Tetris
+from tetrax.fields.errors import UserError
+from tetrax.train.config import TrainConfig, whole_chunks
+from tetrax.train.program import Members, Program
+from tetrax.train.sweep import sweep_points
+from tetrax.train.sweep.sweep_points import AGENT, ENV, Point
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """What is to be trained and compared."""
+
+    config: TrainConfig  # of every member, but for its seed and its point; num_seeds seeds of each point
+    points: tuple[Point, ...]
+    metric: str  # the points are ranked by it; a name in sweep_results
+    members_at_once: int = 0  # 0: as many as memory holds
+    halving: bool = False
+    command: tuple[str, ...] = ()  # words of a command line that give `config`
+
+    @property
+    def seeds(self) -> range:
+        """Return the seeds of every point."""
+        return range(self.config.seed, self.config.seed + self.config.num_seeds)
+
+    @property
+    def num_members(self) -> int:
+        """Return the trainings of the sweep: member i has point i // seeds, seed i % seeds."""
+        return len(self.points) * self.config.num_seeds
+
+
+@dataclass(frozen=True, eq=False)
+class MemberEnv(Tetris):
+    """The environment with a member's numbers as its defaults, so that its first games start with them too.
+
+    Equal to itself alone: nothing remembered of one member may serve another.
+    """
+
+    params: EnvParams
+
+    @property
+    def default_params(self) -> EnvParams:
+        """Return the member's numbers."""
+        return self.params
+
+    __hash__ = object.__hash__
+    __eq__ = object.__eq__
+
+
+def member_program(sweep: Sweep, env: Tetris, agent: Agent, members: Sequence[int]) -> Program:
+    """Return the program that trains these members side by side, each from its seed and its values."""
+    config = sweep.config
+    make = AGENTS[config.algorithm].make
+    horizon = whole_chunks(config.total_steps, config.steps_per_chunk()) * config.chunk_iterations
+
+    def init(values: dict[str, Array]) -> Any:
+        own = MemberEnv(config.env, _env_params(env.default_params, values))
+        state = make(config.agent, own, horizon=horizon).init(jax.random.key(values["seed"]))
+        given = {name.removeprefix(AGENT): value for name, value in values.items() if name.startswith(AGENT)}
+        return dataclasses.replace(state, tunables={**state.tunables, **given})
+
+    values = sweep_points.arrays(config, sweep.points, sweep.seeds, members)
+    program = Program(agent, chunk_iterations=config.chunk_iterations, members=Members(values, init))
+    if any(name.startswith(ENV) for name in values) and not hasattr(program.template, "env_params"):
+        raise UserError(
+            f"--grid, --random: given {ENV}…, and algorithm {config.algorithm} keeps none; "
+            f"allowed: names that begin with {AGENT}"
+        )
+    return program
+
+
+def _env_params(params: EnvParams, values: dict[str, Array]) -> EnvParams:
+    """Put the values that are given for the environment in place of its own."""
+
+    def chosen(path: Any, leaf: Array) -> Array:
+        return values.get(ENV + jax.tree_util.keystr(path, simple=True, separator="."), leaf)
+
+    return jax.tree_util.tree_map_with_path(chosen, params)
+
+
+def split(num_members: int, at_once: int) -> list[list[int]]:
+    """Cut the members into as few groups as `at_once` allows, of one size; the last may lack some."""
+    size = math.ceil(num_members / math.ceil(num_members / at_once))
+    return [list(range(first, min(first + size, num_members))) for first in range(0, num_members, size)]
+
+
+def memory_limit() -> int:
+    """Return the bytes of memory of the first device."""
+    statistics = jax.local_devices()[0].memory_stats()  # None on a CPU
+    if statistics and "bytes_limit" in statistics:
+        return int(statistics["bytes_limit"])
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

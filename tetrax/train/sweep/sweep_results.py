@@ -1,0 +1,208 @@
+"""What a sweep came to: its rows of sweep.jsonl summed up by point, in a table and as JSON values."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from tetrax.train.folder.log import Row
+from tetrax.train.report.rows import PER_GAME
+from tetrax.train.sweep.sweep_points import Point, show
+
+LAST_SHARE = 0.25  # of the steps trained, at the end: the games whose mean is a member's training metric
+EVALUATED = tuple(f"eval/{name}" for name in PER_GAME)
+HEADINGS = {"lines": "lines per game", "eval/lines": "evaluation (greedy), lines"}
+
+
+@dataclass(frozen=True)
+class Results:
+    """One number per member and metric, NaN where there is none; members of a point are seeds in order."""
+
+    points: tuple[Point, ...]
+    num_seeds: int
+    metric: str  # the one by which points are ranked
+    values: Mapping[str, np.ndarray]  # float64[points, seeds] by metric: PER_GAME and EVALUATED
+    diverged: np.ndarray  # bool[points, seeds]
+    steps: np.ndarray  # int64[points], environment steps trained, of one seed
+
+    @property
+    def ranking(self) -> list[int]:
+        """Return the points, best first: trained longest, fewest seeds diverged, highest mean of the metric.
+
+        Where evaluations are equal, as those of policies that no game ends, the same metric of training decides.
+        """
+        by_metric, by_training = (
+            self._missing_last(self.metric),
+            self._missing_last(_in_training(self.metric)),
+        )
+        return sorted(
+            range(len(self.points)),
+            key=lambda point: (
+                -self.steps[point],
+                self.diverged[point].sum(),
+                by_metric[point],
+                by_training[point],
+            ),
+        )
+
+    @property
+    def best(self) -> int | None:
+        """Return the best point; None where no point has a value."""
+        first = self.ranking[0]
+        return None if math.isnan(self.means(self.metric)[first]) else first
+
+    def _missing_last(self, metric: str) -> np.ndarray:
+        means = self.means(metric)
+        return np.where(np.isnan(means), math.inf, -means)
+
+    def means(self, metric: str) -> np.ndarray:
+        """Return the mean over the seeds that have a value, float64[points]."""
+        return np.asarray([_mean(seeds) for seeds in self.values[metric]])
+
+    def spreads(self, metric: str) -> np.ndarray:
+        """Return the standard deviation over seeds (n - 1), 0 for one seed, float64[points]."""
+        return np.asarray([_spread(seeds) for seeds in self.values[metric]])
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the points, best first, as JSON values; null where there is no value."""
+        listed = []
+        for point in self.ranking:
+            metrics = {
+                name: {
+                    "mean": _or_none(self.means(name)[point]),
+                    "std": _or_none(self.spreads(name)[point]),
+                    "per_seed": [_or_none(value) for value in self.values[name][point]],
+                }
+                for name in self.values
+                if not np.isnan(self.values[name]).all()
+            }
+            listed.append(
+                {
+                    "values": dict(self.points[point]),
+                    "point": point,
+                    "step": int(self.steps[point]),
+                    "diverged": int(self.diverged[point].sum()),
+                    **metrics,
+                }
+            )
+        return {"metric": self.metric, "best": self.best, "points": listed}
+
+
+def summed_up(rows: Sequence[Row], points: tuple[Point, ...], num_seeds: int, metric: str) -> Results:
+    """Sum up the rows of a sweep; `metric` gives way to its training counterpart where nothing was evaluated."""
+    shape = (len(points), num_seeds)
+    evaluations = [row for row in rows if "eval/lines" in row["per_member"]]
+    trained = [row for row in rows if "eval/lines" not in row["per_member"]]
+    steps, diverged = np.zeros(len(points) * num_seeds, int), np.zeros(len(points) * num_seeds, bool)
+    for row in trained:
+        steps[row["members"]] = row["step"]
+        diverged[row["diverged"]] = True
+    values = {name: training_values(trained, len(steps), name, diverged) for name in PER_GAME}
+    for name in EVALUATED:
+        values[name] = np.full(len(steps), np.nan)
+        for row in evaluations:
+            values[name][row["members"]] = row["per_member"].get(name, math.nan)
+    if metric in EVALUATED and not evaluations:
+        metric = _in_training(metric)
+    by_point = {name: value.reshape(shape) for name, value in values.items()}
+    return Results(points, num_seeds, metric, by_point, diverged.reshape(shape), steps.reshape(shape).max(1))
+
+
+def training_values(rows: Sequence[Row], num_members: int, name: str, diverged: np.ndarray) -> np.ndarray:
+    """Return each member's mean over the games that ended in the last quarter of its training, float64[members]."""
+    last = np.zeros(num_members)
+    for row in rows:
+        last[row["members"]] = row["step"]
+    totals, games = np.zeros(num_members), np.zeros(num_members)
+    for row in rows:
+        per_member = row["per_member"]
+        for member, value, count in zip(
+            row["members"], per_member.get(name, ()), per_member.get("games", ()), strict=False
+        ):
+            if value is not None and row["step"] > (1 - LAST_SHARE) * last[member]:
+                totals[member] += value * count
+                games[member] += count
+    with np.errstate(invalid="ignore"):
+        return np.where(diverged | (games == 0), np.nan, totals / games)
+
+
+def without_effect(results: Results) -> list[str]:
+    """Name the numbers that changed nothing: points that differ in one of them alone trained exactly alike."""
+    trained = np.stack([results.values[name] for name in PER_GAME])  # [metrics, points, seeds]
+    found = []
+    for name in results.points[0]:
+        pairs = [
+            (first, second)
+            for first, second in itertools.combinations(range(len(results.points)), 2)
+            if _differ_in(results.points[first], results.points[second]) == {name}
+        ]
+        if pairs and all(
+            np.array_equal(trained[:, first], trained[:, second], equal_nan=True) for first, second in pairs
+        ):
+            found.append(name)
+    return found
+
+
+def table(results: Results) -> str:
+    """Write a line per point, best first: its values, its seeds, mean ± spread over seeds."""
+    tuned = list(results.points[0])
+    shown = [name for name in dict.fromkeys(("lines", "eval/lines", results.metric)) if _has(results, name)]
+    lines = [["", *tuned, "seeds", *(HEADINGS.get(name, name) for name in shown), "steps"]]
+    for rank, point in enumerate(results.ranking):
+        lost = int(results.diverged[point].sum())
+        lines.append(
+            [
+                f"{rank + 1}.",
+                *(show(results.points[point][name]) for name in tuned),
+                str(results.num_seeds) + (f" ({lost} diverged)" if lost else ""),
+                *(
+                    _in_words(results.means(name)[point], results.spreads(name)[point], results.num_seeds)
+                    for name in shown
+                ),
+                f"{results.steps[point]:,}",
+            ]
+        )
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in lines
+    )
+
+
+def _in_training(metric: str) -> str:
+    """Return the metric of training that an evaluation's corresponds to."""
+    return metric.removeprefix("eval/")
+
+
+def _differ_in(first: Point, second: Point) -> set[str]:
+    return {name for name in first if first[name] != second[name]}
+
+
+def _has(results: Results, name: str) -> bool:
+    return not np.isnan(results.values[name]).all()
+
+
+def _in_words(mean: float, spread: float, num_seeds: int) -> str:
+    if math.isnan(mean):
+        return "–"
+    return f"{mean:,.4g}" + (f" ± {spread:,.2g}" if num_seeds > 1 else "")
+
+
+def _mean(seeds: np.ndarray) -> float:
+    present = seeds[~np.isnan(seeds)]
+    return float(present.mean()) if present.size else math.nan
+
+
+def _spread(seeds: np.ndarray) -> float:
+    present = seeds[~np.isnan(seeds)]
+    if not present.size:
+        return math.nan
+    return float(present.std(ddof=1)) if present.size > 1 else 0.0
+
+
+def _or_none(value: float) -> float | None:
+    return None if math.isnan(value) else float(value)

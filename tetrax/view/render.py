@@ -1,0 +1,144 @@
+"""A State as text, RGB array or SVG, a recording as an animated GIF or a page that plays it.
+
+The face of everything that draws: what is drawn is in `scene.py`, how in `text.py`, `picture.py`, `svg.py` and
+`html.py`. Only `save` touches a file.
+"""
+
+from __future__ import annotations
+
+import io
+from collections import deque
+from collections.abc import Callable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Literal, get_args
+
+import numpy as np
+from PIL import Image
+
+from tetrax.env.game.rules import Rules
+from tetrax.env.game.state import State
+from tetrax.env.record import Recording, write_whole
+from tetrax.env.tetris import Tetris
+from tetrax.view import html, svg
+from tetrax.view.picture import palette, picture
+from tetrax.view.scene import Scene, scene, scene_at, scenes
+from tetrax.view.text import render_text
+
+Part = Literal["first", "last", "spread"]
+
+LAST_FRAME_TIME = 3000  # milliseconds for which the end of an animation stands still
+
+
+def render(env: Tetris | Rules, state: State, *, colour: bool = False, start_level: int = 1) -> str:
+    """Draw one State as text; `colour` for a terminal that knows ANSI colours and Unicode."""
+    rules = env if isinstance(env, Rules) else env.rules
+    return render_text(scene(rules, state, start_level=start_level), colour=colour)
+
+
+def render_rgb(env: Tetris | Rules, state: State, *, cell: int = 24, start_level: int = 1) -> np.ndarray:
+    """Draw one State as uint8[height, width, 3]; `cell` is the side of a cell in pixels (8 or more)."""
+    rules = env if isinstance(env, Rules) else env.rules
+    return picture(scene(rules, state, start_level=start_level), cell=cell)
+
+
+def render_svg(env: Tetris | Rules, state: State, *, start_level: int = 1) -> svg.Svg:
+    """Draw one State as SVG: a str of the image, which a notebook shows as the picture."""
+    rules = env if isinstance(env, Rules) else env.rules
+    return svg.draw(scene(rules, state, start_level=start_level))
+
+
+def render_step(recording: Recording, step: int = -1) -> svg.Svg:
+    """Draw a recording after `step` actions as SVG, locked cells coloured by their pieces.
+
+    Negative steps count from the end; -1 is the last board.
+    """
+    title = f"{html.default_title(recording)} · step {step % (len(recording.actions) + 1)}"
+    return svg.draw(scene_at(recording, step), title=title)
+
+
+def render_html(recording: Recording, *, title: str | None = None) -> str:
+    """Return one HTML page that plays a recording: pause, single steps, speed, and what each action did.
+
+    The page needs no other file and no network. In a notebook a recording shows itself so.
+    """
+    return html.page(recording, title=title)
+
+
+def save(recording: Recording, path: str | Path) -> None:
+    """Write a recording as its suffix says, whole or not at all.
+
+    `.html` is the page that plays it, `.gif` the animation of its last frames; `.svg` and `.txt` show its last
+    board. (`record.save` writes the JSON that can be loaded again.)
+    """
+    path = Path(path)
+    writers: dict[str, Callable[[], bytes]] = {
+        ".gif": lambda: render_gif(recording),
+        ".html": lambda: render_html(recording).encode(),
+        ".svg": lambda: render_step(recording).encode(),
+        ".txt": lambda: (render_text(scene_at(recording)) + "\n").encode(),
+    }
+    if path.suffix not in writers:
+        raise ValueError(f"path: given {str(path)!r}; allowed: a name that ends in {', '.join(writers)}")
+    write_whole(path, writers[path.suffix]())
+
+
+def render_gif(
+    recording: Recording,
+    *,
+    part: Part = "last",
+    max_frames: int = 400,
+    frames_per_second: float = 10.0,
+    cell: int = 16,
+) -> bytes:
+    """Draw a recording as an animated GIF and return the file's bytes.
+
+    A frame is one piece in placement modes and one tick in key modes, where a clear adds one. `part` says
+    which frames of a longer game are kept: the first or last `max_frames`, or that many evenly spread.
+    """
+    if part not in get_args(Part):
+        raise ValueError(f"part: given {part!r}; allowed: {', '.join(get_args(Part))}")
+    if max_frames < 1:
+        raise ValueError(f"max_frames: given {max_frames}; allowed: 1 or more")
+    if not 1 <= frames_per_second <= 50:
+        raise ValueError(f"frames_per_second: given {frames_per_second}; allowed: 1 to 50")
+    shown = _selected(scenes(recording), part, max_frames)
+    frame_time = round(100 / frames_per_second) * 10  # milliseconds; the format counts in hundredths
+    file = io.BytesIO()
+    first, *others = _indexed(shown, cell)
+    first.save(
+        file,
+        "GIF",
+        save_all=True,
+        append_images=others,
+        duration=[frame_time] * len(others) + [LAST_FRAME_TIME],
+        loop=0,
+        optimize=True,  # unchanged pixels become transparent, which packs well
+    )
+    return file.getvalue()
+
+
+def _selected(frames: Iterator[Scene], part: Part, count: int) -> list[Scene]:
+    if part == "first":
+        return list(islice(frames, count))
+    if part == "last":
+        return list(deque(frames, maxlen=count))
+    every = list(frames)
+    chosen = np.linspace(0, len(every) - 1, min(count, len(every))).round().astype(int)
+    return [every[index] for index in chosen]
+
+
+def _indexed(shown: list[Scene], cell: int) -> Iterator[Image.Image]:
+    """Draw scenes in one palette: a GIF holds one table of 256 colours for all frames."""
+    colours = palette(shown[0].rules, cell=cell)
+    unseen = np.int16(-1)
+    index_of = np.full(1 << 24, unseen)  # by red, green, blue as one number
+    weights = np.array([1 << 16, 1 << 8, 1], np.int32)
+    for each in shown:
+        packed = picture(each, cell=cell).astype(np.int32) @ weights  # [height, width]
+        for number in np.unique(packed[index_of[packed] == unseen]):
+            rgb = np.array([number >> 16, number >> 8 & 255, number & 255])
+            index_of[number] = np.square(colours.astype(np.int32) - rgb).sum(axis=1).argmin()
+        frame = Image.fromarray(index_of[packed].astype(np.uint8), "P")
+        frame.putpalette(colours.tobytes())
+        yield frame

@@ -13,20 +13,23 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from tetrax.agents.agent import Sight
     from tetrax.env.ascii import state_from_ascii
-    from tetrax.env.tetris import EnvConfig, Tetris, TimeStep, make
+    from tetrax.env.contract import TimeStep
+    from tetrax.env.tetris import EnvConfig, Tetris, make
     from tetrax.train.folder.policy_io import load
 
-__all__ = ["EnvConfig", "Tetris", "TimeStep", "__version__", "load", "make", "state_from_ascii"]
+__all__ = ["EnvConfig", "Sight", "Tetris", "TimeStep", "__version__", "load", "make", "state_from_ascii"]
 
 # Imported at first use, so that `import tetrax` costs nothing that is not needed.
 _HOME = {
     "make": "tetrax.env.tetris",
     "EnvConfig": "tetrax.env.tetris",
     "Tetris": "tetrax.env.tetris",
-    "TimeStep": "tetrax.env.tetris",
+    "TimeStep": "tetrax.env.contract",
     "state_from_ascii": "tetrax.env.ascii",
     "load": "tetrax.train.folder.policy_io",
+    "Sight": "tetrax.agents.agent",
 }
 
 

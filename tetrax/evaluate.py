@@ -8,14 +8,13 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from tetrax.fields.errors import UserError, exit_code, wrong, wrong_name
 from tetrax.train.command import flags
 
 if TYPE_CHECKING:
     from tetrax.agents.agent import Actor
-    from tetrax.env.tetris import Tetris
     from tetrax.train.report.evaluation import EvalResult
 
 PROGRAM = "python -m tetrax.evaluate"
@@ -38,7 +37,8 @@ class Options:
     seed: int = 0
     """Seed of the games: game i is the same whatever their number."""
     max_pieces: int | None = None
-    """Pieces after which a game is stopped; 0 = no cap. When not given, 5000, but 0 for the classic presets."""
+    """Pieces (in games without them: steps) after which a game is stopped; 0 = no cap. When not given, 5000 where
+    games may go on for ever, else 0."""
     sample: bool = False
     """Draw actions by their probability instead of taking the most probable."""
     record: str | None = None
@@ -65,10 +65,13 @@ def _run(argv: list[str]) -> int:
     env, actor, name = _player(options, words.positionals)
     from tetrax.train.machine import compilation_cache
     from tetrax.train.report import evaluation
+    from tetrax.view.scene import has_pictures
 
     compilation_cache.enable()
     max_pieces = _max_pieces(options, env)
-    with _progress(options.episodes, max_pieces) as on_progress:
+    if options.record is not None and not has_pictures(env):
+        raise wrong("--record", options.record, f"nothing: {env.spec.title} has no pictures")
+    with _progress(options.episodes, max_pieces, env.spec.length) as on_progress:
         result = evaluation.evaluate(
             env,
             actor,
@@ -83,7 +86,7 @@ def _run(argv: list[str]) -> int:
     if options.json:
         print(json.dumps(result.summary(), allow_nan=False))
     else:
-        _print_table(f"{name}: {env.config.preset}, {env.config.actions}", result)
+        _print_table(f"{name}: {env.spec.title}", result)
     return 0
 
 
@@ -110,7 +113,7 @@ def _check(options: Options, positionals: Sequence[str]) -> None:
             raise wrong(flag, path, "a file in a folder that exists")
 
 
-def _player(options: Options, positionals: Sequence[str]) -> tuple[Tetris, Actor, str]:
+def _player(options: Options, positionals: Sequence[str]) -> tuple[Any, Actor, str]:
     """Return the environment, who plays it and what to call them."""
     if options.policy is None:
         from tetrax.train.folder import policy_io
@@ -128,15 +131,15 @@ def _player(options: Options, positionals: Sequence[str]) -> tuple[Tetris, Actor
     return env, baselines.BASELINES[options.policy](env), options.policy
 
 
-def _max_pieces(options: Options, env: Tetris) -> int:
+def _max_pieces(options: Options, env: Any) -> int:
     """Return the cap: without one given, none where the rules see to it that games end."""
     if options.max_pieces is not None:
         return options.max_pieces
-    return 0 if env.rules.top_out == "stack" else DEFAULT_MAX_PIECES
+    return DEFAULT_MAX_PIECES if env.spec.is_endless else 0
 
 
 @contextlib.contextmanager
-def _progress(episodes: int, max_pieces: int) -> Iterator[Callable[[int, int], None] | None]:
+def _progress(episodes: int, max_pieces: int, length: str) -> Iterator[Callable[[int, int], None] | None]:
     """Show a bar on a terminal; leave files and pipes alone."""
     if not sys.stderr.isatty():
         yield None
@@ -149,13 +152,13 @@ def _progress(episodes: int, max_pieces: int) -> Iterator[Callable[[int, int], N
 
         def on_progress(games_over: int, most_pieces: int) -> None:
             longest = f"{most_pieces} of {max_pieces}" if max_pieces else f"{most_pieces}"
-            text = f"{games_over} of {episodes} games over; the longest running one: {longest} pieces"
+            text = f"{games_over} of {episodes} games over; the longest running one: {longest} {length}"
             bar.update(task, completed=games_over / episodes, description=text)
 
         yield on_progress
 
 
-def _write_files(options: Options, env: Tetris, result: EvalResult) -> None:
+def _write_files(options: Options, env: Any, result: EvalResult) -> None:
     from tetrax.env import record
     from tetrax.train.report import evaluation
 
@@ -173,12 +176,12 @@ def _print_table(title: str, result: EvalResult) -> None:
     from rich.table import Table
 
     summary = result.summary()
-    cap = f", stopped at {result.max_pieces} pieces: {summary['capped']}" if result.max_pieces else ""
+    cap = f", stopped at {result.cap} {result.length}: {summary['capped']}" if result.cap else ""
     table = Table(title=title, caption=f"{summary['episodes']} games from seed {result.seed}{cap}")
     table.add_column("per game")
     for heading in ("mean", "± 95%", "std", "min", "5%", "median", "95%", "max"):
         table.add_column(heading, justify="right")
-    for measure in ("lines", "score", "pieces", "return"):
+    for measure in result.totals:
         numbers = summary[measure]
         quantiles = [numbers["quantiles"][q] for q in ("0.05", "0.5", "0.95")]
         half_width = numbers["ci95"][1] - numbers["mean"]

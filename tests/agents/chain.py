@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import struct
 
-from tetrax.env.observe import Observation
+from tetrax.env.contract import Observation
 
 CELLS = 5
 LEFT, RIGHT = 0, 1
@@ -70,7 +70,7 @@ class Chain:
         return state, self._timestep(state, *outcome)
 
     def _timestep(self, state, reward, terminated, truncated):
-        from tetrax.env.tetris import TimeStep
+        from tetrax.env.contract import TimeStep
 
         seen = self.observe(state)
         last = seen if self.can_truncate else None

@@ -7,8 +7,8 @@ import jax.numpy as jnp
 from flax import struct
 from jax import Array
 
-from tetrax.env.observe import Observation
-from tetrax.env.tetris import TimeStep
+from tetrax.env.contract import Observation
+from tetrax.env.contract import TimeStep
 
 
 class RecallState(struct.PyTreeNode):

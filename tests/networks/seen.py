@@ -4,8 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from tetrax.env.foresight import Afterstates
-from tetrax.env.observe import Observation
+from tetrax.env.contract import Afterstates
+from tetrax.env.contract import Observation
 from tetrax.env.tetris import Tetris
 
 

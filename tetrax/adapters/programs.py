@@ -12,8 +12,8 @@ from jax.typing import ArrayLike
 from jaxtyping import Bool, Int32, UInt32
 
 from tetrax.adapters.views import View
+from tetrax.env.contract import TimeStep
 from tetrax.env.game.state import State, where
-from tetrax.env.tetris import TimeStep
 
 
 class Board(struct.PyTreeNode):

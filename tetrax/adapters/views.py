@@ -7,8 +7,9 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from tetrax.env.contract import Observation
 from tetrax.env.game.rules import check_choice
-from tetrax.env.observe import CELLS, Observation
+from tetrax.env.observe import CELLS
 from tetrax.env.tetris import Tetris, make
 
 VIEWS = ("flat", "planes", "compact")

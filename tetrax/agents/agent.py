@@ -1,20 +1,62 @@
-"""What an agent is: a record of pure functions."""
+"""What an agent is: a record of pure functions, and the records that go in and out of them."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
+from flax import struct
 from jax import Array
 
 from tetrax.env import batch
+from tetrax.env.contract import Observation
 
 TrainState = Any  # a pytree with a dict of float32[] in `.tunables`
 Policy = Any  # a pytree: parameters and frozen normalisers, all that acting needs
 Memory = Any  # a pytree, [B, ...]; () for agents that remember nothing
-Metrics = dict[str, Array]  # float32[]; names in `episodes/` are sums over finished games, others means
+
+
+class Sight(struct.PyTreeNode):
+    """What a policy decides by, of B games."""
+
+    observation: Observation  # [B, ...]
+    is_first: Array  # bool[B], whether the game has just begun: what is remembered belongs to another
+    state: Any = None  # of the games, for those that plan; None where it is not given
+
 
 Act = Callable[..., tuple[Array, Memory, dict[str, Array]]]
-"""act(policy, observation [B, ...], memory, is_first: bool[B], key, greedy: bool)
+"""act(policy, sight: Sight of B games, memory, key, greedy: bool)
 -> (action: int32[B], memory, diagnostics: float32[B] by name)."""
+
+
+class Metrics(struct.PyTreeNode):
+    """What an iteration tells, float32[] by name."""
+
+    totals: dict[
+        str, Array
+    ]  # added up over iterations: "games" that ended, and what these came to by measure
+    means: dict[str, Array]  # averaged over iterations
+
+    def reduce(self) -> "Metrics":
+        """Add up the totals of several iterations [N], and average their means."""
+        return Metrics(totals=jax.tree.map(jnp.sum, self.totals), means=jax.tree.map(jnp.mean, self.means))
+
+
+class Rollout(struct.PyTreeNode):
+    """What was played on B boards for T steps, and what the policy made of it then: [T, B, ...]."""
+
+    observation: Observation
+    action: Array  # int32
+    log_prob: Array  # float32, of the action
+    value: Array  # float32, of what was seen
+    next_value: (
+        Array  # float32, of what was seen next: of the true last observation where a game was truncated
+    )
+    reward: Array  # float32
+    terminated: Array  # bool
+    truncated: Array  # bool
+    is_first: Array | None  # bool, whether a game began; None where nothing is remembered
+    memory: Memory  # before the first step, [B, ...]
 
 
 class Actor(NamedTuple):
@@ -26,18 +68,30 @@ class Actor(NamedTuple):
 
 
 class Agent(NamedTuple):
-    """A learner; `init` and `train` are pure, can be compiled, and mapped over keys or states."""
+    """A learner; its functions are pure, can be compiled, and mapped over keys or states.
+
+    `init(key, env_params=None, horizon=0)` makes a TrainState: `env_params` are the environment's numbers (default:
+    its own), `horizon` the iterations of the whole run, over which schedules go (0 keeps them where they start).
+    """
 
     name: str
     steps_per_iteration: int  # environment steps of one `train`, over all boards
-    init: Callable[[Array], TrainState]
+    init: Callable[..., TrainState]
     train: Callable[[TrainState], tuple[TrainState, Metrics]]
     policy: Callable[[TrainState], Policy]
     initial_memory: Callable[[tuple[int, ...]], Memory]
     act: Act
+    games: Callable[
+        [TrainState], Any
+    ]  # the states of the games being played, boards last; None where there are none
     num_groups: int = 1  # groups of boards that minibatches are drawn within: devices may share these out
     replay_bytes: int = 0  # of one seed's replay, on all devices together
     partition: Callable[[TrainState], Any] = batch.everywhere  # (state or shapes) -> a PartitionSpec per leaf
+    learn: Callable[[TrainState, Rollout], tuple[TrainState, Metrics]] | None = (
+        None  # from games played elsewhere
+    )
+    num_envs: int = 0  # boards of a rollout that `learn` takes, and
+    num_steps: int = 0  # its steps
 
 
 def no_memory(batch_shape: tuple[int, ...]) -> Memory:

@@ -7,8 +7,7 @@ from typing import Any
 import jax.numpy as jnp
 from jax import Array
 
-from tetrax.agents.agent import Actor, Memory, no_memory
-from tetrax.env.observe import Observation
+from tetrax.agents.agent import Actor, Memory, Sight, no_memory
 from tetrax.env.tetris import ENV_PRESETS, Tetris, make
 from tetrax.networks.linear import best_placement
 from tetrax.ops.distributions import MaskedCategorical
@@ -80,28 +79,17 @@ def _check_linear(name: str, actions: str, view: str) -> None:
 
 
 def _act_randomly(
-    policy: tuple[()],
-    observation: Observation,
-    memory: Memory,
-    is_first: Array,
-    key: Array,
-    greedy: bool,
+    policy: tuple[()], sight: Sight, memory: Memory, key: Array, greedy: bool
 ) -> tuple[Array, Memory, dict[str, Array]]:
-    del policy, is_first, greedy
-    uniform = MaskedCategorical.from_logits(
-        jnp.zeros(observation.legal.shape, jnp.float32), observation.legal
-    )
+    del policy, greedy
+    legal = sight.observation.legal
+    uniform = MaskedCategorical.from_logits(jnp.zeros(legal.shape, jnp.float32), legal)
     return jnp.asarray(uniform.sample(key), jnp.int32), memory, {"entropy": uniform.entropy()}
 
 
 def _act_linearly(
-    policy: Array,
-    observation: Observation,
-    memory: Memory,
-    is_first: Array,
-    key: Array,
-    greedy: bool,
+    policy: Array, sight: Sight, memory: Memory, key: Array, greedy: bool
 ) -> tuple[Array, Memory, dict[str, Array]]:
-    del is_first, key, greedy
-    weights = jnp.broadcast_to(policy[None], (observation.legal.shape[0], policy.shape[0]))
-    return best_placement(weights, observation), memory, {}
+    del key, greedy
+    weights = jnp.broadcast_to(policy[None], (sight.observation.legal.shape[0], policy.shape[0]))
+    return best_placement(weights, sight.observation), memory, {}

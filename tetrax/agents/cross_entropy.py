@@ -6,13 +6,12 @@ variance, so that it does not vanish too early: Szita and Lőrincz 2006, "Learni
 Cross-Entropy Method", on features of afterstates as Thiery and Scherrer 2009, "Building Controllers for Tetris".
 
 All play side by side for the same number of steps, with a new game where one is lost, so that nobody waits for
-the longest game; what they are judged by is an estimate of the lines per game, see `fitness`. Good controllers
+the longest game; what they are judged by is an estimate of what a game comes to, see `fitness`. Good controllers
 lose so rarely that it takes long to tell them apart; on a board with fewer rows they do so sooner (`fewer_rows`).
 """
 
-import dataclasses
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -21,14 +20,13 @@ from jax import Array
 from jaxtyping import Float32, Int32, PRNGKeyArray
 
 from tetrax.agents import checks
-from tetrax.agents.agent import Agent, Memory, Metrics, no_memory
+from tetrax.agents.agent import Agent, Memory, Metrics, Sight, no_memory
 from tetrax.agents.episodes import finished_games
 from tetrax.env import batch
 from tetrax.env.batch import Batch
+from tetrax.env.contract import Game
 from tetrax.env.game.pieces import MAX_BOX
-from tetrax.env.observe import Observation
-from tetrax.env.tetris import Tetris
-from tetrax.env.wrappers import AutoReset, EpisodeState, EpisodeStatistics, Game
+from tetrax.env.wrappers import AutoReset, EpisodeState, EpisodeStatistics
 from tetrax.networks import linear
 from tetrax.ops import schedules
 
@@ -100,29 +98,37 @@ class TrainState(struct.PyTreeNode):
     key: Array  # key<fry>[]
 
 
+class Played(NamedTuple):
+    """What a stretch of play came to, by board or by candidate."""
+
+    gained: Array  # int32[N], in the headline measure of the game
+    losses: Array  # int32[N], games lost
+
+
 class Policy(struct.PyTreeNode):
     """What acting needs."""
 
     weights: Array  # float32[F]
 
 
-def make(config: CrossEntropyConfig, env: Game, horizon: int = 0) -> Agent:
+def make(config: CrossEntropyConfig, env: Game) -> Agent:
     """Return an agent that learns by the cross-entropy method; ValueError when the settings do not fit together.
 
-    `horizon`, the number of generations of the run, decides nothing here.
+    `horizon` of its `init` decides nothing: no schedule goes over the whole run.
     """
-    del horizon
     config.validate(env)
     env = _practice(config, env)
     num_games = config.num_candidates * config.num_boards
     return Agent(
         name="cross-entropy",
         steps_per_iteration=num_games * config.num_steps,
-        init=lambda key: _init(config, env, key),
+        init=lambda key, env_params=None, horizon=0: _init(config, env, key, env_params),
         train=lambda state: _train(config, env, state),
         policy=lambda state: Policy(weights=state.average),
         initial_memory=no_memory,
         act=_act,
+        # Games on a smaller board are none of the run's own, to be looked at.
+        games=lambda state: None if config.fewer_rows else state.games.env_state.game,
         num_groups=num_games,  # boards have nothing to do with each other
         partition=lambda state: batch.everywhere(state).replace(games=batch.spread(state.games)),
     )
@@ -130,41 +136,41 @@ def make(config: CrossEntropyConfig, env: Game, horizon: int = 0) -> Agent:
 
 def _num_features(env: Game) -> int:
     """Return F; ValueError where the observation shows no features of placements."""
-    given = repr(env.config.view) if isinstance(env, Tetris) else f"that of {type(env).__name__}"
-    if not isinstance(env, Tetris) or env.config.view not in linear.FEATURES:
+    view = env.spec.shows.view
+    if view not in linear.FEATURES:
         raise ValueError(
-            f"env.observation: given {given} with cross-entropy, which looks at features of placements; "
+            f"env.observation: given {view!r} with cross-entropy, which looks at features of placements; "
             f"allowed: {', '.join(linear.FEATURES)}"
         )
-    return len(linear.FEATURES[env.config.view])
+    return len(linear.FEATURES[view])
 
 
 def _practice(config: CrossEntropyConfig, env: Game) -> Game:
     """Return the environment that is learned in; ValueError where the board has too few rows."""
     if not config.fewer_rows:
         return env
-    assert isinstance(env, Tetris)
-    if not 0 <= config.fewer_rows <= env.rules.height - MAX_BOX:
-        allowed = f"from 0 to {env.rules.height - MAX_BOX}, so that {MAX_BOX} rows are left"
+    height = env.spec.shows.height
+    if not 0 <= config.fewer_rows <= height - MAX_BOX:
+        allowed = f"from 0 to {height - MAX_BOX}, so that {MAX_BOX} rows are left"
         raise checks.wrong("fewer_rows", config.fewer_rows, allowed)
-    rules = dataclasses.replace(env.rules, height=env.rules.height - config.fewer_rows)
-    return Tetris(dataclasses.replace(env.config, rules=rules))
+    return env.with_height(height - config.fewer_rows)
 
 
 def _boards(env: Game) -> Batch:
     return Batch(EpisodeStatistics(AutoReset(env)))
 
 
-def _init(config: CrossEntropyConfig, env: Game, key: PRNGKeyArray) -> TrainState:
+def _init(config: CrossEntropyConfig, env: Game, key: PRNGKeyArray, env_params: Any) -> TrainState:
     games_key, key = jax.random.split(key)
-    num_features, env_params = _num_features(env), env.default_params
+    num_features = _num_features(env)
+    env_params = env.default_params if env_params is None else env_params
     return TrainState(
         weights=Gaussian(
             mean=jnp.zeros(num_features, jnp.float32),
             variance=jnp.full(num_features, config.initial_spread**2, jnp.float32),
         ),
         average=jnp.zeros(num_features, jnp.float32),
-        games=_to_keep(config, _new_games(config, env, env_params, games_key)),
+        games=_new_games(config, env, env_params, games_key),
         tunables={name: jnp.float32(getattr(config, name)) for name in TUNABLE_RANGES},
         env_params=env_params,
         iteration=jnp.int32(0),
@@ -182,23 +188,14 @@ def _new_games(config: CrossEntropyConfig, env: Game, env_params: Any, key: PRNG
     return _boards(env).reset(every.reshape(-1), env_params)[0]
 
 
-def _to_keep(config: CrossEntropyConfig, games: EpisodeState) -> Any:
-    """Return the games; those on a smaller board only as arrays, which nobody takes for games of the run's own."""
-    return jax.tree.leaves(games) if config.fewer_rows else games
-
-
 def _act(
-    policy: Policy,
-    observation: Observation,
-    memory: Memory,
-    is_first: Array,
-    key: PRNGKeyArray,
-    greedy: bool,
+    policy: Policy, sight: Sight, memory: Memory, key: PRNGKeyArray, greedy: bool
 ) -> tuple[Array, Memory, dict[str, Array]]:
     """Choose the placement that is worth most (greedy or not)."""
-    del is_first, key, greedy
-    weights = jnp.broadcast_to(policy.weights[None], (observation.legal.shape[0], policy.weights.shape[0]))
-    return linear.best_placement(weights, observation), memory, {}
+    del key, greedy
+    num_games = sight.observation.legal.shape[0]
+    weights = jnp.broadcast_to(policy.weights[None], (num_games, policy.weights.shape[0]))
+    return linear.best_placement(weights, sight.observation), memory, {}
 
 
 def _train(config: CrossEntropyConfig, env: Game, state: TrainState) -> tuple[TrainState, Metrics]:
@@ -206,13 +203,12 @@ def _train(config: CrossEntropyConfig, env: Game, state: TrainState) -> tuple[Tr
     draw_key, games_key, next_key = jax.random.split(state.key, 3)
     drawn = draw(state.weights, config.num_candidates - 1, draw_key)  # [N - 1, F]
     candidates = jnp.concatenate([state.average[None], drawn])
-    games, lines, losses, episodes = _play(config, env, state.env_params, candidates, games_key)
-    judged = fitness(lines, losses)  # [N]
+    games, played, totals = _play(config, env, state.env_params, candidates, games_key)
+    judged = fitness(played.gained, played.losses)  # [N]
     noise = _noise(state)
     weights, is_elite = refit(state.weights, drawn, judged[1:], state.tunables, noise)
     average = state.average + state.tunables["averaging"] * (weights.mean - state.average)
-    metrics = {
-        **episodes,
+    means = {
         "fitness/current": judged[0],
         "fitness/mean": jnp.mean(judged[1:]),
         "fitness/elite": jnp.mean(judged[1:], where=is_elite),
@@ -220,10 +216,9 @@ def _train(config: CrossEntropyConfig, env: Game, state: TrainState) -> tuple[Tr
         "spread": jnp.sqrt(jnp.mean(weights.variance)),
         "noise": noise,
     }
-    games = _to_keep(config, games)
     iteration = state.iteration + 1
     state = state.replace(weights=weights, average=average, games=games, iteration=iteration, key=next_key)
-    return state, metrics
+    return state, Metrics(totals=totals, means=means)
 
 
 def draw(weights: Gaussian, number: int, key: PRNGKeyArray) -> Float32[Array, "N F"]:
@@ -234,40 +229,43 @@ def draw(weights: Gaussian, number: int, key: PRNGKeyArray) -> Float32[Array, "N
 
 def _play(
     config: CrossEntropyConfig, env: Game, env_params: Any, candidates: Array, key: PRNGKeyArray
-) -> tuple[EpisodeState, Array, Array, Metrics]:
-    """Play `num_steps` on every board; return the games, each candidate's lines and losses [N], and sums."""
-    boards = _boards(env)
+) -> tuple[EpisodeState, Played, dict[str, Array]]:
+    """Play `num_steps` on every board; return the games, what each candidate came to, and totals of ended games."""
+    boards, headline = _boards(env), env.spec.headline
     games = _new_games(config, env, env_params, key)
     of_board = jnp.repeat(candidates, config.num_boards, axis=0)  # [N * P, F]
 
-    def step(carry: tuple[EpisodeState, Array, Array], _: None) -> Any:
-        games, lines, losses = carry
+    def step(carry: tuple[EpisodeState, Played], _: None) -> Any:
+        games, played = carry
         observation = boards.observe(games, env_params)
         with jax.named_scope("acting"):
             action = linear.best_placement(of_board, observation)
         games, timestep = boards.step(games, action, env_params)
-        assert timestep.event is not None
-        lost = timestep.terminated.astype(jnp.int32)
-        return (games, lines + timestep.event.lines, losses + lost), finished_games(timestep, games)
+        played = Played(
+            gained=played.gained + env.measure(timestep.event)[headline],
+            losses=played.losses + timestep.terminated.astype(jnp.int32),
+        )
+        return (games, played), finished_games(timestep, games)
 
     none = jnp.zeros(of_board.shape[0], jnp.int32)
-    (games, lines, losses), ended = jax.lax.scan(step, (games, none, none), length=config.num_steps)
-    totals = {name: jnp.sum(values) for name, values in ended.items()}
+    (games, played), ended = jax.lax.scan(step, (games, Played(none, none)), length=config.num_steps)
     each = (config.num_candidates, config.num_boards)
-    return games, jnp.sum(lines.reshape(each), axis=1), jnp.sum(losses.reshape(each), axis=1), totals
+    played = jax.tree.map(lambda leaf: jnp.sum(leaf.reshape(each), axis=1), played)
+    return games, played, jax.tree.map(jnp.sum, ended)
 
 
-def fitness(lines: Int32[Array, "*N"], losses: Int32[Array, "*N"]) -> Float32[Array, "*N"]:
-    """Estimate the mean lines of a game from the lines cleared and the games lost in a stretch of play.
+def fitness(gained: Int32[Array, "*N"], losses: Int32[Array, "*N"]) -> Float32[Array, "*N"]:
+    """Estimate what a game comes to, in the headline measure of the game, from a stretch of play.
 
+    `gained` is what the stretch brought (lines, in Tetris), `losses` the games lost in it.
     Of games whose length is about geometric (play soon forgets how it began, and may be lost at any time)
-    lines / losses is the estimate of maximum likelihood, unfinished games counted as they should be. It is
-    infinite without a loss and too high on average with few. With m lines a game the losses in L lines are
-    about Poisson, of mean L / m, so that L / (losses + 1) has the mean m (1 - exp(-L / m)): it falls short only
-    where a loss is not to be expected at all, and is then the lines cleared. What remains is that games start
+    gained / losses is the estimate of maximum likelihood, unfinished games counted as they should be. It is
+    infinite without a loss and too high on average with few. With m gained a game the losses while L is gained
+    are about Poisson, of mean L / m, so that L / (losses + 1) has the mean m (1 - exp(-L / m)): it falls short
+    only where a loss is not to be expected at all, and is then what was gained. What remains is that games start
     on an empty board, which is safe for some pieces: the same for all, and little next to long games.
     """
-    return lines.astype(jnp.float32) / (losses + 1).astype(jnp.float32)
+    return gained.astype(jnp.float32) / (losses + 1).astype(jnp.float32)
 
 
 def refit(

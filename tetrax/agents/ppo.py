@@ -10,8 +10,9 @@ each pass unrolls them from that memory anew, forgetting where a game began.
 """
 
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
+import chex
 import jax
 import jax.numpy as jnp
 from flax import struct
@@ -19,17 +20,16 @@ from jax import Array
 from jaxtyping import PRNGKeyArray
 
 from tetrax.agents import checks, episodes
-from tetrax.agents.agent import Agent, Memory, Metrics
+from tetrax.agents.agent import Agent, Memory, Metrics, Rollout, Sight
 from tetrax.env import batch
 from tetrax.env.batch import Batch
+from tetrax.env.contract import Game, HostGame, Observation, example_observation
 from tetrax.env.game.state import where
-from tetrax.env.observe import Observation
-from tetrax.env.tetris import with_discount
-from tetrax.env.wrappers import AutoReset, EpisodeState, EpisodeStatistics, Game
+from tetrax.env.wrappers import AutoReset, EpisodeState, EpisodeStatistics
 from tetrax.networks.actor_critic import ActorCritic, actor_critic, initial_params, judge, judge_again
 from tetrax.networks.network_config import NetworkConfig
 from tetrax.networks.recurrent import initial_memory
-from tetrax.ops import normalise, optimise, returns
+from tetrax.ops import minibatches, normalise, optimise, returns
 from tetrax.ops.distributions import MaskedCategorical
 
 
@@ -72,7 +72,7 @@ class PPOConfig:
     max_grad_norm: float = 0.5
     """Global norm to which gradients are clipped (tunable)."""
 
-    def validate(self, env: Game) -> None:
+    def validate(self, env: Game | HostGame) -> None:
         """Raise ValueError naming the first setting that cannot work."""
         for name in ("num_envs", "num_steps", "num_epochs", "num_minibatches", "num_groups"):
             checks.check_count(name, getattr(self, name))
@@ -113,7 +113,7 @@ class TrainState(struct.PyTreeNode):
     params: Any  # of the network
     optimiser: Any  # Adam's moments
     value_moments: normalise.RunningMoments  # of the value targets, []
-    env_state: EpisodeState  # B boards, on the last axis
+    env_state: EpisodeState | None  # B boards, on the last axis; None where the game steps on the host
     memory: Memory  # of the network before the next step, [B, ...]
     tunables: dict[str, Array]  # float32[], names of TUNABLE_RANGES and "horizon" (iterations)
     env_params: Any  # of the environment
@@ -126,21 +126,6 @@ class Policy(struct.PyTreeNode):
 
     params: Any
     value_moments: normalise.RunningMoments
-
-
-class Rollout(struct.PyTreeNode):
-    """What was played, [T, B]."""
-
-    observation: Observation
-    action: Array  # int32
-    log_prob: Array  # float32
-    value: Array  # float32
-    next_value: Array  # float32, of the true last observation where a game was truncated
-    reward: Array  # float32
-    terminated: Array  # bool
-    truncated: Array  # bool
-    is_first: Array | None  # bool, whether a game began; None where nothing is remembered
-    memory: Memory  # before the first step, [B, ...]
 
 
 class Sample(NamedTuple):
@@ -159,25 +144,29 @@ class Sample(NamedTuple):
     memory: Memory = ()
 
 
-def make(config: PPOConfig, env: Game, horizon: int = 0) -> Agent:
+def make(config: PPOConfig, env: Game | HostGame) -> Agent:
     """Return a PPO agent for an environment; ValueError when the settings do not fit together.
 
-    `horizon` is the number of iterations over which the learning rate falls; 0 keeps it constant.
+    `horizon` of its `init` is the number of iterations over which the learning rate falls.
     """
     config.validate(env)
     network = actor_critic(env, config.network)
     return Agent(
         name="ppo",
         steps_per_iteration=config.num_envs * config.num_steps,
-        init=lambda key: _init(config, env, network, horizon, key),
+        init=lambda key, env_params=None, horizon=0: _init(config, env, network, key, env_params, horizon),
         train=lambda state: _train(config, env, network, state),
         policy=lambda state: Policy(params=state.params, value_moments=state.value_moments),
         initial_memory=lambda batch_shape: initial_memory(config.network, batch_shape),
-        act=lambda *args: _act(network, *args),
+        act=lambda *args: _act(config, network, *args),
+        games=lambda state: None if state.env_state is None else state.env_state.env_state.game,
         num_groups=config.num_groups,
         partition=lambda state: batch.everywhere(state).replace(
             env_state=batch.spread(state.env_state), memory=batch.spread_rows(state.memory)
         ),
+        learn=lambda state, rollout: _learn(config, network, state, rollout),
+        num_envs=config.num_envs,
+        num_steps=config.num_steps,
     )
 
 
@@ -185,14 +174,23 @@ def _boards(env: Game) -> Batch:
     return Batch(EpisodeStatistics(AutoReset(env)))
 
 
-def _init(config: PPOConfig, env: Game, network: ActorCritic, horizon: int, key: PRNGKeyArray) -> TrainState:
+def _init(
+    config: PPOConfig,
+    env: Game | HostGame,
+    network: ActorCritic,
+    key: PRNGKeyArray,
+    env_params: Any,
+    horizon: Array | int,
+) -> TrainState:
     params_key, reset_key, key = jax.random.split(key, 3)
-    env_params = env.default_params
-    reset_keys = jax.random.split(reset_key, config.num_envs)
-    env_state, timestep = _boards(env).reset(reset_keys, env_params)
-    params = initial_params(network, config.network, params_key, timestep.observation)
+    env_params = env.default_params if env_params is None else env_params
+    env_state = None
+    if not env.spec.on_host:
+        reset_keys = jax.random.split(reset_key, config.num_envs)
+        env_state, _ = _boards(cast(Game, env)).reset(reset_keys, env_params)
+    params = initial_params(network, config.network, params_key, example_observation(env))
     tunables = {name: jnp.float32(getattr(config, name)) for name in TUNABLE_RANGES}
-    tunables["horizon"] = jnp.float32(horizon)
+    tunables["horizon"] = jnp.asarray(horizon, jnp.float32)
     return TrainState(
         params=params,
         optimiser=optimise.init(params),
@@ -207,58 +205,76 @@ def _init(config: PPOConfig, env: Game, network: ActorCritic, horizon: int, key:
 
 
 def _act(
+    config: PPOConfig,
     network: ActorCritic,
     policy: Policy,
-    observation: Observation,
+    sight: Sight,
     memory: Memory,
-    is_first: Array,
     key: PRNGKeyArray,
     greedy: bool,
 ) -> tuple[Array, Memory, dict[str, Array]]:
     """Choose actions for a batch: the most probable ones, or drawn ones."""
-    logits, value, memory = judge(network, policy.params, observation, memory, is_first)
-    distribution = MaskedCategorical.from_logits(logits, observation.legal)
+    legal = sight.observation.legal
+    logits, value, memory = judge(network, policy.params, sight.observation, memory, sight.is_first)
+    distribution = MaskedCategorical.from_logits(logits, legal)
     action = distribution.mode() if greedy else distribution.sample(key)
     diagnostics = {
-        "value": normalise.denormalise(policy.value_moments, value),
+        "value": _in_rewards(config, policy.value_moments, value),
         "entropy": distribution.entropy(),
         "log_prob": distribution.log_prob(action),
     }
     return jnp.asarray(action, jnp.int32), memory, diagnostics
 
 
+def _in_rewards(config: PPOConfig, moments: normalise.RunningMoments, value: Array) -> Array:
+    """Return what the network says of a value in units of reward."""
+    return normalise.denormalise(moments, value) if config.normalise_values else value
+
+
 def _train(
-    config: PPOConfig, env: Game, network: ActorCritic, state: TrainState
+    config: PPOConfig, env: Game | HostGame, network: ActorCritic, state: TrainState
 ) -> tuple[TrainState, Metrics]:
     """Collect one rollout and learn from it."""
-    rollout_key, update_key, next_key = jax.random.split(state.key, 3)
-    state, rollout, finished = _collect(config, env, network, state, rollout_key)
+    if env.spec.on_host:
+        raise ValueError(
+            f"train: given {env.spec.title}, which steps on the host; allowed: learn(state, rollout)"
+        )
+    rollout_key, _, _ = jax.random.split(state.key, 3)  # `_learn` takes the others
+    state, rollout, finished = _collect(config, cast(Game, env), network, state, rollout_key)
+    state, metrics = _learn(config, network, state, rollout)
+    return state, metrics.replace(totals=finished)
+
+
+def _learn(
+    config: PPOConfig, network: ActorCritic, state: TrainState, rollout: Rollout
+) -> tuple[TrainState, Metrics]:
+    """Learn from one rollout [T, B]."""
+    _, update_key, next_key = jax.random.split(state.key, 3)
     samples, moments = _advantages(config, state, rollout)
     state = state.replace(value_moments=moments)
     state, losses = _update(config, network, state, samples, update_key)
-    metrics = {
-        **finished,
-        **{name: jnp.mean(value) for name, value in losses.items()},
+    means = {
+        **jax.tree.map(jnp.mean, losses),
         "explained_variance": returns.explained_variance(samples.target, samples.value),
         "learning_rate": _learning_rate(state),
     }
-    return state.replace(iteration=state.iteration + 1, key=next_key), metrics
+    state = state.replace(iteration=state.iteration + 1, key=next_key)
+    return state, Metrics(totals={}, means=means)
 
 
 def _collect(
     config: PPOConfig, env: Game, network: ActorCritic, state: TrainState, key: PRNGKeyArray
-) -> tuple[TrainState, Rollout, Metrics]:
-    """Play `num_steps` on every board; return the rollout [T, B] and sums over finished games.
+) -> tuple[TrainState, Rollout, dict[str, Array]]:
+    """Play `num_steps` on every board; return the rollout [T, B] and totals of the games that ended.
 
     Boards are observed at the start of a step, so that what observing and playing share is computed
     once. The scan looks once more than it plays, for the value after the last step.
     """
-    boards, env_params = _boards(env), with_discount(state.env_params, state.tunables["discount"])
+    boards, env_params = _boards(env), env.with_discount(state.env_params, state.tunables["discount"])
 
     def look(seen: Observation, memory: Memory, is_first: Array | None) -> tuple[Array, Array, Memory]:
         logits, value, memory = judge(network, state.params, seen, memory, is_first)
-        value = normalise.denormalise(state.value_moments, value) if config.normalise_values else value
-        return logits, value, memory
+        return logits, _in_rewards(config, state.value_moments, value), memory
 
     @jax.named_scope("acting")
     def decide(act_key: PRNGKeyArray, observation: Observation, *remembered: Any) -> Any:
@@ -284,7 +300,7 @@ def _collect(
 
     is_played = jnp.arange(config.num_steps + 1) < config.num_steps
     inputs = (jax.random.split(key, config.num_steps + 1), is_played)
-    carry = (state.env_state, state.memory)
+    carry: Any = (state.env_state, state.memory)
     (env_state, memory), (played, outcome, finished) = jax.lax.scan(step, carry, inputs)
     next_value = played[3][1:]  # of [T + 1, B]
     played, outcome, finished = jax.tree.map(lambda leaf: leaf[:-1], (played, outcome, finished))
@@ -292,8 +308,18 @@ def _collect(
     reward, terminated, truncated = outcome
     if cut_off_value is not None:
         next_value = jnp.where(truncated, cut_off_value, next_value)
-    seen = (observation, action, log_prob, value, next_value)
-    rollout = Rollout(*seen, reward, terminated, truncated, is_first, state.memory)
+    rollout = Rollout(
+        observation=observation,
+        action=action,
+        log_prob=log_prob,
+        value=value,
+        next_value=next_value,
+        reward=reward,
+        terminated=terminated,
+        truncated=truncated,
+        is_first=is_first,
+        memory=state.memory,
+    )
     sums = {name: jnp.sum(value) for name, value in finished.items()}
     return state.replace(env_state=env_state, memory=memory), rollout, sums
 
@@ -320,23 +346,24 @@ def _advantages(
         moments = normalise.update_decayed(moments, targets)
     seen, action, log_prob, value = rollout.observation, rollout.action, rollout.log_prob, rollout.value
     samples = Sample(seen, action, log_prob, value, advantages, targets, rollout.is_first)
+    chex.assert_equal_shape([action, log_prob, value, advantages, targets])
     if config.is_recurrent:  # each board's sequence is one thing: [B, T, ...]
         samples = jax.tree.map(lambda leaf: leaf.swapaxes(0, 1), samples)._replace(memory=rollout.memory)
         samples = jax.tree.map(lambda leaf: leaf[None], samples)
-    return batch.grouped(samples, config.num_groups), moments
+    return minibatches.group(samples, config.num_groups), moments
 
 
 @jax.named_scope("learning")
 def _update(
     config: PPOConfig, network: ActorCritic, state: TrainState, samples: Sample, key: PRNGKeyArray
-) -> tuple[TrainState, Metrics]:
-    """Pass over the samples in minibatches shuffled by group; return metrics [epochs, minibatches]."""
+) -> tuple[TrainState, dict[str, Array]]:
+    """Pass over the samples in minibatches shuffled by group; return losses and the like, [epochs, minibatches]."""
     num_groups, num_samples = samples.action.shape[:2]
 
     def minibatch(carry: tuple[Any, Any], index: Array) -> Any:
         params, optimiser = carry
         (_, metrics), grads = jax.value_and_grad(_loss, argnums=2, has_aux=True)(
-            config, network, params, state, batch.pick(samples, index)
+            config, network, params, state, minibatches.pick(samples, index)
         )
         params, optimiser, norm = optimise.step(
             params, grads, optimiser, _learning_rate(state), state.tunables["max_grad_norm"]
@@ -344,7 +371,7 @@ def _update(
         return (params, optimiser), {**metrics, "grad_norm": norm}
 
     def epoch(carry: tuple[Any, Any], epoch_key: PRNGKeyArray) -> Any:
-        parts = batch.shuffled(epoch_key, num_groups, num_samples, config.num_minibatches)
+        parts = minibatches.shuffle(epoch_key, num_groups, num_samples, config.num_minibatches)
         return jax.lax.scan(minibatch, carry, parts)
 
     carry = (state.params, state.optimiser)
@@ -355,7 +382,7 @@ def _update(
 
 def _loss(
     config: PPOConfig, network: ActorCritic, params: Any, state: TrainState, sample: Sample
-) -> tuple[Array, Metrics]:
+) -> tuple[Array, dict[str, Array]]:
     """Return PPO's loss (equation 9 of the paper) on a minibatch, and its parts."""
     tunables = state.tunables
     logits, value = judge_again(network, params, sample.observation, sample.memory, sample.is_first)

@@ -19,10 +19,8 @@ from jax import Array
 from jax.sharding import Mesh, PartitionSpec
 from jaxtyping import Int32, PRNGKeyArray
 
+from tetrax.env.contract import Environment, Observation, TimeStep
 from tetrax.env.game.state import State, by_array, by_word
-from tetrax.env.observe import Observation
-from tetrax.env.tetris import TimeStep
-from tetrax.env.wrappers import Environment
 
 BOARDS = -1  # axis of the boards in every leaf of a batch of states
 DEVICES = "boards"  # the mesh's one axis: devices that the boards are spread over
@@ -85,27 +83,3 @@ def spread_rows(tree: Any) -> Any:
 def everywhere(tree: Any) -> Any:
     """Say for each leaf of a tree that every device holds the whole of it."""
     return jax.tree.map(lambda _: PartitionSpec(), tree)
-
-
-def grouped(rollout: Any, num_groups: int) -> Any:
-    """Put the samples of each group of neighbouring boards together: [T, B, ...] -> [G, T * B / G, ...]."""
-
-    def regroup(leaf: Array) -> Array:
-        steps, boards = leaf.shape[:2]
-        leaf = leaf.reshape(steps, num_groups, boards // num_groups, *leaf.shape[2:])  # [T, G, B / G, ...]
-        return jax.lax.collapse(leaf.swapaxes(0, 1), 1, 3)
-
-    return jax.tree.map(regroup, rollout)
-
-
-def shuffled(key: PRNGKeyArray, num_groups: int, num_samples: int, num_parts: int) -> Int32[Array, "M G N"]:
-    """Deal the samples of each group, int32[G, num_samples] places, out at random to M parts of equal size."""
-    keys = key[None] if num_groups == 1 else jax.random.split(key, num_groups)
-    order = jax.vmap(lambda group_key: jax.random.permutation(group_key, num_samples))(keys)
-    return order.reshape(num_groups, num_parts, num_samples // num_parts).swapaxes(0, 1)
-
-
-def pick(samples: Any, index: Int32[Array, "G N"]) -> Any:
-    """Take N samples of each group, by their places in it, and forget the groups: [G, M, ...] -> [G * N, ...]."""
-    taken = jax.tree.map(lambda leaf: jax.vmap(lambda group, places: group[places])(leaf, index), samples)
-    return jax.tree.map(lambda leaf: jax.lax.collapse(leaf, 0, 2), taken)

@@ -10,11 +10,11 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import struct
 from jax import Array
 from jaxtyping import Bool, Float32, Int32, UInt32
 
 from tetrax.env import reward
+from tetrax.env.contract import Afterstates, GhostOutcome
 from tetrax.env.game import board, engine, measures, moves, scoring
 from tetrax.env.game.measures import BoardFeatures
 from tetrax.env.game.moves import Pose
@@ -41,25 +41,6 @@ AFTERSTATE_FEATURES = {
     "row_transitions": 50.0,
     "column_transitions": 20.0,
 }
-
-
-class Afterstates(struct.PyTreeNode):
-    """What each action of a placement set would leave behind, before the next piece is placed."""
-
-    rows: Array | None  # uint32[A, height + 4], locked cells after the clear, row 0 at the bottom
-    features: Array | None  # float32[A, 12], AFTERSTATE_FEATURES in order, scaled; with view
-    # "afterstate_classic" float32[A, 9], CLASSIC_FEATURES of `placement_features` in order, unscaled; with
-    # "afterstate_extended" float32[A, 20], EXTENDED_FEATURES
-    reward: Array | None  # float32[A], of the step; None where it cannot be known (`reward.can_foretell`)
-    terminated: Array  # bool[A], the game ends
-
-
-class GhostOutcome(struct.PyTreeNode):
-    """What dropping the active piece straight down where it is would bring."""
-
-    reward: Array | None  # float32[], of the step; None where it cannot be known (`reward.can_foretell`)
-    lines: Array  # int32[], lines cleared
-    terminated: Array  # bool[], the game ends
 
 
 class _Lock(NamedTuple):

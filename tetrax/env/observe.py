@@ -5,12 +5,12 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import struct
 from jax import Array
 from jaxtyping import Float32, Int8, Int32, UInt8, UInt32
 
 from tetrax.env import reward
-from tetrax.env.foresight import AFTERSTATE_FEATURES, Afterstates, GhostOutcome
+from tetrax.env.contract import Observation
+from tetrax.env.foresight import AFTERSTATE_FEATURES
 from tetrax.env.game import board, measures
 from tetrax.env.game.rules import MAX_GRAVITY_LEVEL, Params, Rules
 from tetrax.env.game.state import State, active_rows, level
@@ -39,22 +39,6 @@ class Show(NamedTuple):
     board_features: bool = False
     ghost_outcome: bool = False
     history: int = 0  # boards
-
-
-class Observation(struct.PyTreeNode):
-    """What a player may know when the next decision is due. R = height + 2 rows, row 0 at the bottom."""
-
-    planes: Array | None  # uint8[R, W, 3], locked, active, ghost
-    pieces: Array  # int32[2 + P], active, held (K = none), then the queue, next first
-    features: Array  # float32[F], scalars named by `feature_names`
-    legal: Array  # bool[A], True = legal; all False after the end
-    afterstates: Afterstates | None
-    cells: Array | None = None  # int8[R, W], index into CELLS
-    flat: Array | None = None  # float32[N], named by `flat_names`
-    board_features: Array | None = None  # float32[W + 10], named by `board_feature_names`, in cells
-    ghost: GhostOutcome | None = None  # of dropping the active piece now
-    bitboards: Array | None = None  # uint32[2, R], locked cells and the active piece, bit x = column x
-    history: Array | None = None  # uint8[n, R, W], locked cells before each of the last n steps, newest first
 
 
 def feature_names(rules: Rules, by_keys: bool) -> tuple[str, ...]:

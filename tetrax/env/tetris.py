@@ -12,11 +12,12 @@ from jax import Array
 from jaxtyping import Float32, Int32, PRNGKeyArray
 
 from tetrax.env import actions, foresight, observe, reward
+from tetrax.env.contract import RETURN, Observation, Shown, Spec, TimeStep
 from tetrax.env.game import engine
 from tetrax.env.game.reach import drops
 from tetrax.env.game.rules import RULE_PRESETS, Params, Rules, check_choice, default_params
 from tetrax.env.game.state import Event, State, by_array, formed_like, no_event
-from tetrax.env.observe import OBSERVATIONS, Observation, Show
+from tetrax.env.observe import OBSERVATIONS, Show
 from tetrax.env.reward import RewardChoice, RewardParams, RewardTerms
 
 ENV_VERSION = 0  # docs/environment.md says what it stands for and when it changes
@@ -112,27 +113,6 @@ class EnvParams(struct.PyTreeNode):
     reward: RewardParams
 
 
-def with_discount(params: Any, discount: Float32[Array, ""]) -> Any:
-    """Return an environment's parameters whose shaping, if any, has the agent's discount.
-
-    With another one, shaping by a potential would change which policy is best.
-    """
-    if not isinstance(params, EnvParams) or params.reward.discount is None:
-        return params
-    return params.replace(reward=params.reward.replace(discount=discount))
-
-
-class TimeStep(struct.PyTreeNode):
-    """What one step gives back."""
-
-    observation: Observation  # what the next decision sees
-    reward: Array  # float32[], of the step just taken
-    terminated: Array  # bool[], the step just taken lost the game
-    truncated: Array  # bool[], it reached the time limit (never with terminated)
-    event: Event | None  # what happened in it; None where the game is not Tetris
-    last_observation: Observation | None  # after the action, before any reset; None if no limit
-
-
 @dataclass(frozen=True)
 class Tetris:
     """The environment of a configuration. Two with equal configurations are equal."""
@@ -143,6 +123,21 @@ class Tetris:
     def rules(self) -> Rules:
         """Return the rules of the game."""
         return self.config.rules
+
+    @functools.cached_property
+    def spec(self) -> Spec:
+        """Return what learners ask: sizes, and what a game comes to, lines first."""
+        config, rules = self.config, self.rules
+        return Spec(
+            name="tetris",
+            title=f"{config.preset}, {config.actions}",
+            num_actions=self.num_actions,
+            shows=Shown(config.view, rules.height, rules.width, rules.num_pieces, self.foretells_reward),
+            can_truncate=self.can_truncate,
+            measures=("lines", "score", "pieces", RETURN),
+            length="pieces",
+            is_endless=rules.top_out != "stack",
+        )
 
     @functools.cached_property
     def action_set(self) -> actions.ActionSet:
@@ -198,6 +193,24 @@ class Tetris:
     def default_params(self) -> EnvParams:
         """Return the numbers of the rules and of the named reward."""
         return EnvParams(game=default_params(self.rules), reward=reward.default_params(self.config.reward))
+
+    def with_discount(self, params: EnvParams, discount: Float32[Array, ""]) -> EnvParams:
+        """Return parameters whose shaping, if any, has the agent's discount.
+
+        With another one, shaping by a potential would change which policy is best.
+        """
+        if params.reward.discount is None:
+            return params
+        return params.replace(reward=params.reward.replace(discount=discount))
+
+    def with_height(self, height: int) -> "Tetris":
+        """Return the same environment on a board of `height` visible rows; ValueError for what no board can have."""
+        rules = dataclasses.replace(self.rules, height=height)
+        return Tetris(dataclasses.replace(self.config, rules=rules))
+
+    def measure(self, event: Event) -> dict[str, Array]:
+        """Return the lines, points and pieces of a step, int32[] each."""
+        return {"lines": event.lines, "score": event.score, "pieces": event.locked.astype(jnp.int32)}
 
     def reset(self, key: PRNGKeyArray, params: EnvParams | None = None) -> tuple[State, TimeStep]:
         """Start a game from one typed Threefry key."""

@@ -1,7 +1,7 @@
 """Wrappers with the environment's own interface: automatic reset, and statistics of games."""
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -9,52 +9,10 @@ from flax import struct
 from jax import Array
 from jaxtyping import Int32, PRNGKeyArray
 
+from tetrax.env.contract import RETURN, STEPS, Environment, Game, Observation, Params, Spec, TimeStep
 from tetrax.env.game import randomizer
 from tetrax.env.game.state import formed_like, where
 from tetrax.env.game.vector import once
-from tetrax.env.observe import Observation
-from tetrax.env.tetris import TimeStep
-
-Params = Any  # the environment's numbers that may change without recompiling, a pytree
-
-
-class Environment(Protocol):
-    """Anything with reset and step."""
-
-    def reset(self, key: PRNGKeyArray, params: Params | None = None) -> tuple[Any, TimeStep]:
-        """Start."""
-
-    def step(
-        self, state: Any, action: Int32[Array, ""], params: Params | None = None
-    ) -> tuple[Any, TimeStep]:
-        """Play one action."""
-
-    def observe(self, state: Any, params: Params | None = None) -> Observation:
-        """Return what a player may know of a state."""
-
-
-class Game(Environment, Protocol):
-    """An environment whose games end; `Tetris`, or another one in its place."""
-
-    @property
-    def num_actions(self) -> int:
-        """Return A."""
-
-    @property
-    def can_truncate(self) -> bool:
-        """Tell whether a step may be truncated, and so whether `last_observation` is there."""
-
-    @property
-    def default_params(self) -> Params:
-        """Return the numbers that are meant when none are given."""
-
-    def init(self, key: PRNGKeyArray, params: Params) -> Any:
-        """Return the first state of a game."""
-
-    def transition(
-        self, state: Any, action: Int32[Array, ""], params: Params
-    ) -> tuple[Any, Array, Array, Array, Any]:
-        """Step without observing: state, reward, terminated, truncated, event (None if there is none)."""
 
 
 class AutoResetState(struct.PyTreeNode):
@@ -78,6 +36,15 @@ class AutoReset:
     env: Game
     keep_last: bool = False
 
+    @property
+    def spec(self) -> Spec:
+        """Return that of the game."""
+        return self.env.spec
+
+    def measure(self, event: Any) -> dict[str, Array]:
+        """Return what a step adds to the game's measures."""
+        return self.env.measure(event)
+
     def reset(self, key: PRNGKeyArray, params: Params | None = None) -> tuple[AutoResetState, TimeStep]:
         """Start the first game; game n is played with the key folded with n."""
         game, timestep = self.env.reset(jax.random.fold_in(key, 0), params)
@@ -91,7 +58,7 @@ class AutoReset:
         env = self.env
         params = env.default_params if params is None else params
         game, reward, terminated, truncated, event = env.transition(state.game, action, params)
-        last_observation = env.observe(game, params) if env.can_truncate else None
+        last_observation = env.observe(game, params) if env.spec.can_truncate else None
         done = terminated | truncated
         fresh = env.init(randomizer.folded(state.key, state.num_games), params)
         last = game if self.keep_last else None
@@ -114,11 +81,10 @@ class AutoReset:
 class Episode(struct.PyTreeNode):
     """Totals of one game."""
 
-    lines: Array  # int32[]
-    pieces: Array  # int32[]
-    score: Array  # int32[], points
     steps: Array  # int32[]
-    episode_return: Array  # float32[], undiscounted
+    totals: dict[
+        str, Array
+    ]  # by name of `Spec.measures`: float32[] of RETURN, undiscounted; int32[] of the others
 
 
 class EpisodeState(struct.PyTreeNode):
@@ -131,17 +97,23 @@ class EpisodeState(struct.PyTreeNode):
 
 @dataclass(frozen=True)
 class EpisodeStatistics:
-    """Keep the totals of each game; `state.finished` is fresh where a step ended one.
-
-    Lines, pieces and score stay at zero in a game without events, which is not Tetris.
-    """
+    """Keep the totals of each game; `state.finished` is fresh where a step ended one."""
 
     env: Environment
+
+    @property
+    def spec(self) -> Spec:
+        """Return that of the game."""
+        return self.env.spec
+
+    def measure(self, event: Any) -> dict[str, Array]:
+        """Return what a step adds to the game's measures."""
+        return self.env.measure(event)
 
     def reset(self, key: PRNGKeyArray, params: Params | None = None) -> tuple[EpisodeState, TimeStep]:
         """Start with all totals at zero."""
         env_state, timestep = self.env.reset(key, params)
-        nothing = _no_episode()
+        nothing = no_episode(self.spec)
         return EpisodeState(env_state=env_state, running=nothing, finished=nothing), timestep
 
     def step(
@@ -149,20 +121,11 @@ class EpisodeStatistics:
     ) -> tuple[EpisodeState, TimeStep]:
         """Play one action and add it up."""
         env_state, timestep = self.env.step(state.env_state, action, params)
-        event, running = timestep.event, state.running
-        if event is not None:
-            running = running.replace(
-                lines=running.lines + event.lines,
-                pieces=running.pieces + event.locked.astype(jnp.int32),
-                score=running.score + event.score,
-            )
-        running = running.replace(
-            steps=running.steps + 1, episode_return=running.episode_return + timestep.reward
-        )
+        running = count_step(self.spec, state.running, timestep.reward, self.measure(timestep.event))
         done = timestep.terminated | timestep.truncated
         return EpisodeState(
             env_state=env_state,
-            running=where(done, _no_episode(), running),
+            running=where(done, no_episode(self.spec), running),
             finished=where(done, running, state.finished),
         ), timestep
 
@@ -171,6 +134,14 @@ class EpisodeStatistics:
         return self.env.observe(state.env_state, params)
 
 
-def _no_episode() -> Episode:
-    zero = jnp.int32(0)
-    return Episode(lines=zero, pieces=zero, score=zero, steps=zero, episode_return=jnp.float32(0))
+def no_episode(spec: Spec) -> Episode:
+    """Return the totals of a game that has just begun."""
+    zeros = {name: jnp.float32(0) if name == RETURN else jnp.int32(0) for name in spec.measures}
+    return Episode(steps=jnp.int32(0), totals=zeros)
+
+
+def count_step(spec: Spec, episode: Episode, reward: Array, measured: dict[str, Array]) -> Episode:
+    """Add one step to the totals of its game: its reward, and what the game measured in it."""
+    gained = {**measured, RETURN: reward, STEPS: jnp.int32(1)}
+    totals = {name: episode.totals[name] + gained[name] for name in spec.measures}
+    return Episode(steps=episode.steps + 1, totals=totals)

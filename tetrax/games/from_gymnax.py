@@ -4,19 +4,21 @@
 >>> agent = tetrax.agents.ppo.make(tetrax.agents.ppo.PPOConfig(), env)
 """
 
+import functools
 import math
 from dataclasses import dataclass
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import struct
 from jax import Array
 from jaxtyping import Float32, Int32, PRNGKeyArray
 
-from tetrax.env.observe import Observation
-from tetrax.env.tetris import TimeStep
+from tetrax.env.contract import RETURN, STEPS, Observation, Shown, Spec, TimeStep, vector_observation
 from tetrax.fields.errors import missing
+from tetrax.games.configs import GymnaxConfig
 
 try:
     import gymnax
@@ -46,15 +48,31 @@ class FromGymnax:
     env: Environment
     default_params: Any  # gymnax's own
 
-    @property
-    def num_actions(self) -> int:
-        """Return A."""
-        return int(self.env.action_space(self.default_params).n)
+    @functools.cached_property
+    def spec(self) -> Spec:
+        """Return what learners ask: the return is the headline, every gymnax environment has a limit of steps."""
+        return Spec(
+            name=self.env.name,
+            title=f"{self.env.name} of gymnax",
+            num_actions=int(self.env.action_space(self.default_params).n),
+            shows=Shown("flat"),
+            can_truncate=True,
+            measures=(RETURN, STEPS),
+        )
 
-    @property
-    def can_truncate(self) -> bool:
-        """Return True: every gymnax environment has a limit of steps."""
-        return True
+    def with_discount(self, params: Any, discount: Array) -> Any:
+        """Return the numbers as they are: no reward is shaped."""
+        del discount
+        return params
+
+    def with_height(self, height: int) -> "FromGymnax":
+        """Raise ValueError: there is no board."""
+        raise ValueError(f"height: given {height} for {self.spec.title}; allowed: a game with a board")
+
+    def measure(self, event: None) -> dict[str, Array]:
+        """Return nothing: no event tells more than the reward."""
+        del event
+        return {}
 
     def reset(self, key: PRNGKeyArray, params: Any | None = None) -> tuple[GymnaxState, TimeStep]:
         """Start an episode from one typed key."""
@@ -94,14 +112,7 @@ class FromGymnax:
     def observe(self, state: GymnaxState, params: Any | None = None) -> Observation:
         """Return what was shown last."""
         del params
-        return Observation(
-            planes=None,
-            pieces=jnp.zeros(0, jnp.int32),
-            features=jnp.zeros(0, jnp.float32),
-            legal=jnp.ones(self.num_actions, bool),
-            afterstates=None,
-            flat=state.shown,
-        )
+        return vector_observation(state.shown, self.spec.num_actions)
 
     def _timestep(self, state: GymnaxState, reward: Array, terminated: Array, truncated: Array) -> TimeStep:
         observation = self.observe(state)
@@ -142,7 +153,22 @@ def from_gymnax(env: str | Environment, params: Any | None = None, **options: An
         if not isinstance(space, allowed):
             names = " or ".join(each.__name__ for each in allowed)
             raise ValueError(f"{name}: given {space}; allowed: {names}")
-    return FromGymnax(env, params)
+    return FromGymnax(env, jax.tree.map(_as_array, params))
+
+
+def make_gymnax(config: GymnaxConfig) -> FromGymnax:
+    """Return gymnax's environment of a configuration; ValueError for a name it does not have."""
+    if config.id not in gymnax.registered_envs:
+        raise ValueError(f"game: given gymnax:{config.id}; allowed: {', '.join(gymnax.registered_envs)}")
+    env, params = gymnax.make(config.id)
+    if config.max_steps:
+        params = params.replace(max_steps_in_episode=config.max_steps)
+    return from_gymnax(env, params)
+
+
+def _as_array(number: Any) -> Any:
+    """Give a number from Python the type that it has in a state, so that params keep their types when saved."""
+    return np.asarray(number, jnp.result_type(number))
 
 
 def _strong(tree: Any) -> Any:

@@ -12,11 +12,10 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float32, PRNGKeyArray
 
-from tetrax.env.observe import Observation
-from tetrax.env.wrappers import Game
+from tetrax.env.contract import Game, HostGame, Observation
 from tetrax.networks import recurrent
 from tetrax.networks.layers import Mlp, dense, joined
-from tetrax.networks.network_config import NetworkConfig, view
+from tetrax.networks.network_config import NetworkConfig
 from tetrax.networks.recurrent import Core, Memory
 from tetrax.networks.torso import Torso, torso
 
@@ -92,22 +91,21 @@ class RecurrentActorCritic(nn.Module):
 ActorCritic = PlanesActorCritic | AfterstateActorCritic | FlatActorCritic | RecurrentActorCritic
 
 
-def actor_critic(env: Game, config: NetworkConfig) -> ActorCritic:
+def actor_critic(env: Game | HostGame, config: NetworkConfig) -> ActorCritic:
     """Return the network that fits what an environment shows; ValueError where the settings do not fit it."""
-    encoder = torso(env, config)
+    encoder, num_actions = torso(env, config), env.spec.num_actions
     if config.recurrent != "none":
-        return RecurrentActorCritic(env.num_actions, encoder, recurrent.core(config))
-    if view(env) == "flat":
-        return FlatActorCritic(env.num_actions, encoder, torso(env, config))
-    if view(env).startswith("afterstate"):
+        return RecurrentActorCritic(num_actions, encoder, recurrent.core(config))
+    if env.spec.shows.view == "flat":
+        return FlatActorCritic(num_actions, encoder, torso(env, config))
+    if env.spec.shows.by_action:
         return AfterstateActorCritic(encoder)
-    return PlanesActorCritic(env.num_actions, encoder)
+    return PlanesActorCritic(num_actions, encoder)
 
 
 def initial_params(network: ActorCritic, config: NetworkConfig, key: PRNGKeyArray, seen: Observation) -> Any:
-    """Draw parameters; of the observations [B, ...] only shapes count."""
-    shapes = jax.eval_shape(lambda: seen)
-    anything = jax.tree.map(lambda leaf: jnp.zeros((1, *leaf.shape[1:]), leaf.dtype), shapes)
+    """Draw parameters; of the observation of one game only shapes and types count."""
+    anything = jax.tree.map(lambda leaf: jnp.zeros((1, *leaf.shape), leaf.dtype), seen)
     if not isinstance(network, RecurrentActorCritic):
         return network.init(key, anything)
     sequence = jax.tree.map(lambda leaf: leaf[None], anything)  # [T = 1, B = 1, ...]

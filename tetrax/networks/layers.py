@@ -13,7 +13,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Float32, UInt8, UInt32
 
-from tetrax.env.observe import Observation
+from tetrax.env.contract import Observation
 
 ACTIVATIONS: dict[str, Callable[[Array], Array]] = {"relu": nn.relu, "tanh": nn.tanh, "silu": nn.silu}
 

@@ -5,10 +5,10 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float32, Int32
 
+from tetrax.env.contract import Observation
 from tetrax.env.foresight import AFTERSTATE_FEATURES
 from tetrax.env.game.reach.placement_features import CLASSIC_FEATURES, EXTENDED_FEATURES
 from tetrax.env.game.vector import once
-from tetrax.env.observe import Observation
 
 # What the views that show features of every placement show, in order.
 FEATURES = {

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from tetrax.env.contract import Game, HostGame, Shown
 from tetrax.env.game.rules import check_choice
-from tetrax.env.tetris import Tetris
-from tetrax.env.wrappers import Game
 
 Encoder = Literal["auto", "mlp", "cnn", "resnet", "attention"]
 Activation = Literal["relu", "tanh", "silu"]
@@ -46,7 +45,7 @@ class AttentionConfig:
     """Attend over the pieces too: the queue by self-attention, then from the active and the held piece to the
     board."""
 
-    def validate(self, env: Game) -> None:
+    def validate(self, env: Game | HostGame) -> None:
         """Raise ValueError naming the first setting that cannot work."""
         check_choice("agent.network.attention.over", self.over, get_args(Over))
         for name in ("layers", "heads", "size"):
@@ -54,7 +53,7 @@ class AttentionConfig:
                 raise _wrong(f"attention.{name}", getattr(self, name), "1 or more")
         if self.size % self.heads:
             raise _wrong("attention.heads", self.heads, f"a divisor of attention.size ({self.size})")
-        largest = _board_side(env, self.over)
+        largest = _board_side(env.spec.shows, self.over)
         is_ascending = list(self.scales) == sorted(set(self.scales))
         if not self.scales or not is_ascending or not 1 <= self.scales[0] <= self.scales[-1] <= largest:
             allowed = f"one or more different numbers from 1 to {largest}, ascending"
@@ -83,7 +82,7 @@ class NetworkConfig:
     attention: AttentionConfig = AttentionConfig()
     """Settings of encoder attention."""
 
-    def validate(self, env: Game) -> None:
+    def validate(self, env: Game | HostGame) -> None:
         """Raise ValueError naming the first setting that cannot work, alone or with what the environment shows."""
         for name, choices in (
             ("activation", Activation),
@@ -97,32 +96,26 @@ class NetworkConfig:
                 raise _wrong(name, sizes, "one or more sizes of 1 or more")
         if self.memory < 1:
             raise _wrong("memory", self.memory, "1 or more")
-        if self.recurrent != "none" and view(env).startswith("afterstate"):
+        if self.recurrent != "none" and env.spec.shows.by_action:
             allowed = "none (each action is judged by its own afterstate)"
-            raise _wrong("recurrent", f"{self.recurrent!r} with observation {view(env)}", allowed)
+            raise _wrong("recurrent", f"{self.recurrent!r} with observation {env.spec.shows.view}", allowed)
         if self.resolved(env) == "attention":
             self.attention.validate(env)
 
-    def resolved(self, env: Game) -> str:
+    def resolved(self, env: Game | HostGame) -> str:
         """Return the encoder, what "auto" stands for resolved; ValueError for one that cannot read the view."""
         check_choice("agent.network.encoder", self.encoder, get_args(Encoder))
-        able = ENCODERS[view(env)]
+        able = ENCODERS[env.spec.shows.view]
         if self.encoder == "auto":
             return able[0]
         if self.encoder not in able:
-            given = f"{self.encoder!r} with observation {view(env)}"
+            given = f"{self.encoder!r} with observation {env.spec.shows.view}"
             raise _wrong("encoder", given, ", ".join(["auto", *able]))
         return self.encoder
 
 
-def view(env: Game) -> str:
-    """Return what an environment shows, a key of ENCODERS; one that is not Tetris shows a vector."""
-    return env.config.view if isinstance(env, Tetris) else "flat"
-
-
-def _board_side(env: Game, over: Over) -> int:
-    assert isinstance(env, Tetris)  # nothing else shows a board
-    return env.rules.height if over == "rows" else min(env.rules.height, env.rules.width)
+def _board_side(shown: Shown, over: Over) -> int:
+    return shown.height if over == "rows" else min(shown.height, shown.width)
 
 
 def _wrong(name: str, given: object, allowed: str) -> ValueError:

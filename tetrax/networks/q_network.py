@@ -3,17 +3,16 @@
 from typing import Any
 
 import flax.linen as nn
+import jax
 import jax.numpy as jnp
 from jax import Array
-from jaxtyping import Bool, Float32
+from jaxtyping import Bool, Float32, PRNGKeyArray
 
-from tetrax.env.observe import Observation
-from tetrax.env.tetris import Tetris
-from tetrax.env.wrappers import Game
+from tetrax.env.contract import Game, Observation
 from tetrax.networks.layers import dense
 from tetrax.networks.network_config import NetworkConfig
 from tetrax.networks.noisy import NoisyDense
-from tetrax.networks.recurrent import core
+from tetrax.networks.recurrent import core, initial_memory
 from tetrax.networks.torso import torso
 
 
@@ -72,6 +71,12 @@ class QNetwork(nn.Module):
         return NoisyDense(size, is_shared=self.by_action) if self.noisy else dense(size, 1.0)
 
 
+def initial_params(network: QNetwork, key: PRNGKeyArray, seen: Observation) -> Any:
+    """Draw parameters; of the observation of one game only shapes and types count."""
+    anything = jax.tree.map(lambda leaf: jnp.zeros((1, *leaf.shape), leaf.dtype), seen)
+    return network.init(key, anything, initial_memory(network.config, (1,)), jnp.ones(1, bool))
+
+
 def q_network(
     env: Game, config: NetworkConfig, *, num_outputs: int = 1, dueling: bool = False, noisy: bool = False
 ) -> QNetwork:
@@ -80,9 +85,9 @@ def q_network(
     return QNetwork(
         torso=torso(env, config),
         config=config,
-        num_actions=env.num_actions,
+        num_actions=env.spec.num_actions,
         num_outputs=num_outputs,
-        by_action=isinstance(env, Tetris) and env.config.view.startswith("afterstate"),
+        by_action=env.spec.shows.by_action,
         dueling=dueling,
         noisy=noisy,
     )

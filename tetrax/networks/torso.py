@@ -6,11 +6,8 @@ import numpy as np
 from jax import Array
 from jaxtyping import Float, Float32
 
-from tetrax.env.foresight import Afterstates
-from tetrax.env.observe import CELLS, Observation
-from tetrax.env.tetris import Tetris
-from tetrax.env.wrappers import Game
-from tetrax.networks import network_config
+from tetrax.env.contract import Afterstates, Game, HostGame, Observation
+from tetrax.env.observe import CELLS
 from tetrax.networks.attention import BoardAttention
 from tetrax.networks.boards import ColumnCnn, ColumnSum, ResidualCnn
 from tetrax.networks.layers import Mlp, joined, one_hot_pieces, unpack_rows
@@ -101,8 +98,8 @@ class Torso(nn.Module):
         )
 
 
-def torso(env: Game, config: NetworkConfig, name: str | None = None) -> Torso:
+def torso(env: Game | HostGame, config: NetworkConfig, name: str | None = None) -> Torso:
     """Return the encoder that a configuration chooses for what an environment shows; ValueError where none fits."""
     config.validate(env)
-    of_tetris = (env.rules.num_pieces, env.rules.width) if isinstance(env, Tetris) else (0, 0)
-    return Torso(network_config.view(env), config.resolved(env), *of_tetris, config, name=name)
+    shown = env.spec.shows
+    return Torso(shown.view, config.resolved(env), shown.num_kinds, shown.width, config, name=name)

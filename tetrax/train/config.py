@@ -8,19 +8,21 @@ named and refused, so that a file that loads means exactly what it says.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tetrax import games
 from tetrax.agents import AGENTS
 from tetrax.agents.agent import Agent
-from tetrax.env.tetris import EnvConfig, Tetris
 from tetrax.fields import as_json
 from tetrax.fields.errors import UserError, wrong, wrong_name
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+ADDED_SINCE = {1: {"game": "tetris"}}  # format -> the fields that it had not yet, with what was meant
 
 # What may change when a run is resumed, besides the agent's tunables: how long, how often saved and looked at.
 CHANGEABLE_ON_RESUME = ("total_steps", "checkpoint_seconds", "keep_checkpoints", "tensorboard", "evaluation")
@@ -35,11 +37,12 @@ class EvalConfig:
     episodes: int = 32
     """Games per evaluation while training."""
     max_pieces: int = 1_000
-    """Pieces after which a game of an evaluation while training is stopped; 0 = no cap."""
+    """Pieces (in games without them: steps) after which a game of an evaluation while training is stopped; 0 = no
+    cap."""
     final_episodes: int = 256
     """Games in the evaluation at the end; 0 = no evaluation at the end."""
     final_max_pieces: int = 2_000
-    """Pieces after which a game of the evaluation at the end is stopped; 0 = no cap."""
+    """Pieces (or steps) after which a game of the evaluation at the end is stopped; 0 = no cap."""
 
 
 @dataclass(frozen=True)
@@ -50,10 +53,12 @@ class TrainConfig:
     """The learning algorithm, a name in `tetrax.agents.AGENTS`."""
     preset: str
     """The whole configuration that this one started from, a name in `tetrax.train.presets`."""
-    env: EnvConfig
-    """The environment."""
+    env: Any
+    """The environment: the frozen dataclass of the game's entry in `tetrax.games.GAMES`."""
     agent: Any
     """The algorithm's own settings: the frozen dataclass of its entry in `tetrax.agents.AGENTS`."""
+    game: str = "tetris"
+    """The kind of game, a name in `tetrax.games.GAMES`; on the command line also cartpole, gymnax:ID, gymnasium:ID."""
     evaluation: EvalConfig = EvalConfig()
     """Evaluation while training and at the end."""
     total_steps: int = 1_000_000
@@ -92,16 +97,45 @@ class TrainConfig:
             )
         try:
             self.make_agent()  # the environment and the agent check what is theirs
-        except ValueError as error:
+        except (ValueError, ModuleNotFoundError) as error:
             raise UserError(str(error)) from None
+        if self.make_env().spec.on_host and self.num_seeds > 1:
+            raise wrong(flag("num_seeds"), self.num_seeds, "1 for a game that steps on the host")
+
+    def make_env(self) -> Any:
+        """Return the game; ValueError or ModuleNotFoundError where it cannot be made."""
+        return games.make(self.game, self.env)
 
     def make_agent(self) -> Agent:
-        """Return the agent; ValueError where its settings or the environment's cannot work."""
-        return AGENTS[self.algorithm].make(self.agent, Tetris(self.env))
+        """Return the agent; ValueError where its settings or the game's cannot work.
+
+        It is made once: equal settings give the same agent, whose functions are then compiled once.
+        """
+        return _make_agent(self.algorithm, self.agent, self.game, self.env)
 
     def steps_per_chunk(self) -> int:
         """Return the environment steps of one chunk, over all boards of one seed."""
         return self.make_agent().steps_per_iteration * self.chunk_iterations
+
+    @property
+    def target_chunks(self) -> int:
+        """Return the chunks that make the steps asked for."""
+        return whole_chunks(self.total_steps, self.steps_per_chunk())
+
+    @property
+    def horizon(self) -> int:
+        """Return the iterations of the whole run, over which schedules go."""
+        return self.target_chunks * self.chunk_iterations
+
+    @property
+    def title(self) -> str:
+        """Return what is trained on what, for people."""
+        return f"{self.algorithm} · {self.preset} · {self.make_env().spec.title}"
+
+
+@functools.lru_cache(maxsize=8)
+def _make_agent(algorithm: str, agent: Any, game: str, env: Any) -> Agent:
+    return AGENTS[algorithm].make(agent, games.make(game, env))
 
 
 def flag(path: str) -> str:
@@ -130,10 +164,17 @@ def from_json(document: Any, source: str = "config") -> TrainConfig:
         raise UserError(f"{source}: given no configuration; allowed a config.json written by a run")
     content = dict(document)
     version = content.pop("format")
-    if version != FORMAT_VERSION:
-        raise wrong(f"{source}: format", version, str(FORMAT_VERSION))
-    algorithm = content.get("algorithm")
-    choices = {"agent": agent_config_type(algorithm, f"{source}: algorithm")}
+    if version not in (FORMAT_VERSION, *ADDED_SINCE):
+        raise wrong(
+            f"{source}: format",
+            version,
+            f"{FORMAT_VERSION}, or an older one: {', '.join(map(str, ADDED_SINCE))}",
+        )
+    content = {**ADDED_SINCE.get(version, {}), **content}
+    choices = {
+        "agent": agent_config_type(content.get("algorithm"), f"{source}: algorithm"),
+        "env": game_config_type(content.get("game"), f"{source}: game"),
+    }
     try:
         return as_json.from_json(TrainConfig, content, choices=choices)
     except ValueError as error:
@@ -161,3 +202,10 @@ def agent_config_type(algorithm: Any, thing: str = "algorithm") -> type:
     if not isinstance(algorithm, str) or algorithm not in AGENTS:
         raise wrong_name(thing, algorithm, AGENTS)
     return AGENTS[algorithm].config
+
+
+def game_config_type(game: Any, thing: str = "game") -> type:
+    """Return the configuration dataclass of a kind of game; `thing` says where the user named it."""
+    if not isinstance(game, str) or game not in games.GAMES:
+        raise wrong_name(thing, game, games.GAMES)
+    return games.GAMES[game].config

@@ -16,13 +16,14 @@ from tetrax.train.config import TrainConfig, whole_chunks
 from tetrax.train.folder import checkpoint
 from tetrax.train.folder.run_folder import RunFolder
 from tetrax.train.machine import processes
+from tetrax.train.machine.host_program import HostProgram
 from tetrax.train.machine.signals import StopRequest, catching_signals
 from tetrax.train.program import Outcome, Program
 from tetrax.train.report import rows
 from tetrax.train.run import DIVERGED, FINISHED, STOPPED, Progress, Result
 
 
-def follow(config: TrainConfig, program: Program, run_dir: Path) -> Result:
+def follow(config: TrainConfig, program: Program | HostProgram, run_dir: Path) -> Result:
     """Train along with process 0, until it has finished or stopped."""
     chunks = processes.listen()
     if chunks == processes.CALLED_OFF:
@@ -36,7 +37,7 @@ def follow(config: TrainConfig, program: Program, run_dir: Path) -> Result:
     return result
 
 
-def _begin(config: TrainConfig, program: Program, run_dir: Path, chunks: int) -> start.Start:
+def _begin(config: TrainConfig, program: Program | HostProgram, run_dir: Path, chunks: int) -> start.Start:
     """Find the checkpoint that process 0 goes on from."""
     if chunks == 0:
         return start.Start(None, Progress(), {})
@@ -49,9 +50,11 @@ def _begin(config: TrainConfig, program: Program, run_dir: Path, chunks: int) ->
     return begun
 
 
-def _follow(config: TrainConfig, program: Program, begun: start.Start, stop: StopRequest) -> Result:
+def _follow(
+    config: TrainConfig, program: Program | HostProgram, begun: start.Start, stop: StopRequest
+) -> Result:
     chunks, target = begun.progress.chunks, whole_chunks(config.total_steps, program.steps_per_chunk)
-    state = start.prepare(begun, program, compiling=chunks < target)
+    state = start.prepare(config, begun, program, compiling=chunks < target)
     status = FINISHED
     while chunks < target and status == FINISHED:
         state, outcome = program.run_chunk(state)
@@ -70,7 +73,7 @@ def _follow(config: TrainConfig, program: Program, begun: start.Start, stop: Sto
 
 def faults(outcome: Outcome) -> list[str]:
     """Name what is not finite in a chunk's outcome."""
-    found = rows.not_finite({name: np.asarray(value) for name, value in outcome.metrics.items()})
+    found = rows.not_finite(outcome.metrics)
     if not np.asarray(outcome.finite).all():
         found.append("a parameter of the policy is not finite")
     return found

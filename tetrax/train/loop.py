@@ -15,21 +15,20 @@ from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 
-from tetrax.env.tetris import Tetris
 from tetrax.train import start
 from tetrax.train.config import TrainConfig, whole_chunks
 from tetrax.train.folder import log, run_folder
 from tetrax.train.folder.log import MetricsLog, Row
 from tetrax.train.follow import faults, follow
 from tetrax.train.machine import compilation_cache, processes
+from tetrax.train.machine.host_program import RESUMED, HostProgram
 from tetrax.train.machine.signals import Interrupted, catching_signals
 from tetrax.train.program import Outcome, Program
 from tetrax.train.report import artifacts, rows
 from tetrax.train.report.display import Display, Header, SilentDisplay, Summary, duration
 from tetrax.train.run import DIVERGED, FINISHED, STOPPED, Progress, Result, Run, Stopwatch, save
-from tetrax.view.scene import Scene, scene
+from tetrax.view.scene import Scene, scene_of
 
 
 class DivergedError(Exception):
@@ -56,8 +55,8 @@ def train(
 
 def _lead(
     config: TrainConfig,
-    env: Tetris,
-    program: Program,
+    env: Any,
+    program: Program | HostProgram,
     run_dir: Path,
     resume: bool,
     display: Display,
@@ -86,6 +85,8 @@ def _lead(
             stopwatch = Stopwatch(begun.progress.wall_time)
             run = Run(config, env, program, folder, metrics_log, shown, stop, stopwatch)
             shown.start(_header(run), log.read(folder.metrics))
+            if env.spec.on_host and step:
+                shown.note(RESUMED)
             return _carry_out(run, begun)
 
 
@@ -94,7 +95,7 @@ def _carry_out(run: Run, begun: start.Start) -> Result:
     progress = begun.progress
     try:
         with nullcontext() if processes.several() else run.stop.at_once(), run.phase("compiling"):
-            state = start.prepare(begun, run.program, compiling=_chunks_left(run, progress))
+            state = start.prepare(run.config, begun, run.program, compiling=_chunks_left(run, progress))
         if _chunks_left(run, progress):
             state = _train_chunks(run, state, progress)
         if _chunks_left(run, progress):
@@ -150,7 +151,7 @@ def _row(run: Run, progress: Progress, outcome: Outcome, seconds: float) -> Row:
         "step": _step(run, progress),
         "wall_time": round(run.stopwatch.wall_time(), 3),
         "steps_per_second": round(steps / seconds, 1),
-        **rows.training_metrics({name: np.asarray(value) for name, value in outcome.metrics.items()}),
+        **rows.training_metrics(outcome.metrics),
     }
 
 
@@ -170,8 +171,9 @@ def _evaluate(run: Run, state: Any, progress: Progress) -> Row:
         )
     row = rows.evaluation_metrics(results)
     progress.leading_seed = artifacts.leading_seed(results)
-    if progress.best_lines is None or row["eval/lines"] > progress.best_lines:
-        progress.best_lines, progress.best_step = row["eval/lines"], _step(run, progress)
+    headline = row[rows.EVALUATION + run.env.spec.headline]
+    if progress.best is None or headline > progress.best:
+        progress.best, progress.best_step = headline, _step(run, progress)
     run.display.evaluation(row)
     return row
 
@@ -204,7 +206,7 @@ def _has_finished(config: TrainConfig, step: int, evaluation: dict[str, Any] | N
 
 
 def _header(run: Run) -> Header:
-    config, env = run.config, run.config.env
+    config, spec = run.config, run.env.spec
     seeds = f"seed {config.seed}"
     if config.num_seeds > 1:
         seeds = f"seeds {config.seed} to {config.seed + config.num_seeds - 1}"
@@ -213,9 +215,10 @@ def _header(run: Run) -> Header:
     machine = f"{cores} CPU cores" if on_cpu else f"{len(devices)} × {devices[0].device_kind}"
     return Header(
         title=f"{config.algorithm} · {config.preset}",
-        details=f"{env.preset}, {env.actions} · {seeds} · {machine}",
+        details=f"{spec.title} · {seeds} · {machine}",
         folder=run.folder.root,
         total_steps=_total(run),
+        headline=spec.headline,
     )
 
 
@@ -226,7 +229,7 @@ def _scene(run: Run, outcome: Outcome) -> Scene | None:
     game = outcome.game
     if run.program.num_seeds > 1:
         game = jax.tree.map(lambda leaf: leaf[0], game)
-    return scene(run.env.rules, game)
+    return scene_of(run.env, game)
 
 
 def _chunks_left(run: Run, progress: Progress) -> bool:

@@ -19,11 +19,9 @@ import jax.numpy as jnp
 from jax import Array
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from tetrax.agents.agent import Agent
+from tetrax.agents.agent import Agent, Metrics
 from tetrax.env import batch
-from tetrax.env.game.state import State
 
-SUMS = "episodes/"  # first letters of the metrics that are added up; all others are averaged
 # The start of a run is computed once, in milliseconds; optimising it would take many seconds.
 RUN_ONCE_ON_CPU: dict[str, str | bool] = {"xla_backend_optimization_level": "0"}
 
@@ -31,9 +29,9 @@ RUN_ONCE_ON_CPU: dict[str, str | bool] = {"xla_backend_optimization_level": "0"}
 class Outcome(NamedTuple):
     """What a chunk tells the host; with several seeds, every array has the seeds first."""
 
-    metrics: dict[str, Array]  # float32[], reduced over the chunk
+    metrics: Metrics  # reduced over the chunk
     finite: Array  # bool[], whether every number of the policy is one
-    game: State | None  # one of the games being played, for the display
+    game: Any  # the state of one of the games being played, for the display; None where there is none
 
 
 class Members(NamedTuple):
@@ -46,7 +44,8 @@ class Members(NamedTuple):
 class Program:
     """A run's compiled programs; `num_traces` counts how often a chunk was traced.
 
-    What is trained side by side is `num_seeds` seeds from `seed` on, or the members given instead. A mesh spreads
+    What is trained side by side is `num_seeds` seeds from `seed` on, for a run of `horizon` iterations, or the
+    members given instead. A mesh spreads
     the boards of each over its devices; without one there is one device.
     """
 
@@ -55,6 +54,7 @@ class Program:
         agent: Agent,
         *,
         chunk_iterations: int,
+        horizon: int = 0,
         seed: int = 0,
         num_seeds: int = 1,
         members: Members | None = None,
@@ -62,7 +62,7 @@ class Program:
     ) -> None:
         if members is None:
             seeds = jnp.arange(seed, seed + num_seeds)
-            members = Members(seeds, lambda seed: agent.init(jax.random.key(seed)))
+            members = Members(seeds, lambda seed: agent.init(jax.random.key(seed), horizon=horizon))
         self.agent = agent
         self.num_seeds = jax.tree.leaves(members.values)[0].shape[0]  # S
         self.steps_per_chunk = agent.steps_per_iteration * chunk_iterations  # of one seed
@@ -142,10 +142,6 @@ class Program:
         """Copy the policy of one seed out of the state, so that the state stays free to be donated."""
         return self._take_policy(self._on_first_device(state), seed_index)
 
-    def tunables(self) -> dict[str, Array]:
-        """Return the tunables that the agent's configuration gives, without the rest of the state."""
-        return jax.jit(lambda values: self._initial(values).tunables)(self._members.values)
-
     def _on_first_device(self, tree: Any) -> Any:
         """View what this process's first device holds: all of what is not spread."""
         return tree if self._mesh is None else jax.tree.map(lambda leaf: leaf.addressable_data(0), tree)
@@ -161,11 +157,9 @@ class Program:
         state, metrics = jax.lax.scan(
             lambda state, _: self.agent.train(state), state, length=self._chunk_iterations
         )
-        reduced = {
-            name: jnp.sum(values) if name.startswith(SUMS) else jnp.mean(values)
-            for name, values in metrics.items()
-        }
-        return state, Outcome(reduced, _all_finite(self.agent.policy(state)), _first_game(state))
+        games = self.agent.games(state)
+        game = None if games is None else batch.game(games, 0)
+        return state, Outcome(metrics.reduce(), all_finite(self.agent.policy(state)), game)
 
     def _policy_of_seed(self, state: Any, seed_index: Array) -> Any:
         if self.num_seeds > 1:
@@ -173,20 +167,9 @@ class Program:
         return jax.tree.map(jnp.copy, self.agent.policy(state))
 
 
-def _all_finite(tree: Any) -> Array:
+def all_finite(tree: Any) -> Array:
+    """Tell whether every number of a tree is one, bool[]."""
     numbers = [leaf for leaf in jax.tree.leaves(tree) if jnp.issubdtype(leaf.dtype, jnp.inexact)]
     return (
         jnp.all(jnp.stack([jnp.all(jnp.isfinite(leaf)) for leaf in numbers])) if numbers else jnp.bool_(True)
     )
-
-
-def _first_game(tree: Any) -> State | None:
-    """Find the games inside a training state and return the first one."""
-    games = [node for node in jax.tree.leaves(tree, is_leaf=_is_game) if _is_game(node)]
-    if not games:
-        return None
-    return batch.game(games[0], 0)
-
-
-def _is_game(node: Any) -> bool:
-    return isinstance(node, State)

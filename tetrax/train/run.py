@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from tetrax.env.tetris import Tetris
 from tetrax.train.config import TrainConfig, to_json, whole_chunks
 from tetrax.train.folder import checkpoint, policy_io
 from tetrax.train.folder.log import MetricsLog
 from tetrax.train.folder.run_folder import RunFolder
+from tetrax.train.machine.host_program import HostProgram
 from tetrax.train.machine.signals import StopRequest
 from tetrax.train.program import Program
 from tetrax.train.report.display import Display
@@ -26,9 +26,9 @@ class Progress:
 
     chunks: int = 0  # trained
     wall_time: float = 0.0  # seconds spent on the run, also before it was resumed
-    best_lines: float | None = None  # the most lines per game in an evaluation while training
+    best: float | None = None  # the highest headline measure per game in an evaluation while training
     best_step: int | None = None  # the step of that evaluation
-    leading_seed: int = 0  # index of the seed with the most lines in the newest evaluation
+    leading_seed: int = 0  # index of the best seed in the newest evaluation
 
 
 class Stopwatch:
@@ -57,8 +57,8 @@ class Run:
     """What every part of a run works with."""
 
     config: TrainConfig
-    env: Tetris
-    program: Program
+    env: Any
+    program: Program | HostProgram
     folder: RunFolder
     log: MetricsLog
     display: Display

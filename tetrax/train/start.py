@@ -9,18 +9,19 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax.numpy as jnp
+from jax import Array
 from jax.sharding import Mesh
 
 from tetrax.agents import AGENTS, changeable
 from tetrax.agents.agent import Agent
 from tetrax.env import batch
-from tetrax.env.tetris import Tetris
 from tetrax.fields.errors import UserError
-from tetrax.train.config import CHANGEABLE_ON_RESUME, TrainConfig, flag, from_json, to_json, whole_chunks
+from tetrax.train.config import CHANGEABLE_ON_RESUME, TrainConfig, flag, from_json, to_json
 from tetrax.train.folder import checkpoint, files, run_folder
 from tetrax.train.folder.checkpoint import Checkpoint, Warn
 from tetrax.train.folder.run_folder import RunFolder, differences
 from tetrax.train.machine import memory
+from tetrax.train.machine.host_program import HostProgram
 from tetrax.train.program import Program
 from tetrax.train.run import Progress
 
@@ -33,17 +34,17 @@ class Start(NamedTuple):
     changes: dict[str, tuple[Any, Any]]  # field of the configuration → (before, now)
 
 
-def make_program(config: TrainConfig) -> tuple[Tetris, Program]:
-    """Build the environment and the agent's programs, over all devices; nothing is compiled yet."""
-    env, make = Tetris(config.env), AGENTS[config.algorithm].make
-    steps_per_chunk = make(config.agent, env).steps_per_iteration * config.chunk_iterations
-    iterations = whole_chunks(config.total_steps, steps_per_chunk) * config.chunk_iterations
-    agent = make(config.agent, env, horizon=iterations)
+def make_program(config: TrainConfig) -> tuple[Any, Program | HostProgram]:
+    """Build the game and the agent's programs, over all devices; nothing is compiled yet."""
+    env, agent = config.make_env(), config.make_agent()
+    if env.spec.on_host:
+        return env, HostProgram(agent, env, config)
     if agent.replay_bytes:
         memory.check_replay(agent, config.num_seeds)
     program = Program(
         agent,
         chunk_iterations=config.chunk_iterations,
+        horizon=config.horizon,
         seed=config.seed,
         num_seeds=config.num_seeds,
         mesh=_mesh(agent),
@@ -58,7 +59,7 @@ def _mesh(agent: Agent) -> Mesh | None:
         raise UserError(f"--agent.{str(error).replace('_', '-')}") from None
 
 
-def find(config: TrainConfig, program: Program, folder: RunFolder, warn: Warn) -> Start:
+def find(config: TrainConfig, program: Program | HostProgram, folder: RunFolder, warn: Warn) -> Start:
     """Find the newest whole checkpoint and see whether it may go on as `config` says; change nothing."""
     now = to_json(config)
     found = checkpoint.newest(folder.checkpoints, warn)
@@ -83,30 +84,41 @@ def claim(folder: RunFolder, config: TrainConfig, begun: Start, step: int) -> No
         checkpoint.set_aside_newer(folder.checkpoints, begun.checkpoint.step)
 
 
-def prepare(begun: Start, program: Program, *, compiling: bool) -> Any:
+def prepare(config: TrainConfig, begun: Start, program: Program | HostProgram, *, compiling: bool) -> Any:
     """Return the TrainState to go on from and, beside making it, compile the chunk if it is needed."""
     if compiling:
         program.lower()
     with ThreadPoolExecutor(max_workers=1) as beside:
         compiled = beside.submit(program.compile) if compiling else None
-        begin = state(begun, program)
+        begin = load_state(config, begun, program)
         if compiled is not None:
             compiled.result()
     return begin
 
 
-def state(begun: Start, program: Program) -> Any:
+def load_state(config: TrainConfig, begun: Start, program: Program | HostProgram) -> Any:
     """Return the TrainState to go on from, with the tunables as they are asked for now."""
     if begun.checkpoint is None:
         return program.initial_state()
     restored = checkpoint.restore(begun.checkpoint, program.template)
     if not begun.changes:
         return program.place(restored)
-    # Only what the configuration changed: others may have changed by themselves while training.
-    _, before = make_program(from_json(begun.checkpoint.config, str(begun.checkpoint.path)))
-    old, new = before.tunables(), program.tunables()
-    changed = {name: value for name, value in new.items() if not jnp.array_equal(value, old[name])}
-    return program.place(dataclasses.replace(restored, tunables={**restored.tunables, **changed}))
+    before = from_json(begun.checkpoint.config, str(begun.checkpoint.path))
+    return program.place(dataclasses.replace(restored, tunables=_changed_tunables(restored, before, config)))
+
+
+def _changed_tunables(state: Any, before: TrainConfig, now: TrainConfig) -> dict[str, Array]:
+    """Return the tunables with what the configuration changed; others may have changed by themselves in training."""
+    tunables = dict(state.tunables)
+    values = {
+        name: (getattr(before.agent, name), getattr(now.agent, name))
+        for name in AGENTS[now.algorithm].tunables
+    }
+    values["horizon"] = (before.horizon, now.horizon)
+    for name, (old, new) in values.items():
+        if name in tunables and old != new:
+            tunables[name] = jnp.full_like(tunables[name], new)
+    return tunables
 
 
 def _refuse_changes(changes: dict[str, tuple[Any, Any]], algorithm: str, path: Path) -> None:

@@ -6,10 +6,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -183,3 +183,17 @@ def _scene(rules: Rules, moment: Moment, cells: np.ndarray, start_level: int) ->
         lives=moment.lives,
         game_over=moment.game_over,
     )
+
+
+SCENES: dict[str, Callable[[Any, Any], Scene]] = {"tetris": lambda env, state: scene(env.rules, state)}
+"""Games that have pictures, by `Spec.name`: (environment, one state) -> what a frame shows."""
+
+
+def scene_of(env: Any, state: Any) -> Scene | None:
+    """Show one state of any game; None where the game has no pictures."""
+    return SCENES[env.spec.name](env, state) if has_pictures(env) else None
+
+
+def has_pictures(env: Any) -> bool:
+    """Tell whether a game can be shown, and so recorded."""
+    return env.spec.name in SCENES

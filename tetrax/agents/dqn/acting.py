@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float32, PRNGKeyArray
 from tetrax.agents.dqn import judge
 from tetrax.agents.dqn.dqn_config import DQNConfig
 from tetrax.agents.dqn.train_state import Policy, TrainState
-from tetrax.env.observe import Observation
+from tetrax.env.contract import Observation
 from tetrax.networks.noisy import NOISE
 from tetrax.networks.q_network import QNetwork
 from tetrax.ops import exploration, schedules

@@ -7,24 +7,23 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import PRNGKeyArray
 
-from tetrax.agents.agent import Agent, Memory, Metrics
+from tetrax.agents.agent import Agent, Memory, Metrics, Sight
 from tetrax.agents.dqn import acting, collecting, learning
 from tetrax.agents.dqn.acting import Player
 from tetrax.agents.dqn.dqn_config import TUNABLE_RANGES, DQNConfig
 from tetrax.agents.dqn.train_state import Policy, Slot, TrainState
 from tetrax.env import batch
-from tetrax.env.observe import Observation
-from tetrax.env.wrappers import Game
-from tetrax.networks.q_network import q_network
+from tetrax.env.contract import Game, example_observation
+from tetrax.networks.q_network import initial_params, q_network
 from tetrax.networks.recurrent import initial_memory
 from tetrax.ops import normalise, optimise, packing, replay
 
 
-def make(config: DQNConfig, env: Game, horizon: int = 0) -> Agent:
+def make(config: DQNConfig, env: Game) -> Agent:
     """Return an agent that learns values of an environment's actions, or of the boards they leave.
 
-    `horizon` is the number of iterations over which the learning rate falls and the weights of priorities rise; 0
-    keeps them constant. ValueError when the settings do not fit together.
+    `horizon` of its `init` is the number of iterations over which the learning rate falls and the weights of
+    priorities rise. ValueError when the settings do not fit together.
     """
     config.validate(env)
     network = q_network(
@@ -38,39 +37,35 @@ def make(config: DQNConfig, env: Game, horizon: int = 0) -> Agent:
     return Agent(
         name="dqn",
         steps_per_iteration=config.num_envs * config.num_steps,
-        init=lambda key: _init(player, env, horizon, key),
+        init=lambda key, env_params=None, horizon=0: _init(player, env, key, env_params, horizon),
         train=lambda state: _train(player, env, state),
         policy=lambda state: acting.policy_of(state, acting.now(config, state)),
         initial_memory=lambda batch_shape: initial_memory(config.network, batch_shape),
         act=lambda *args: _act(player, *args),
+        games=lambda state: state.env_state.env_state.game,
         num_groups=config.num_groups,
         partition=_partition,
         replay_bytes=_replay_bytes(config, env),
     )
 
 
-def _init(player: Player, env: Game, horizon: int, key: PRNGKeyArray) -> TrainState:
+def _init(player: Player, env: Game, key: PRNGKeyArray, env_params: Any, horizon: Array | int) -> TrainState:
     config = player.config
     params_key, reset_key, warmup_key, key = jax.random.split(key, 4)
-    env_params = env.default_params
-    boards = collecting.boards(config, env)
-    env_state, timestep = boards.reset(jax.random.split(reset_key, config.num_envs), env_params)
-    memory = initial_memory(config.network, (config.num_envs,))
-    is_first = jnp.ones(config.num_envs, bool)
-    one = jax.tree.map(
-        lambda leaf: jnp.zeros((1, *leaf.shape[1:]), leaf.dtype), (timestep.observation, memory)
-    )
-    params = player.network.init(params_key, *one, is_first[:1])
+    env_params = env.default_params if env_params is None else env_params
+    boards = collecting.make_boards(config, env)
+    env_state, _ = boards.reset(jax.random.split(reset_key, config.num_envs), env_params)
+    params = initial_params(player.network, params_key, example_observation(env))
     tunables = {name: jnp.float32(getattr(config, name)) for name in TUNABLE_RANGES}
-    tunables["horizon"] = jnp.float32(horizon)
+    tunables["horizon"] = jnp.asarray(horizon, jnp.float32)
     state = TrainState(
         params=params,
         target_params=None if config.target_network == "none" else jax.tree.map(jnp.copy, params),
         optimiser=optimise.init(params),
         value_moments=normalise.RunningMoments.empty(),
         env_state=env_state,
-        memory=memory,
-        is_first=is_first,
+        memory=initial_memory(config.network, (config.num_envs,)),
+        is_first=jnp.ones(config.num_envs, bool),
         replay=_empty_replay(config, env) if config.replay_capacity else None,
         tunables=tunables,
         env_params=env_params,
@@ -78,22 +73,22 @@ def _init(player: Player, env: Game, horizon: int, key: PRNGKeyArray) -> TrainSt
         updates=jnp.int32(0),
         key=key,
     )
-    return _warmed_up(player, env, state, warmup_key) if config.replay_capacity else state
+    return _warm_up(player, env, state, warmup_key) if config.replay_capacity else state
 
 
-def _warmed_up(player: Player, env: Game, state: TrainState, key: PRNGKeyArray) -> TrainState:
+def _warm_up(player: Player, env: Game, state: TrainState, key: PRNGKeyArray) -> TrainState:
     """Fill the start of the replay with games of random legal actions."""
     config = player.config
     num_rollouts = -(-config.warmup_steps // (config.num_envs * config.num_steps))
 
     def play(state: TrainState, play_key: PRNGKeyArray) -> tuple[TrainState, None]:
-        state, slots, _ = collecting.for_replay(player, env, state, acting.at_random(), play_key)
-        return _keeping(state, slots), None
+        state, slots, _ = collecting.collect_slots(player, env, state, acting.at_random(), play_key)
+        return _keep(state, slots), None
 
     return jax.lax.scan(play, state, jax.random.split(key, num_rollouts))[0]
 
 
-def _keeping(state: TrainState, slots: Slot) -> TrainState:
+def _keep(state: TrainState, slots: Slot) -> TrainState:
     """Put played steps into the replay."""
     assert state.replay is not None
     return state.replace(replay=replay.insert(state.replay, slots))
@@ -105,27 +100,27 @@ def _train(player: Player, env: Game, state: TrainState) -> tuple[TrainState, Me
     play_key, learn_key, next_key = jax.random.split(state.key, 3)
     explores = acting.now(config, state)
     if config.replay_capacity:
-        state, slots, metrics = collecting.for_replay(player, env, state, explores, play_key)
-        state, losses = learning.from_replay(player, env, _keeping(state, slots), learn_key)
+        state, slots, played = collecting.collect_slots(player, env, state, explores, play_key)
+        state, losses = learning.from_replay(player, env, _keep(state, slots), learn_key)
     else:
-        state, samples, metrics = collecting.for_returns(player, env, state, explores, play_key)
+        state, samples, played = collecting.collect_samples(player, env, state, explores, play_key)
         state, losses = learning.from_rollout(player, state, samples, learn_key)
-    metrics = {
-        **metrics,
+    means = {
+        **played.means,
         **losses,
         "explore/epsilon": explores.epsilon,
         "explore/temperature": explores.temperature,
         "learning_rate": optimise.learning_rate(state.tunables, state.iteration),
     }
-    return state.replace(iteration=state.iteration + 1, key=next_key), metrics
+    state = state.replace(iteration=state.iteration + 1, key=next_key)
+    return state, Metrics(totals=played.totals, means=means)
 
 
 def _act(
     player: Player,
     policy: Policy,
-    observation: Observation,
+    sight: Sight,
     memory: Memory,
-    is_first: Array,
     key: PRNGKeyArray,
     greedy: bool,
 ) -> tuple[Array, Memory, dict[str, Array]]:
@@ -134,7 +129,7 @@ def _act(
     Diagnostics: "value" of the action, "decider" (a `tetrax.ops.exploration.Decider`) and the "probability" with
     which the action was chosen.
     """
-    decision = acting.decide(player, policy, observation, memory, is_first, key, greedy)
+    decision = acting.decide(player, policy, sight.observation, memory, sight.is_first, key, greedy)
     explored = decision.explored
     diagnostics = {
         "value": jnp.max(decision.worths, axis=-1),
@@ -156,7 +151,7 @@ def _slot(config: DQNConfig, env: Game) -> Slot:
             terminated=flag,
             truncated=flag,
             is_first=flag,
-            last=words if env.can_truncate else None,
+            last=words if env.spec.can_truncate else None,
             memory=initial_memory(config.network, ()),
         )
 

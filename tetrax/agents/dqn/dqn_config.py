@@ -4,9 +4,8 @@ from dataclasses import dataclass, field, fields
 from typing import Literal, get_args, get_origin
 
 from tetrax.agents import checks
+from tetrax.env.contract import Game
 from tetrax.env.game.rules import check_choice
-from tetrax.env.tetris import Tetris
-from tetrax.env.wrappers import Game
 from tetrax.networks.network_config import NetworkConfig
 from tetrax.ops.replay import MAX_CAPACITY
 
@@ -112,6 +111,10 @@ class DQNConfig:
 
     def validate(self, env: Game) -> None:
         """Raise ValueError naming the first setting that cannot work."""
+        if env.spec.on_host:
+            raise ValueError(
+                f"game: given {env.spec.title} with dqn, which learns from compiled games; allowed: ppo"
+            )
         for name, choices in CHOICES.items():
             check_choice(f"agent.{name}", getattr(self, name), choices)
         for name in COUNTS:
@@ -132,7 +135,7 @@ class DQNConfig:
         """Return what `form` says for an environment."""
         if self.form != "auto":
             return self.form == "afterstates"
-        return _shows_afterstates(env) and _foretells(env)
+        return env.spec.shows.by_action and env.spec.shows.foretells_reward
 
     @property
     def is_recurrent(self) -> bool:
@@ -148,9 +151,9 @@ class DQNConfig:
     def _check_form(self, env: Game) -> None:
         if not self.learns_afterstates(env):
             return
-        if not _shows_afterstates(env):
+        if not env.spec.shows.by_action:
             raise checks.wrong("form", self.form, "actions, where no afterstates are observed")
-        if not _foretells(env):
+        if not env.spec.shows.foretells_reward:
             raise checks.wrong("form", self.form, "actions, where the reward cannot be known before the step")
         if self.dueling:
             raise checks.wrong("dueling", True, "False with afterstates, which have no advantages")
@@ -241,11 +244,3 @@ CHOICES: dict[str, tuple[str, ...]] = {
 
 # They decide no shape, so a stopped run may change them.
 CHANGEABLE = ("epsilon_schedule", "temperature_schedule", "avoid_losses")
-
-
-def _shows_afterstates(env: Game) -> bool:
-    return isinstance(env, Tetris) and env.config.view.startswith("afterstate")
-
-
-def _foretells(env: Game) -> bool:
-    return isinstance(env, Tetris) and env.foretells_reward

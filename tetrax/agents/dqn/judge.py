@@ -15,7 +15,7 @@ from jax import Array
 from jaxtyping import Float32, Int32
 
 from tetrax.agents.dqn.dqn_config import DQNConfig
-from tetrax.env.observe import Observation
+from tetrax.env.contract import Observation
 from tetrax.ops import normalise, value_distributions, value_targets
 from tetrax.ops.normalise import RunningMoments
 

@@ -7,13 +7,13 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float32, PRNGKeyArray
 
-from tetrax.agents.agent import Metrics
 from tetrax.agents.dqn import judge, windows
 from tetrax.agents.dqn.acting import Player
 from tetrax.agents.dqn.train_state import Sample, TrainState
-from tetrax.env import batch
-from tetrax.env.wrappers import Game
-from tetrax.ops import normalise, optimise, replay, schedules
+from tetrax.env.contract import Game
+from tetrax.ops import minibatches, normalise, optimise, replay, schedules
+
+Measured = dict[str, Array]  # float32[] by name
 
 LARGEST_SHARE = (
     0.9  # of a sequence's largest error in its priority, the rest being the mean (R2D2, section 2.3)
@@ -24,7 +24,7 @@ SMALLEST_SIZE = 1e-3  # of an error: what is known well is drawn now and then al
 @jax.named_scope("learning")
 def from_rollout(
     player: Player, state: TrainState, samples: Sample, key: PRNGKeyArray
-) -> tuple[TrainState, Metrics]:
+) -> tuple[TrainState, Measured]:
     """Pass over samples [T, B] in minibatches shuffled by group."""
     config = player.config
     moments = state.value_moments
@@ -32,25 +32,25 @@ def from_rollout(
         values = (samples.target - samples.offset) / jnp.where(samples.scale > 0, samples.scale, 1.0)
         moments = normalise.update_decayed(moments, jnp.where(samples.scale > 0, values, moments.mean))
     state = state.replace(value_moments=moments)
-    samples = batch.grouped(samples, config.num_groups)
+    samples = minibatches.group(samples, config.num_groups)
     num_groups, num_samples = samples.action.shape
 
-    def loss(params: Any, part: Sample, noise_key: PRNGKeyArray) -> tuple[Array, Metrics]:
+    def loss(params: Any, part: Sample, noise_key: PRNGKeyArray) -> tuple[Array, Measured]:
         z = windows.judged(player, params, part.shown, part.action, noise_key)
         target = judge.Returns(part.target[:, None], jnp.ones_like(part.target)[:, None])
         frame = judge.Frame(part.offset, part.scale)
         losses, sizes = judge.errors(config, moments, z, frame, target)
         return jnp.mean(losses), {"loss/value": jnp.mean(losses), "td_error": jnp.mean(sizes)}
 
-    def minibatch(state: TrainState, inputs: tuple[Array, PRNGKeyArray]) -> tuple[TrainState, Metrics]:
+    def minibatch(state: TrainState, inputs: tuple[Array, PRNGKeyArray]) -> tuple[TrainState, Measured]:
         index, noise_key = inputs
-        part = batch.pick(samples, index)
+        part = minibatches.pick(samples, index)
         grads, metrics = jax.grad(loss, has_aux=True)(state.params, part, noise_key)
-        return _stepped(state, grads, metrics)
+        return _take_step(state, grads, metrics)
 
-    def epoch(state: TrainState, epoch_key: PRNGKeyArray) -> tuple[TrainState, Metrics]:
+    def epoch(state: TrainState, epoch_key: PRNGKeyArray) -> tuple[TrainState, Measured]:
         order_key, noise_key = jax.random.split(epoch_key)
-        parts = batch.shuffled(order_key, num_groups, num_samples, config.num_minibatches)
+        parts = minibatches.shuffle(order_key, num_groups, num_samples, config.num_minibatches)
         return jax.lax.scan(minibatch, state, (parts, jax.random.split(noise_key, config.num_minibatches)))
 
     state, metrics = jax.lax.scan(epoch, state, jax.random.split(key, config.num_epochs))
@@ -60,27 +60,27 @@ def from_rollout(
 @jax.named_scope("learning")
 def from_replay(
     player: Player, env: Game, state: TrainState, key: PRNGKeyArray
-) -> tuple[TrainState, Metrics]:
+) -> tuple[TrainState, Measured]:
     """Make `num_updates` updates from samples of the replay."""
     errors = windows.of_sequences if player.config.is_recurrent else windows.of_steps
 
-    def update(state: TrainState, update_key: PRNGKeyArray) -> tuple[TrainState, Metrics]:
+    def update(state: TrainState, update_key: PRNGKeyArray) -> tuple[TrainState, Measured]:
         sample_key, noise_key = jax.random.split(update_key)
         assert state.replay is not None
         drawn = replay.sample(state.replay, sample_key, player.config.batch_size)
         weights = _importance(player, state, drawn.probability)
 
-        def loss(params: Any) -> tuple[Array, tuple[Array, Metrics]]:
+        def loss(params: Any) -> tuple[Array, tuple[Array, Measured]]:
             losses, sizes, values = errors(player, env, state, params, drawn.data, noise_key)
             weighed = jnp.mean(weights * jnp.mean(losses, axis=0))
             metrics = {"loss/value": weighed, "td_error": jnp.mean(sizes), "value/target": jnp.mean(values)}
             return weighed, (sizes, metrics)
 
         grads, (sizes, metrics) = jax.grad(loss, has_aux=True)(state.params)
-        state, metrics = _stepped(state, grads, metrics)
+        state, metrics = _take_step(state, grads, metrics)
         if player.config.prioritised:
-            state = state.replace(replay=_reprioritised(state, drawn.index, sizes))
-        return _with_target(player, state), metrics
+            state = state.replace(replay=_set_priorities(state, drawn.index, sizes))
+        return _follow_with_target(player, state), metrics
 
     state, metrics = jax.lax.scan(update, state, jax.random.split(key, player.config.num_updates))
     assert state.replay is not None
@@ -88,7 +88,7 @@ def from_replay(
     return state, {**_means(metrics), "replay/steps": kept}
 
 
-def _stepped(state: TrainState, grads: Any, metrics: Metrics) -> tuple[TrainState, Metrics]:
+def _take_step(state: TrainState, grads: Any, metrics: Measured) -> tuple[TrainState, Measured]:
     """Take one step of the optimiser."""
     params, optimiser, norm = optimise.step(
         state.params,
@@ -101,7 +101,7 @@ def _stepped(state: TrainState, grads: Any, metrics: Metrics) -> tuple[TrainStat
     return state, {**metrics, "grad_norm": norm}
 
 
-def _means(metrics: Metrics) -> Metrics:
+def _means(metrics: Measured) -> Measured:
     return {name: jnp.mean(value) for name, value in metrics.items()}
 
 
@@ -114,7 +114,7 @@ def _importance(player: Player, state: TrainState, probability: Float32[Array, "
     return replay.importance_weights(probability, exponent)
 
 
-def _reprioritised(state: TrainState, index: Array, sizes: Float32[Array, "L N"]) -> Any:
+def _set_priorities(state: TrainState, index: Array, sizes: Float32[Array, "L N"]) -> Any:
     """Give what was sampled priorities by its errors: (size + SMALLEST_SIZE)^exponent (Schaul et al. 2016, 3.3)."""
     size = LARGEST_SHARE * jnp.max(sizes, axis=0) + (1 - LARGEST_SHARE) * jnp.mean(sizes, axis=0)
     priority = (size + SMALLEST_SIZE) ** state.tunables["priority_exponent"]
@@ -122,7 +122,7 @@ def _reprioritised(state: TrainState, index: Array, sizes: Float32[Array, "L N"]
     return replay.set_priorities(state.replay, index, priority)
 
 
-def _with_target(player: Player, state: TrainState) -> TrainState:
+def _follow_with_target(player: Player, state: TrainState) -> TrainState:
     """Let the target network follow."""
     kind, tunables = player.config.target_network, state.tunables
     if kind == "none":

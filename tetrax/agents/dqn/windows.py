@@ -11,9 +11,7 @@ from tetrax.agents.dqn import collecting, judge
 from tetrax.agents.dqn.acting import Player
 from tetrax.agents.dqn.judge import Returns
 from tetrax.agents.dqn.train_state import Slot, TrainState
-from tetrax.env.observe import Observation
-from tetrax.env.tetris import with_discount
-from tetrax.env.wrappers import Game
+from tetrax.env.contract import Game, Observation
 from tetrax.networks.noisy import NOISE
 from tetrax.ops import packing, value_targets
 
@@ -30,7 +28,7 @@ def of_steps(
     seen, action = observed(env, state, data.seen[0]), data.action[0]
     frame = judge.Frame(*(judge.of_action(part, action) for part in _frame(player, state, seen)))
     if player.learns_afterstates:
-        seen, action = collecting.of_placement(seen, action), jnp.zeros_like(action)
+        seen, action = collecting.keep_placement(seen, action), jnp.zeros_like(action)
     z = judged(player, params, seen, action, online_key)
 
     reward, terminated, truncated = (
@@ -98,7 +96,7 @@ def judged(
 
 def observed(env: Game, state: TrainState, words: Array) -> Observation:
     """Show packed states, uint32[*n, N]."""
-    params = with_discount(state.env_params, state.tunables["discount"])
+    params = env.with_discount(state.env_params, state.tunables["discount"])
     like = jax.eval_shape(lambda key: env.init(key, params), jax.random.key(0))
     flat = words.reshape(-1, words.shape[-1]).T  # boards last
     seen = jax.vmap(lambda one: env.observe(packing.unpack(one, like), params), in_axes=-1)(flat)

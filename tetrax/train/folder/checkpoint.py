@@ -26,7 +26,7 @@ from tetrax.train.folder import files
 from tetrax.train.folder.run_folder import versions
 from tetrax.train.machine import processes
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 DAMAGED = ".damaged"  # last letters of the name of a checkpoint that was set aside
 
 State = TypeVar("State")
@@ -197,8 +197,8 @@ def _open(path: Path, step: int) -> Checkpoint:
         raise DamagedError(str(error)) from None
     if description["format"] != FORMAT_VERSION:
         raise UserError(
-            f"checkpoint {path}: given format {description['format']}; allowed: {FORMAT_VERSION}, "
-            f"which this version of tetrax reads"
+            f"checkpoint {path}: given format {description['format']}, of another version of tetrax; allowed: "
+            f"{FORMAT_VERSION} (train anew, or go on with that version; its policy can still be evaluated)"
         )
     fields = ("leaves", "config", "host", "versions")
     return Checkpoint(path=path, step=step, **{name: description[name] for name in fields})

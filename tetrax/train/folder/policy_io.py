@@ -17,9 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from tetrax.agents import AGENTS
-from tetrax.agents.agent import Actor, Agent
-from tetrax.env.tetris import Tetris
+from tetrax.agents.agent import Actor, Agent, Sight
 from tetrax.fields.errors import UserError
 from tetrax.train.config import TrainConfig, load_config, to_json
 from tetrax.train.folder import files
@@ -33,7 +31,7 @@ POLICY = "policy"  # folder of the export inside a run, and first part of every 
 class LoadedPolicy:
     """A policy that is ready to act."""
 
-    env: Tetris
+    env: Any
     config: TrainConfig
     policy: Any  # parameters and frozen normalisers
     agent: Agent
@@ -48,14 +46,13 @@ class LoadedPolicy:
         return self.agent.initial_memory(batch_shape)
 
     def act(
-        self, observation: Any, memory: Any, is_first: Array, key: Array, greedy: bool = True
+        self, sight: Sight, memory: Any, key: Array, greedy: bool = True
     ) -> tuple[Array, Any, dict[str, Array]]:
-        """Choose an action for each of B observations: (int32[B], the new memory, diagnostics).
+        """Choose an action for each of the B games that are seen: (int32[B], the new memory, diagnostics).
 
-        `is_first`, bool[B], says which games have just begun; `greedy` takes the most probable action instead
-        of drawing one with `key`.
+        `greedy` takes the most probable action instead of drawing one with `key`.
         """
-        return self.agent.act(self.policy, observation, memory, is_first, key, greedy)
+        return self.agent.act(self.policy, sight, memory, key, greedy)
 
 
 def export(config: TrainConfig, policy: Any, path: str | Path) -> None:
@@ -75,9 +72,8 @@ def load(path: str | Path) -> LoadedPolicy:
     folder = _export_folder(Path(path))
     config = load_config(folder / CONFIG)
     try:
-        env = Tetris(config.env)
-        agent = AGENTS[config.algorithm].make(config.agent, env)
-    except ValueError as error:
+        env, agent = config.make_env(), config.make_agent()
+    except (ValueError, ModuleNotFoundError) as error:
         raise UserError(f"{folder / CONFIG}: {error}") from None
     template = jax.eval_shape(lambda key: agent.policy(agent.init(key)), jax.random.key(0))
     policy = _read_parameters(folder / PARAMETERS, template)

@@ -9,7 +9,14 @@ from tetrax.agents.dqn import DQNConfig
 from tetrax.env.tetris import EnvConfig
 from tetrax.networks.network_config import NetworkConfig
 from tetrax.train.config import EvalConfig, TrainConfig
-from tetrax.train.presets.preset_parts import DIRECT, DROP, DROP_BOARDS, TINY_EVALUATION
+from tetrax.train.presets.preset_parts import (
+    CARTPOLE,
+    DIRECT,
+    DROP,
+    DROP_BOARDS,
+    OTHER_EVALUATION,
+    TINY_EVALUATION,
+)
 
 SMALL_EVALUATION = EvalConfig(every=500_000, episodes=64, max_pieces=1_000, final_max_pieces=5_000)
 BOARDS_EVALUATION = dataclasses.replace(SMALL_EVALUATION, every=1_000_000)
@@ -132,11 +139,12 @@ def _large(agent: DQNConfig) -> DQNConfig:
 
 def _config(
     preset: str,
-    env: EnvConfig,
+    env: Any,
     agent: DQNConfig,
     evaluation: EvalConfig,
     total_steps: int,
     chunk_iterations: int,
+    game: str = "tetris",
 ) -> TrainConfig:
     return TrainConfig(
         algorithm="dqn",
@@ -146,8 +154,29 @@ def _config(
         evaluation=evaluation,
         total_steps=total_steps,
         chunk_iterations=chunk_iterations,
+        game=game,
     )
 
+
+# Vectors of numbers: the parts that help everywhere, a soft target, few updates of large batches.
+VECTORS = DQNConfig(
+    num_envs=16,
+    num_steps=4,
+    network=NetworkConfig(hidden=(128, 128)),
+    replay_capacity=65_536,
+    warmup_steps=4_096,
+    num_updates=4,
+    batch_size=128,
+    target_network="soft",
+    target_rate=0.01,
+    double=True,
+    n_step=3,
+    epsilon_start=1.0,
+    epsilon_final=0.05,
+    epsilon_steps=50_000.0,
+    learning_rate=1e-3,
+    final_learning_rate_fraction=0.0,
+)
 
 AGENTS: dict[str, tuple[EnvConfig, DQNConfig]] = {
     "drop": (DROP, AFTERSTATES),
@@ -159,13 +188,15 @@ DQN: dict[str, dict[str, TrainConfig]] = {
     "tiny": {
         name: _config("tiny", env, _tiny(agent), TINY_EVALUATION, 1_024, 2)
         for name, (env, agent) in AGENTS.items()
-    },
+    }
+    | {"gymnax": _config("tiny", CARTPOLE, _tiny(VECTORS), TINY_EVALUATION, 1_024, 2, "gymnax")},
     "small": {
         "drop": _config("small", DROP, AFTERSTATES, SMALL_EVALUATION, 2_000_000, 8),
         "drop/afterstate_boards": _config(
             "small", DROP_BOARDS, AFTERSTATES_BOARDS, BOARDS_EVALUATION, 2_000_000, 2
         ),
         "direct": _config("small", DIRECT, KEYS, KEYS_EVALUATION, 2_000_000, 16),
+        "gymnax": _config("small", CARTPOLE, VECTORS, OTHER_EVALUATION, 200_000, 64, "gymnax"),
     },
     "large": {
         "drop": _config("large", DROP, _large(AFTERSTATES), LARGE_EVALUATION, 100_000_000, 8),
@@ -173,6 +204,7 @@ DQN: dict[str, dict[str, TrainConfig]] = {
             "large", DROP_BOARDS, _large(AFTERSTATES_BOARDS), LARGE_EVALUATION, 200_000_000, 8
         ),
         "direct": _config("large", DIRECT, _large(KEYS), LARGE_EVALUATION, 500_000_000, 8),
+        "gymnax": _config("large", CARTPOLE, _large(VECTORS), LARGE_EVALUATION, 50_000_000, 8, "gymnax"),
     },
     "rainbow": {
         "drop": _config("rainbow", DROP, RAINBOW_DROP, RAINBOW_EVALUATION, 262_144, 16),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tetrax.env.tetris import EnvConfig
+from tetrax.games.configs import GymnasiumConfig, GymnaxConfig
 from tetrax.train.config import EvalConfig
 
 DROP = EnvConfig(actions="drop", observation="afterstate_features", reward="survival")
@@ -10,3 +11,12 @@ DROP_BOARDS = EnvConfig(actions="drop", observation="afterstate_boards", reward=
 DIRECT = EnvConfig(actions="direct", observation="planes", reward="stacking")
 
 TINY_EVALUATION = EvalConfig(every=512, episodes=4, max_pieces=20, final_episodes=8, final_max_pieces=50)
+
+CARTPOLE = GymnaxConfig("CartPole-v1")
+CARTPOLE_ON_HOST = GymnasiumConfig("CartPole-v1")
+LUNAR_LANDER = GymnasiumConfig("LunarLander-v3")
+
+# Episodes end by themselves, so that none is capped; 100 at the end, as the environments' own bars have it.
+OTHER_EVALUATION = EvalConfig(
+    every=100_000, episodes=32, max_pieces=0, final_episodes=100, final_max_pieces=0
+)

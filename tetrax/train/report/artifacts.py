@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 
 from tetrax.agents.agent import Actor
+from tetrax.env.contract import Spec
 from tetrax.env.record import save
 from tetrax.train.folder import checkpoint, files, log
 from tetrax.train.report import plots
 from tetrax.train.report.display import Summary, duration
-from tetrax.train.report.evaluation import EvalResult, evaluate, recording_of_best
+from tetrax.train.report.evaluation import EvalResult, evaluate, pool, recording_of_best
 from tetrax.train.run import DIVERGED, STOPPED, Progress, Run
 from tetrax.view import render
+from tetrax.view.scene import has_pictures
 
 PICTURES = (".txt", ".gif", ".html")  # what the best game is shown as, besides its recording
 SEED = 0  # of every evaluation: the default of `python -m tetrax.evaluate`, which gives the same games
@@ -22,13 +24,13 @@ SEED = 0  # of every evaluation: the default of `python -m tetrax.evaluate`, whi
 
 def evaluate_seeds(run: Run, state: Any, *, episodes: int, max_pieces: int, record: bool) -> list[EvalResult]:
     """Let the greedy policy of every seed play the same games."""
-    agent, num_seeds = run.program.agent, run.program.num_seeds
+    agent, num_seeds, length = run.program.agent, run.program.num_seeds, run.env.spec.length
     results = []
     for index in range(num_seeds):
         which = f" seed {run.config.seed + index}" if num_seeds > 1 else ""
 
         def show(over: int, pieces: int, which: str = which) -> None:
-            run.display.phase(f"evaluating{which}: {over} of {episodes} games over, {pieces:,} pieces")
+            run.display.phase(f"evaluating{which}: {over} of {episodes} games over, {pieces:,} {length}")
 
         actor = Actor(run.program.policy(state, index), agent.initial_memory, agent.act)
         results.append(
@@ -46,8 +48,8 @@ def evaluate_seeds(run: Run, state: Any, *, episodes: int, max_pieces: int, reco
 
 
 def leading_seed(results: list[EvalResult]) -> int:
-    """Return the index of the seed with the most lines per game, the first of equals."""
-    return int(np.argmax([result.lines.mean() for result in results]))
+    """Return the index of the seed whose games come to most, the first of equals."""
+    return int(np.argmax([result.mean for result in results]))
 
 
 def finish(run: Run, state: Any, progress: Progress) -> dict[str, Any] | None:
@@ -62,12 +64,13 @@ def finish(run: Run, state: Any, progress: Progress) -> dict[str, Any] | None:
             state,
             episodes=settings.final_episodes,
             max_pieces=settings.final_max_pieces,
-            record=True,
+            record=has_pictures(run.env),
         )
-    with run.phase("recording the best game"):
-        record_best(run, results)
+    if has_pictures(run.env):
+        with run.phase("recording the best game"):
+            record_best(run, results)
     step = progress.chunks * run.program.steps_per_chunk
-    document = {"step": step, "seed": SEED, **_pooled(results).summary()}
+    document = {"step": step, "seed": SEED, **pool(results).summary()}
     if len(results) > 1:
         document["per_seed"] = [result.summary() for result in results]
     files.write_json(run.folder.evaluation, document)
@@ -77,8 +80,8 @@ def finish(run: Run, state: Any, progress: Progress) -> dict[str, Any] | None:
 def draw_learning_curve(run: Run) -> None:
     """Draw what metrics.jsonl holds so far."""
     with run.phase("drawing the learning curve"):
-        title = f"{run.config.algorithm} · {run.config.preset} · {run.config.env.preset}, {run.config.env.actions}"
-        plots.learning_curve(log.read(run.folder.metrics), run.folder.learning_curve, title)
+        rows = log.read(run.folder.metrics)
+        plots.learning_curve(rows, run.folder.learning_curve, run.config.title, run.env.spec.headline)
 
 
 def summarise(
@@ -88,10 +91,10 @@ def summarise(
     folder, facts, commands = run.folder, {}, {}
     where = shlex.quote(str(folder.root))
     if evaluation is not None:
-        facts["final evaluation"] = _in_words(evaluation)
-    if progress.best_lines is not None:
+        facts["final evaluation"] = _in_words(run.env.spec, evaluation)
+    if progress.best is not None:
         facts["best while training"] = (
-            f"{progress.best_lines:,.1f} lines per game at step {progress.best_step:,}"
+            f"{progress.best:,.1f} {run.env.spec.headline} per game at step {progress.best_step:,}"
         )
     shown = {
         "learning curve": folder.learning_curve,
@@ -112,19 +115,21 @@ def summarise(
     return Summary(headline, facts, commands)
 
 
-def _in_words(evaluation: dict[str, Any]) -> str:
-    lines = evaluation["lines"]
-    low, high = lines["ci95"]
+def _in_words(spec: Spec, evaluation: dict[str, Any]) -> str:
+    came_to, cap = evaluation[spec.headline], evaluation[f"max_{spec.length}"]
+    low, high = came_to["ci95"]
+    ended = f"{evaluation['capped']} not lost by {spec.length.removesuffix('s')} {cap}"
+    if not spec.is_endless:
+        ended = f"{evaluation['capped']} reached their limit of steps"
     return (
-        f"{lines['mean']:,.1f} lines per game (95% interval {low:,.1f} to {high:,.1f}) over "
-        f"{evaluation['episodes']} games, from {lines['min']:,.0f} to {lines['max']:,.0f}; "
-        f"{evaluation['capped']} not lost by piece {evaluation['max_pieces']:,}"
+        f"{came_to['mean']:,.1f} {spec.headline} per game (95% interval {low:,.1f} to {high:,.1f}) over "
+        f"{evaluation['episodes']} games, from {came_to['min']:,.0f} to {came_to['max']:,.0f}; {ended}"
     )
 
 
 def record_best(run: Run, results: list[EvalResult]) -> None:
-    """Write the game with the most lines as a recording, as text, as an animated picture and as a player."""
-    result = max(results, key=lambda result: (result.lines.max(), result.score[result.best]))
+    """Write the best game as a recording, as text, as an animated picture and as a player."""
+    result = max(results, key=lambda result: [values[result.best] for values in result.totals.values()])
     recording = recording_of_best(run.env, result)
     folder = run.folder.recordings
     folder.mkdir(exist_ok=True)
@@ -132,18 +137,3 @@ def record_best(run: Run, results: list[EvalResult]) -> None:
     for suffix in PICTURES:
         with files.replacing(folder / f"best{suffix}") as temporary:
             render.save(recording, temporary)
-
-
-def _pooled(results: list[EvalResult]) -> EvalResult:
-    """Put the games of all seeds together."""
-    return EvalResult(
-        seed=results[0].seed,
-        max_pieces=results[0].max_pieces,
-        lines=np.concatenate([result.lines for result in results]),
-        score=np.concatenate([result.score for result in results]),
-        pieces=np.concatenate([result.pieces for result in results]),
-        returns=np.concatenate([result.returns for result in results]),
-        steps=np.concatenate([result.steps for result in results]),
-        capped=np.concatenate([result.capped for result in results]),
-        best_actions=None,
-    )

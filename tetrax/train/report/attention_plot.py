@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tetrax.env.contract import Observation
 from tetrax.env.game.rules import Rules
-from tetrax.env.observe import CELLS, Observation
+from tetrax.env.observe import CELLS
 from tetrax.networks.attention import LOOKING, AttentionWeights, over_cells
 from tetrax.networks.network_config import AttentionConfig
 from tetrax.train.folder import files

@@ -18,6 +18,7 @@ from rich.text import Text
 
 from tetrax.train.folder.log import Row
 from tetrax.train.report.plots import short_number
+from tetrax.train.report.rows import EVALUATION
 from tetrax.view.scene import Scene
 
 PLAIN_SECONDS = 10.0  # between lines of metrics where there is no terminal
@@ -31,10 +32,8 @@ SPARK_WIDTH = 24
 # Piece kinds in the order of TETROMINOES (I J L O S T Z), then the unknown kind of locked cells; others repeat.
 CELL_COLORS = ("#31c7ef", "#5a65ad", "#ef7921", "#f7d308", "#42b642", "#ad4d9c", "#ef2029")
 LOCKED, GHOST, EMPTY = "#8a93a6", "#3a4150", "#171a21"
-# The metrics that are shown, in this order, if the algorithm has them.
+# The metrics that are shown after those of the game's headline, in this order, if the algorithm has them.
 LABELS = {
-    "lines": "lines per game",
-    "eval/lines": "evaluation (greedy)",
     "pieces": "pieces per game",
     "return": "return per game",
     "loss/policy": "policy loss",
@@ -45,6 +44,12 @@ LABELS = {
 }
 
 
+def labels(headline: str) -> dict[str, str]:
+    """Return the metrics that are shown of a game with this first measure, each with its label, in order."""
+    first = {headline: f"{headline} per game", EVALUATION + headline: "evaluation (greedy)"}
+    return {**first, **{name: label for name, label in LABELS.items() if name not in first}}
+
+
 @dataclass(frozen=True)
 class Header:
     """What a run is, known before it starts. Steps count one seed."""
@@ -53,6 +58,7 @@ class Header:
     details: str  # "guideline, drop · 512 boards · seed 0 · 2 CPU devices"
     folder: Path
     total_steps: int
+    headline: str = "return"  # the measure that games are judged by first
 
 
 @dataclass(frozen=True)
@@ -123,9 +129,11 @@ class PlainDisplay(SilentDisplay):
     def __init__(self) -> None:
         self._last_line = -PLAIN_SECONDS
         self._clock: Clock | None = None
+        self._labels = labels("return")  # until the header says which game it is
 
     def start(self, header: Header, rows: list[Row]) -> None:
         self._clock = Clock(header.total_steps, rows[-1]["step"] if rows else 0)
+        self._labels = labels(header.headline)
         _print(f"{header.title}: {header.details}")
         _print(f"run folder: {header.folder}")
 
@@ -135,10 +143,10 @@ class PlainDisplay(SilentDisplay):
         now = time.monotonic()
         if now - self._last_line >= PLAIN_SECONDS:
             self._last_line = now
-            _print("  ".join([self._clock.text(), *_metrics(row)]))
+            _print("  ".join([self._clock.text(), *_metrics(self._labels, row)]))
 
     def evaluation(self, row: Row) -> None:
-        _print("  ".join(_metrics(row)))
+        _print("  ".join(_metrics(self._labels, row)))
 
     def note(self, text: str) -> None:
         _print(text)
@@ -157,7 +165,8 @@ class LiveDisplay:
         self._header: Header | None = None
         self._clock = Clock(1, 0)
         self._phase, self._phase_start = "starting", time.monotonic()
-        self._history: dict[str, list[float]] = {name: [] for name in LABELS}
+        self._labels: dict[str, str] = {}
+        self._history: dict[str, list[float]] = {}
         self._row: Row = {}  # the newest
         self._scene: Scene | None = None
         self._live = Live(
@@ -175,6 +184,8 @@ class LiveDisplay:
 
     def start(self, header: Header, rows: list[Row]) -> None:
         self._header = header
+        self._labels = labels(header.headline)
+        self._history = {name: [] for name in self._labels}
         self._clock = Clock(header.total_steps, rows[-1]["step"] if rows else 0)
         for row in rows:
             self._remember(row)
@@ -244,17 +255,18 @@ class LiveDisplay:
 
     def _metrics(self, with_sparks: bool) -> Table:
         table = Table.grid(padding=(0, 2))
-        table.add_column(style="dim", no_wrap=True, min_width=max(map(len, LABELS.values())))
+        table.add_column(style="dim", no_wrap=True, min_width=max(map(len, self._labels.values())))
         table.add_column(justify="right", min_width=8)
         if with_sparks:
             table.add_column(no_wrap=True, min_width=SPARK_WIDTH)
+        assert self._header is not None, "start comes first"
         for name, history in self._history.items():
             if history:
-                bold = "bold " if name in ("lines", "eval/lines") else ""
-                color = "#f7d308" if name == "eval/lines" else "#31c7ef"
+                bold = "bold " if name.removeprefix(EVALUATION) == self._header.headline else ""
+                color = "#f7d308" if name.startswith(EVALUATION) else "#31c7ef"
                 value = Text(_number(self._row.get(name, history[-1])), style=bold + "default")
                 sparks = [Text(sparkline(history, SPARK_WIDTH), style=color)] if with_sparks else []
-                table.add_row(LABELS[name], value, *sparks)
+                table.add_row(self._labels[name], value, *sparks)
         return table
 
 
@@ -339,8 +351,8 @@ def _cell_color(scene: Scene, kind: int) -> str:
     return LOCKED if kind == scene.rules.num_pieces else CELL_COLORS[kind % len(CELL_COLORS)]
 
 
-def _metrics(row: Row) -> list[str]:
-    return [f"{label} {_number(row[name])}" for name, label in LABELS.items() if row.get(name) is not None]
+def _metrics(labels: dict[str, str], row: Row) -> list[str]:
+    return [f"{label} {_number(row[name])}" for name, label in labels.items() if row.get(name) is not None]
 
 
 def _number(value: float | None) -> str:

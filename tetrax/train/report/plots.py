@@ -1,4 +1,4 @@
-"""The learning curve as a picture: lines per game above, losses and entropy below, over environment steps."""
+"""The learning curve as a picture: what games come to above, losses and entropy below, over environment steps."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import numpy as np
 
 from tetrax.train.folder import files
 from tetrax.train.folder.log import Row
+from tetrax.train.report.rows import EVALUATION
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
+TRAINING, GREEDY = "#2a6fdb", "#e4572e"  # of games while training, and of evaluations
 COLORS = {
-    "lines": "#2a6fdb",
-    "eval/lines": "#e4572e",
     "loss/policy": "#2a6fdb",
     "loss/value": "#e4572e",
     "entropy": "#17a673",
@@ -37,8 +37,8 @@ STYLE = {
 }
 
 
-def learning_curve(rows: list[Row], path: Path, title: str) -> None:
-    """Draw the rows of metrics.jsonl and write a PNG."""
+def learning_curve(rows: list[Row], path: Path, title: str, headline: str) -> None:
+    """Draw the rows of metrics.jsonl, of games whose first measure is `headline`, and write a PNG."""
     import matplotlib
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -48,7 +48,7 @@ def learning_curve(rows: list[Row], path: Path, title: str) -> None:
         FigureCanvasAgg(figure)
         games, learning = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
         games.set_title(title)
-        _draw_games(games, rows)
+        _draw_games(games, rows, headline)
         _draw_learning(learning, rows)
         learning.set_xlabel("environment steps")
         learning.xaxis.set_major_formatter(lambda value, _: short_number(value))
@@ -65,18 +65,17 @@ def short_number(value: float) -> str:
     return f"{value:.3g}"
 
 
-def _draw_games(axes: Axes, rows: list[Row]) -> None:
-    for seed_values in _per_seed(rows, "lines"):
-        axes.plot(*seed_values, color=COLORS["lines"], alpha=0.25, linewidth=1)
-    axes.plot(*_series(rows, "lines"), color=COLORS["lines"], label="while training")
-    evaluations = _series(rows, "eval/lines")
+def _draw_games(axes: Axes, rows: list[Row], headline: str) -> None:
+    for seed_values in _per_seed(rows, headline):
+        axes.plot(*seed_values, color=TRAINING, alpha=0.25, linewidth=1)
+    trained, evaluations = _series(rows, headline), _series(rows, EVALUATION + headline)
+    axes.plot(*trained, color=TRAINING, label="while training")
     if evaluations[0]:
         marker = "o" if len(evaluations[0]) <= MAX_MARKERS else ""
-        axes.plot(
-            *evaluations, color=COLORS["eval/lines"], marker=marker, markersize=4, label="evaluation (greedy)"
-        )
-    axes.set_ylabel("lines per game")
-    axes.set_ylim(bottom=0)
+        axes.plot(*evaluations, color=GREEDY, marker=marker, markersize=4, label="evaluation (greedy)")
+    axes.set_ylabel(f"{headline} per game")
+    if min((*trained[1], *evaluations[1]), default=0.0) >= 0:
+        axes.set_ylim(bottom=0)
     axes.legend(loc="upper left")
 
 

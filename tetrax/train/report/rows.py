@@ -4,46 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import jax
 import numpy as np
 
+from tetrax.agents.agent import Metrics
+from tetrax.agents.episodes import GAMES
 from tetrax.train.folder.log import Row
-from tetrax.train.program import SUMS
 from tetrax.train.report.evaluation import EvalResult
 
-PER_GAME = ("lines", "return", "pieces", "score")  # what is summed over finished games, in the row's order
+EVALUATION = "eval/"  # first letters of the measures of evaluations
 
 
-def training_metrics(metrics: Mapping[str, np.ndarray]) -> Row:
+def training_metrics(metrics: Metrics) -> Row:
     """Turn reduced metrics (float32[] of one seed, float32[S] of several) into a row's entries.
 
-    With several seeds each entry is the mean of those that have one, and "per_seed" has them all. A metric per
-    game is None where no game ended.
+    With several seeds each entry is the mean of those that have one, and "per_seed" has them all. What games came to
+    is told per game, and None where none ended.
     """
-    seeds = {name: np.atleast_1d(values).astype(float) for name, values in metrics.items()}
-    games = seeds.pop(SUMS + "count", None)
-    per_seed: dict[str, list[float | None]] = {}
-    for name in PER_GAME:
-        if games is not None and (sums := seeds.pop(SUMS + name, None)) is not None:
-            per_seed[name] = [
-                total / count if count else None for total, count in zip(sums, games, strict=True)
-            ]
-    if games is not None:
-        per_seed["games"] = list(games)
-    per_seed |= {name.removeprefix(SUMS): list(values) for name, values in seeds.items()}
+    metrics = jax.tree.map(lambda values: np.atleast_1d(np.asarray(values, float)), metrics)
+    totals = dict(metrics.totals)
+    games = totals.pop(GAMES)
+    per_seed: dict[str, list[float | None]] = {
+        name: [total / count if count else None for total, count in zip(sums, games, strict=True)]
+        for name, sums in totals.items()
+    }
+    per_seed[GAMES] = list(games)
+    per_seed |= {name: list(values) for name, values in metrics.means.items()}
     return over_seeds(per_seed)
 
 
 def evaluation_metrics(results: list[EvalResult]) -> Row:
-    """Turn the evaluations of each seed into a row's entries, "eval/lines" and so on: means over games."""
-    return over_seeds(
-        {
-            "eval/lines": [float(result.lines.mean()) for result in results],
-            "eval/return": [float(result.returns.mean()) for result in results],
-            "eval/pieces": [float(result.pieces.mean()) for result in results],
-            "eval/score": [float(result.score.mean()) for result in results],
-            "eval/capped": [float(result.capped.mean()) for result in results],
-        }
-    )
+    """Turn the evaluations of each seed into a row's entries, EVALUATION before each: means over games."""
+    means: dict[str, list[float | None]] = {
+        EVALUATION + name: [float(result.totals[name].mean()) for result in results]
+        for name in results[0].totals
+    }
+    return over_seeds({**means, EVALUATION + "capped": [float(result.capped.mean()) for result in results]})
 
 
 def over_seeds(per_seed: Mapping[str, list[float | None]]) -> Row:
@@ -57,11 +53,13 @@ def over_seeds(per_seed: Mapping[str, list[float | None]]) -> Row:
     return row
 
 
-def not_finite(metrics: Mapping[str, np.ndarray]) -> list[str]:
+def not_finite(metrics: Metrics) -> list[str]:
     """Name the metrics that are NaN or infinite, with their values."""
+    found = {**metrics.totals, **metrics.means}
+    values_by_name = {name: np.atleast_1d(np.asarray(values)) for name, values in found.items()}
     return [
-        f"{name} is {np.atleast_1d(values)[~np.isfinite(np.atleast_1d(values))][0]}"
-        for name, values in metrics.items()
+        f"{name} is {values[~np.isfinite(values)][0]}"
+        for name, values in values_by_name.items()
         if not np.isfinite(values).all()
     ]
 

@@ -1,0 +1,52 @@
+"""What the games of an evaluation came to, filled in as they end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from tetrax.env.contract import RETURN, Spec
+
+
+@dataclass
+class Tally:
+    """The columns of E games, and the actions of the best one so far."""
+
+    totals: dict[str, np.ndarray]  # by measure of the game: int64[E], float64[E] of the return
+    steps: np.ndarray  # int64[E]
+    capped: np.ndarray  # bool[E]
+    action_type: Any = None  # of a recorded action; None = nothing is recorded
+    num_over: int = 0
+    _best: tuple[float, ...] | None = None  # its first two measures, -number
+    _best_tape: bytearray = field(default_factory=bytearray)
+
+    @classmethod
+    def of(cls, spec: Spec, episodes: int, action_type: Any = None) -> Tally:
+        """Return a tally of no games yet, with room for `episodes`."""
+        totals = {
+            name: np.zeros(episodes, np.float64 if name == RETURN else np.int64) for name in spec.measures
+        }
+        return cls(totals, np.zeros(episodes, np.int64), np.zeros(episodes, bool), action_type)
+
+    def add(
+        self, number: int, came_to: Mapping[str, Any], steps: int, capped: bool, tape: bytearray | None = None
+    ) -> None:
+        """Count game `number`, which is over; keep its actions if none was better."""
+        for name, column in self.totals.items():
+            column[number] = came_to[name]
+        self.steps[number], self.capped[number] = steps, capped
+        self.num_over += 1
+        rank = (*(float(column[number]) for column in list(self.totals.values())[:2]), -number)
+        if self._best is None or rank > self._best:
+            self._best, self._best_tape = rank, bytearray() if tape is None else tape
+
+    @property
+    def best_actions(self) -> np.ndarray | None:
+        """Return the actions of the best game, int32[T], if they are recorded."""
+        if self.action_type is None or self._best is None:
+            return None
+        length = self.steps[-int(self._best[-1])]
+        return np.frombuffer(self._best_tape, self.action_type)[:length].astype(np.int32)

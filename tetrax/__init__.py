@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from tetrax.env.ascii import state_from_ascii
     from tetrax.env.tetris import EnvConfig, Tetris, TimeStep, make
     from tetrax.train.folder.policy_io import load
+    from tetrax.view.page import show
 
-__all__ = ["EnvConfig", "Tetris", "TimeStep", "__version__", "load", "make", "state_from_ascii"]
+__all__ = ["EnvConfig", "Tetris", "TimeStep", "__version__", "load", "make", "show", "state_from_ascii"]
 
 # Imported at first use, so that `import tetrax` costs nothing that is not needed.
 _HOME = {
@@ -27,6 +28,7 @@ _HOME = {
     "TimeStep": "tetrax.env.tetris",
     "state_from_ascii": "tetrax.env.ascii",
     "load": "tetrax.train.folder.policy_io",
+    "show": "tetrax.view.page",
 }
 
 

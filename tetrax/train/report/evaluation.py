@@ -26,8 +26,7 @@ from jax import Array
 
 from tetrax.agents.agent import Actor
 from tetrax.env.game.state import State
-from tetrax.env.record import Recording
-from tetrax.env.record import record as record_game
+from tetrax.env.record import Recording, Replay, play
 from tetrax.env.tetris import Tetris
 
 BLOCK_GAMES = {"cpu": 16}  # games of a block; on a CPU more are no faster, and fewer wait at the end
@@ -134,11 +133,14 @@ def game_key(seed: int, game: int) -> Array:
 
 def recording_of_best(env: Tetris, result: EvalResult) -> Recording:
     """Make the recording of an evaluation's best game, playing it again."""
+    return replay_of_best(env, result).recording
+
+
+def replay_of_best(env: Tetris, result: EvalResult) -> Replay:
+    """Play an evaluation's best game again: its recording, with every state for those who draw it."""
     if result.best_actions is None:
         raise ValueError("best_actions: given None; allowed: the result of evaluate(..., record=True)")
-    return record_game(
-        env.config, env.default_params, game_key(result.seed, result.best), result.best_actions
-    )
+    return play(env.config, env.default_params, game_key(result.seed, result.best), result.best_actions)
 
 
 def statistics(values: np.ndarray) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from tetrax.env.record import save
 from tetrax.train.folder import checkpoint, files, log
 from tetrax.train.report import plots
 from tetrax.train.report.display import Summary, duration
-from tetrax.train.report.evaluation import EvalResult, evaluate, recording_of_best
+from tetrax.train.report.evaluation import EvalResult, evaluate, replay_of_best
 from tetrax.train.run import DIVERGED, STOPPED, Progress, Run
 from tetrax.view import render
 
@@ -125,13 +125,12 @@ def _in_words(evaluation: dict[str, Any]) -> str:
 def record_best(run: Run, results: list[EvalResult]) -> None:
     """Write the game with the most lines as a recording, as text, as an animated picture and as a player."""
     result = max(results, key=lambda result: (result.lines.max(), result.score[result.best]))
-    recording = recording_of_best(run.env, result)
+    replayed = replay_of_best(run.env, result)
     folder = run.folder.recordings
     folder.mkdir(exist_ok=True)
-    save(recording, folder / "best.json")
+    save(replayed.recording, folder / "best.json")
     for suffix in PICTURES:
-        with files.replacing(folder / f"best{suffix}") as temporary:
-            render.save(recording, temporary)
+        render.save(replayed, folder / f"best{suffix}")
 
 
 def _pooled(results: list[EvalResult]) -> EvalResult:

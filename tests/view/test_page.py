@@ -18,6 +18,7 @@ import pytest
 
 import tetrax
 from tests.env.games import played_by_keys, played_by_placements, played_with_garbage
+from tetrax.env import record
 from tetrax.env.record import Recording
 from tetrax.env.tetris import Tetris
 from tetrax.view import svg
@@ -229,6 +230,17 @@ def test_a_notebook_shows_the_player_of_a_recording() -> None:
         page(keys_game()),
         "allow-scripts",
     )
+
+
+def test_the_example_of_the_docs_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    docs = Path(__file__).parent.parent.parent / "docs" / "environment.md"
+    example = docs.read_text().split("## Pictures")[1].split("```python\n")[1].split("```")[0]
+    monkeypatch.chdir(tmp_path)
+    Path("runs/mine/recordings").mkdir(parents=True)
+    record.save(drop_game(), "runs/mine/recordings/best.json")
+    exec(compile(example, "docs/environment.md", "exec"), {})
+    assert Path("game.html").read_text() == page(drop_game())
+    assert Path("game.gif").stat().st_size > 1000
 
 
 @pytest.mark.parametrize(

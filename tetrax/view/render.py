@@ -34,20 +34,17 @@ LAST_FRAME_TIME = 3000  # milliseconds for which the end of an animation stands 
 
 def render(env: Tetris | Rules, state: State, *, colour: bool = False, start_level: int = 1) -> str:
     """Draw one State as text; `colour` for a terminal that knows ANSI colours and Unicode."""
-    rules = env if isinstance(env, Rules) else env.rules
-    return render_text(scene(rules, state, start_level=start_level), colour=colour)
+    return render_text(_scene(env, state, start_level), colour=colour)
 
 
 def render_rgb(env: Tetris | Rules, state: State, *, cell: int = 24, start_level: int = 1) -> np.ndarray:
     """Draw one State as uint8[height, width, 3]; `cell` is the side of a cell in pixels (8 or more)."""
-    rules = env if isinstance(env, Rules) else env.rules
-    return picture(scene(rules, state, start_level=start_level), cell=cell)
+    return picture(_scene(env, state, start_level), cell=cell)
 
 
 def render_svg(env: Tetris | Rules, state: State, *, start_level: int = 1) -> svg.Svg:
     """Draw one State as SVG: a str of the image, which a notebook shows as the picture."""
-    rules = env if isinstance(env, Rules) else env.rules
-    return svg.draw(scene(rules, state, start_level=start_level))
+    return svg.draw(_scene(env, state, start_level))
 
 
 def render_step(game: Recording | Replay, step: int = -1) -> svg.Svg:
@@ -117,6 +114,10 @@ def render_gif(
         optimize=True,  # unchanged pixels become transparent, which packs well
     )
     return file.getvalue()
+
+
+def _scene(env: Tetris | Rules, state: State, start_level: int) -> Scene:
+    return scene(env if isinstance(env, Rules) else env.rules, state, start_level=start_level)
 
 
 def _select(frames: Iterator[Scene], part: Part, count: int) -> list[Scene]:

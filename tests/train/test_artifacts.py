@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -12,6 +13,7 @@ import tetrax
 from tetrax.agents.baselines import BASELINES
 from tetrax.env import record
 from tetrax.env.game.rules import Rules
+from tetrax.train.folder import files
 from tetrax.train.report import artifacts
 from tetrax.train.report.evaluation import evaluate
 
@@ -38,3 +40,16 @@ def test_the_best_game_is_played_once_for_its_recording_and_all_its_pictures(
     recording = record.load(tmp_path / "recordings" / "best.json")
     assert recording.outcome.lines == result.lines.max()
     record.verify(recording)
+
+
+def test_what_a_kill_leaves_of_a_recording_is_cleared_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What stands in the folder while a recording is being written, a run that goes on discards."""
+    seen: list[str] = []
+    monkeypatch.setattr(os, "fsync", lambda _: seen.extend(path.name for path in tmp_path.iterdir()))
+    record.write_whole(tmp_path / "best.gif", b"a picture")
+    assert len(seen) == 1
+    (tmp_path / seen[0]).write_bytes(b"half a pic")
+    files.discard_leftovers(tmp_path)
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"a picture"]

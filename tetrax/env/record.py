@@ -132,10 +132,13 @@ def save(recording: Recording, path: str | Path) -> None:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a file, whole or not at all."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
+    """Write a file, whole or not at all; a kill can leave `.tmp-…` behind, which no reader looks at."""
+    unfinished = path.with_name(f".tmp-{path.name}-{os.getpid()}")
     try:
-        unfinished.write_bytes(data)
+        with unfinished.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())  # the name must not be on disk before what it names
         unfinished.replace(path)
     finally:
         unfinished.unlink(missing_ok=True)

@@ -18,8 +18,19 @@ if TYPE_CHECKING:
     from tetrax.env.contract import TimeStep
     from tetrax.env.tetris import EnvConfig, Tetris, make
     from tetrax.train.folder.policy_io import load
+    from tetrax.view.page import show
 
-__all__ = ["EnvConfig", "Sight", "Tetris", "TimeStep", "__version__", "load", "make", "state_from_ascii"]
+__all__ = [
+    "EnvConfig",
+    "Sight",
+    "Tetris",
+    "TimeStep",
+    "__version__",
+    "load",
+    "make",
+    "show",
+    "state_from_ascii",
+]
 
 # Imported at first use, so that `import tetrax` costs nothing that is not needed.
 _HOME = {
@@ -30,6 +41,7 @@ _HOME = {
     "state_from_ascii": "tetrax.env.ascii",
     "load": "tetrax.train.folder.policy_io",
     "Sight": "tetrax.agents.agent",
+    "show": "tetrax.view.page",
 }
 
 

@@ -7,10 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from flax import struct
 
+from tetrax.env.contract import Afterstates, Observation, TimeStep
 from tetrax.env.foresight import AFTERSTATE_FEATURES
-from tetrax.env.contract import Afterstates
-from tetrax.env.contract import Observation
-from tetrax.env.contract import TimeStep
 
 PILES, TOP = 3, 4
 SUM_OF_HEIGHTS = list(AFTERSTATE_FEATURES).index("aggregate_height")

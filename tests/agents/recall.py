@@ -7,8 +7,7 @@ import jax.numpy as jnp
 from flax import struct
 from jax import Array
 
-from tetrax.env.contract import Observation
-from tetrax.env.contract import TimeStep
+from tetrax.env.contract import Observation, TimeStep
 
 
 class RecallState(struct.PyTreeNode):

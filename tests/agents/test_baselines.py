@@ -11,10 +11,9 @@ import pytest
 import tetrax
 from tetrax.agents.baselines import BASELINES, LINEAR_WEIGHTS, environment
 from tetrax.env.ascii import state_from_ascii
-from tetrax.env.contract import Afterstates
+from tetrax.env.contract import Afterstates, Observation
 from tetrax.env.game.reach.placement_features import CLASSIC_FEATURES, EXTENDED_FEATURES
 from tetrax.env.game.rules import Rules
-from tetrax.env.contract import Observation
 from tetrax.train.report.evaluation import evaluate
 
 CLASSIC = environment("dellacherie", "classic-10x10")

@@ -18,8 +18,8 @@ from tests.agents.piles import SUM_OF_HEIGHTS, Piles
 from tetrax.agents.dqn import TUNABLE_RANGES, DQNConfig, acting, collecting, learning, windows
 from tetrax.agents.dqn.train_state import Sample, Slot, TrainState
 from tetrax.env.batch import Batch
-from tetrax.env.foresight import AFTERSTATE_FEATURES
 from tetrax.env.contract import Observation
+from tetrax.env.foresight import AFTERSTATE_FEATURES
 from tetrax.env.wrappers import AutoReset, EpisodeStatistics
 from tetrax.ops import exploration, optimise, packing
 from tetrax.ops.exploration import Decider, Explored

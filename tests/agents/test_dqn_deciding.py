@@ -13,8 +13,7 @@ from tests.agents.test_dqn import MOMENTS, PLAIN
 from tetrax.agents import dqn
 from tetrax.agents.dqn import acting
 from tetrax.agents.dqn.train_state import Policy
-from tetrax.env.contract import Afterstates
-from tetrax.env.contract import Observation
+from tetrax.env.contract import Afterstates, Observation
 from tetrax.networks.network_config import NetworkConfig
 from tetrax.networks.q_network import q_network
 

@@ -16,9 +16,10 @@ from hypothesis import strategies as st
 from jax import Array
 
 from tests.env.games import played_by_keys, played_by_placements
+from tetrax.env import record as module
 from tetrax.env.game import engine
 from tetrax.env.game.state import Event, State
-from tetrax.env.record import CHUNK, Recording, load, record, replay, save, verify
+from tetrax.env.record import CHUNK, Recording, load, play, record, replay, save, verify
 from tetrax.env.tetris import Tetris, make
 
 
@@ -81,8 +82,34 @@ def test_a_file_gives_the_same_recording(game: Any, tmp_path: Path) -> None:
     assert (loaded.config, loaded.outcome) == (recording.config, recording.outcome)
     assert_same(loaded.params, recording.params)
     assert_same((loaded.key_data, loaded.actions), (recording.key_data, recording.actions))
-    assert_same(verify(loaded), replay(recording))
+    verified, replayed = verify(loaded), replay(recording)
+    assert_same((verified.states, verified.events), (replayed.states, replayed.events))
     assert [file.name for file in tmp_path.iterdir()] == ["best.json"]  # nothing half-written is left
+
+
+def test_a_file_of_the_last_version_replays() -> None:
+    """A game of three lives with garbage, as `save` wrote it in version 0.1.0."""
+    recording = load(Path(__file__).parent / "recording_of_version_1.json")
+    assert (recording.outcome.lines, recording.outcome.score, recording.outcome.ticks) == (6, 845, 191)
+    assert len(verify(recording).states.rows) == 192
+
+
+def test_what_was_played_is_not_played_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    env = make("mini", actions="direct")
+    hard_drops = np.full(40, env.action_names.index("hard_drop"))
+    played = play(env.config, env.default_params, jax.random.key(0), hard_drops)
+    again = replay(played.recording)
+    assert_same((played.states, played.events), (again.states, again.events))
+    assert len(played.events.locked) == len(played.recording.actions) == 7
+    monkeypatch.setattr(module, "_simulate", None)
+    assert replay(played) is played
+
+
+def test_a_file_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "best.json").mkdir()
+    with pytest.raises(OSError):
+        save(drop_game(), tmp_path / "best.json")
+    assert [path.name for path in tmp_path.iterdir()] == ["best.json"]
 
 
 def test_an_empty_game_and_odd_params_survive_a_file(tmp_path: Path) -> None:

@@ -4,8 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from tetrax.env.contract import Afterstates
-from tetrax.env.contract import Observation
+from tetrax.env.contract import Afterstates, Observation
 from tetrax.env.tetris import Tetris
 
 

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rich.console import Console
+from rich.text import Text
 
 from tetrax.env.ascii import state_from_ascii
+from tetrax.env.game.pieces import TETROMINOES
 from tetrax.env.game.rules import RULE_PRESETS, Rules
 from tetrax.train.report import display
 from tetrax.train.report.display import Header, LiveDisplay, PlainDisplay, Summary
+from tetrax.view.cells import EMPTY
+from tetrax.view.colours import FLASH, GARBAGE, JUST_PLACED, PIECE_COLOURS, UNKNOWN, WELL, WHITE, Colour, mix
 from tetrax.view.scene import scene
+from tetrax.view.text import SMALL_GHOST
 
 HEADER = Header(title="ppo · tiny", details="mini, drop", folder=Path("runs/x"), total_steps=1_000)
 ROW = {"step": 250, "steps_per_second": 1_500.0, "lines": 3.25, "entropy": 1.5, "kl": None}
@@ -46,16 +52,47 @@ def test_duration(seconds: float, text: str) -> None:
     assert display.duration(seconds) == text
 
 
+def lowest_line(picture: Text) -> list[tuple[Colour, Colour]]:
+    """The colours of the second row and of the first, column by column."""
+    start = picture.plain.rindex("\n") + 1
+    colours = []
+    for at in range(start, len(picture.plain)):
+        style = picture.get_style_at_offset(Console(), at)
+        assert style.color is not None and style.bgcolor is not None
+        colours.append((tuple(style.color.get_truecolor()), tuple(style.bgcolor.get_truecolor())))
+    return colours
+
+
 def test_a_board_is_two_rows_to_a_line_with_a_colour_for_every_cell() -> None:
     rules = RULE_PRESETS["mini"]  # 4 × 6
     game = state_from_ascii(rules, "#..#\n###.")
-    picture = display.board_picture(scene(rules, game))
-    lines = picture.plain.split("\n")
-    assert lines == ["▀" * 4] * 3
+    picture = display.board_picture(replace(scene(rules, game), ghost=()))
+    assert picture.plain.split("\n") == ["▀" * 4] * 3
     # The lowest line is the second row above the first: "#..#" over "###.".
-    spans = [picture.get_style_at_offset(Console(), picture.plain.rindex("\n") + 1 + x) for x in range(4)]
-    locked = [(span.color.name == display.LOCKED, span.bgcolor.name == display.LOCKED) for span in spans]
-    assert locked == [(True, True), (False, True), (False, True), (True, False)]
+    assert lowest_line(picture) == [(UNKNOWN, UNKNOWN), (WELL, UNKNOWN), (WELL, UNKNOWN), (UNKNOWN, WELL)]
+
+
+def test_every_kind_has_its_colour_in_a_board() -> None:
+    """Pieces by their names, whatever their places in the list; unknown cells and garbage are grey, each its own."""
+    pieces = tuple(piece for name in "ZTI" for piece in TETROMINOES if piece.name == name)
+    rules = Rules(width=6, height=6, pieces=pieces)
+    shown = scene(rules, state_from_ascii(rules, "", piece="T"))
+    cells = shown.cells.copy()
+    cells[0] = [0, 1, 2, 3, 4, EMPTY]
+    picture = display.board_picture(replace(shown, cells=cells, active=((5, 0),), ghost=((0, 1),)))
+    above, below = zip(*lowest_line(picture), strict=True)
+    named = PIECE_COLOURS
+    assert below == (named["Z"], named["T"], named["I"], UNKNOWN, GARBAGE, named["T"])
+    assert above == (mix(WELL, named["T"], SMALL_GHOST), *[WELL] * 5)
+
+
+def test_a_lock_and_a_full_row_are_lighter_in_a_board() -> None:
+    rules = RULE_PRESETS["mini"]
+    shown = scene(rules, state_from_ascii(rules, "###.\n#..#"))
+    picture = display.board_picture(replace(shown, active=(), ghost=(), full_rows=(1,), placed=((0, 0),)))
+    above, below = zip(*lowest_line(picture), strict=True)
+    assert above[:3] == (mix(UNKNOWN, WHITE, FLASH),) * 3
+    assert below == (mix(UNKNOWN, WHITE, JUST_PLACED), WELL, WELL, UNKNOWN)
 
 
 def test_an_odd_height_is_drawn_too() -> None:

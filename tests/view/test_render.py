@@ -18,10 +18,11 @@ from tetrax.env.game.pieces import DOMINOES
 from tetrax.env.game.rules import Rules
 from tetrax.env.game.state import State
 from tetrax.env.tetris import make
-from tetrax.view.colours import LABEL, PAGE, PIECE_COLOURS, UNKNOWN, WELL, colour_of, mixed
+from tetrax.view.colours import LABEL, PAGE, PIECE_COLOURS, UNKNOWN, WELL, colour_of, mix
+from tetrax.view.frames import scenes
 from tetrax.view.picture import board_corner, palette, picture
 from tetrax.view.render import LAST_FRAME_TIME, render, render_gif, render_rgb
-from tetrax.view.scene import scene, scenes
+from tetrax.view.scene import scene
 from tetrax.view.text import render_text
 
 RULES = Rules(width=6, height=7, buffer=4, preview=2)
@@ -120,7 +121,7 @@ def test_cells_of_a_picture_have_their_colours(cell: int) -> None:
     assert pixels.shape[2] == 3
     purple = PIECE_COLOURS["T"]
     expected = {(1, 6): purple, (2, 6): purple, (3, 6): purple, (2, 7): purple}
-    expected |= {cell: mixed(WELL, purple, 0.12) for cell in ((1, 2), (2, 2), (3, 2), (2, 3))}
+    expected |= {cell: mix(WELL, purple, 0.12) for cell in ((1, 2), (2, 2), (3, 2), (2, 3))}
     for row, line in enumerate(reversed(BOARD.split())):
         for column, mark in enumerate(line):
             ground = UNKNOWN if mark == "#" else expected.get((column, row), WELL)

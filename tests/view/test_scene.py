@@ -14,8 +14,11 @@ from tests.env.games import Letters, played_by_keys, played_by_placements, playe
 from tetrax.env.ascii import state_from_ascii
 from tetrax.env.game.rules import Rules
 from tetrax.env.record import replay
-from tetrax.view.coloured import EMPTY, clear_rows, garbage_kind, moments, placed_cells, unknown_kind
-from tetrax.view.scene import frames, numbers, scene, scene_at, scenes
+from tetrax.env.tetris import make
+from tetrax.view.cells import EMPTY, clear_rows, garbage_kind, unknown_kind
+from tetrax.view.frames import frames, scene_at, scenes
+from tetrax.view.origins import find_placed_cells
+from tetrax.view.scene import numbers, read_moments, scene, scene_of
 
 RULES = Rules(width=6, height=7, buffer=4, preview=2)
 BOARD = """
@@ -105,6 +108,16 @@ def test_a_state_is_shown_with_its_active_piece_and_ghost() -> None:
     assert (shown.level, shown.lines, shown.score, shown.game_over) == (3, 0, 0, False)
 
 
+def test_a_game_is_shown_by_its_name_if_it_has_pictures() -> None:
+    env = make("mini")
+    state = state_from_ascii(env, "#.#.")
+    shown, same = scene_of("tetris", env, state), scene(env.rules, state)
+    assert shown is not None
+    assert (shown.cells == same.cells).all()
+    assert (shown.rules, shown.active, shown.queue) == (same.rules, same.active, same.queue)
+    assert scene_of("cartpole", None, None) is None
+
+
 def test_no_ghost_where_the_piece_already_lies_nor_after_the_end() -> None:
     state = state_from_ascii(RULES, BOARD, piece="T")
     assert scene(RULES, state.replace(y=jnp.int32(1))).ghost == ()
@@ -126,19 +139,19 @@ def test_a_piece_that_slid_under_a_roof_is_found_by_the_board_it_left() -> None:
     after = before.replace(
         rows=jnp.array([0b000001, 0b001111, *[0] * 9], jnp.uint32), lines=jnp.int32(1), pieces=jnp.int32(1)
     )
-    pair = moments(jax.tree.map(lambda a, b: jnp.stack([a, b]), before, after))
+    pair = read_moments(jax.tree.map(lambda a, b: jnp.stack([a, b]), before, after))
     kind = [piece.name for piece in RULES.pieces].index("J")
     for given in (kind, unknown_kind(RULES)):
-        cells = placed_cells(RULES, *pair, kind=given)
+        cells = find_placed_cells(RULES, *pair, kind=given)
         assert set(cells) == {(0, 0), (1, 0), (2, 0), (0, 1)}
 
 
 def test_a_board_that_no_place_explains_is_refused() -> None:
     before = state_from_ascii(RULES, "...###", piece="J")
     after = before.replace(rows=jnp.zeros_like(before.rows), lines=jnp.int32(1), pieces=jnp.int32(1))
-    pair = moments(jax.tree.map(lambda a, b: jnp.stack([a, b]), before, after))
+    pair = read_moments(jax.tree.map(lambda a, b: jnp.stack([a, b]), before, after))
     with pytest.raises(ValueError, match="piece 0: no place of J gives the next board"):
-        placed_cells(RULES, *pair, kind=1)
+        find_placed_cells(RULES, *pair, kind=1)
 
 
 @pytest.mark.parametrize("actions", ["direct", pytest.param("drop", marks=pytest.mark.slow)])
@@ -169,13 +182,13 @@ def test_lives_are_counted_and_the_board_of_a_lost_one_goes(actions: str) -> Non
     shown = list(frames(recording))
     assert recording.outcome.game_over
     assert {frame.scene.lives for frame in shown} == {0, 1, 2, 3}
-    lost = [frame for frame in shown if "life lost: " in frame.words]
+    lost = [frame for frame in shown if "life lost: " in frame.caption]
     assert [frame.scene.lives for frame in lost] == [2, 1]
     for frame in lost:
         assert frame.highlight
         assert (frame.scene.cells == EMPTY).all()
         assert dict(numbers(frame.scene))["LIVES"] == str(frame.scene.lives)
-    assert "game over: " in shown[-1].words
+    assert "game over: " in shown[-1].caption
     assert shown[-1].scene.game_over
     assert (shown[-1].scene.cells != EMPTY).any()
 
@@ -192,11 +205,11 @@ def test_every_frame_knows_its_step_and_what_happened_in_it() -> None:
             lambda leaf, step=frame.step: leaf[step - 1].item(),
             events.replace(reward_terms=None, attack=None, sent=None),
         )
-        assert bool(frame.words) == (happened.locked or happened.hold_refused)
-        assert (f"+{happened.score:,}" in frame.words) == (happened.locked and happened.score > 0)
-        assert ("-spin" in frame.words) == (happened.spin > 0)
-        assert ("line" in frame.words) == (happened.lines > 0 and happened.spin == 0)
-    assert shown[0].words == ""
+        assert bool(frame.caption) == (happened.locked or happened.hold_refused)
+        assert (f"+{happened.score:,}" in frame.caption) == (happened.locked and happened.score > 0)
+        assert ("-spin" in frame.caption) == (happened.spin > 0)
+        assert ("line" in frame.caption) == (happened.lines > 0 and happened.spin == 0)
+    assert shown[0].caption == ""
 
 
 def test_a_recording_is_shown_after_any_step() -> None:
@@ -215,7 +228,7 @@ def test_a_recording_is_shown_after_any_step() -> None:
 def test_colours_that_are_not_the_boards_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Were the tracking wrong somewhere, the scene would say so and not show a wrong board."""
     recording, _ = played_by_placements(seed=2, pieces=90)
-    from tetrax.view import coloured as module
+    from tetrax.view import origins as module
 
     def one_row_short(cells: np.ndarray, rows: tuple[int, ...]) -> np.ndarray:
         return clear_rows(cells, rows[1:])

@@ -16,10 +16,12 @@ from tetrax.env.game.pieces import DOMINOES, Piece
 from tetrax.env.game.rules import Rules
 from tetrax.env.game.state import State
 from tetrax.view import svg
-from tetrax.view.coloured import EMPTY
+from tetrax.view.cells import EMPTY
 from tetrax.view.colours import GARBAGE, UNKNOWN, colour_of
+from tetrax.view.frames import scene_at, scenes
+from tetrax.view.layout import CELL, SMALL, lay_out
 from tetrax.view.render import render_step, render_svg
-from tetrax.view.scene import Scene, numbers, scene, scene_at, scenes
+from tetrax.view.scene import Scene, numbers, scene
 
 RULES = Rules(width=6, height=7, buffer=4, preview=2)
 BOARD = """
@@ -50,11 +52,11 @@ def parsed(image: str) -> ElementTree.Element:
 
 def cells(rules: Rules, path: str, inset: int = 1) -> set[tuple[int, int]]:
     """The cells of the board that a path's squares fill; squares beside the board are left out."""
-    place, found = svg.layout(rules), set()
+    place, found = lay_out(rules), set()
     for x, y, side in re.findall(r"M(\d+) (\d+)h(\d+)", path):
-        if int(side) == svg.CELL - 2 * inset + 1:
-            column, left = divmod(int(x) - place.left - inset, svg.CELL)
-            row, above = divmod(place.floor - int(y) + inset - 1, svg.CELL)
+        if int(side) == CELL - 2 * inset + 1:
+            column, left = divmod(int(x) - place.left - inset, CELL)
+            row, above = divmod(place.floor - int(y) + inset - 1, CELL)
             assert (left, above) == (0, 0)
             found.add((column, row - 1))
     return found
@@ -62,7 +64,7 @@ def cells(rules: Rules, path: str, inset: int = 1) -> set[tuple[int, int]]:
 
 def num_beside(path: str) -> int:
     """Squares of held and coming pieces."""
-    return len(re.findall(rf"h{svg.SMALL - 1}v{svg.SMALL - 1}h", path))
+    return len(re.findall(rf"h{SMALL - 1}v{SMALL - 1}h", path))
 
 
 def assert_drawn(shown: Scene) -> None:
@@ -159,7 +161,7 @@ def test_every_shape_of_rules_can_be_drawn(width: int, height: int, preview: int
     rules = Rules(width=width, height=height, preview=preview, hold=width > 2, pieces=pieces, lives=2)
     shown = scene(rules, state_from_ascii(rules, ""))
     for over in (shown, replace(shown, game_over=True)):
-        root, place = parsed(svg.draw(over)), svg.layout(rules)
+        root, place = parsed(svg.draw(over)), lay_out(rules)
         assert (root.get("width"), root.get("height")) == (str(place.width), str(place.height))
         for x, y, side in re.findall(r"M(\d+) (\d+)h(\d+)", svg.draw(over)):
             assert int(x) + int(side) <= place.width

@@ -17,7 +17,7 @@ import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -60,15 +60,22 @@ class Recording:
     outcome: Outcome
 
 
-class Replay(NamedTuple):
-    """Every state and event of a game; leaves are NumPy arrays, the key excepted."""
+@dataclass(frozen=True, eq=False)
+class Replay:
+    """A recording and what it gives when it is played; leaves are NumPy arrays, the key excepted."""
 
+    recording: Recording
     states: State  # [T+1, ...], the first is the reset state
     events: Event  # [T, ...]
 
 
 def record(config: EnvConfig, params: EnvParams, key: Array | np.ndarray, actions: Any) -> Recording:
-    """Make a recording from the reset key (typed, or its data) and the actions, int[T].
+    """Make a recording from the reset key (typed, or its data) and the actions, int[T], as `play` does."""
+    return play(config, params, key, actions).recording
+
+
+def play(config: EnvConfig, params: EnvParams, key: Array | np.ndarray, actions: Any) -> Replay:
+    """Play actions, int[T], from the reset key (typed, or its data); keep the recording and every state.
 
     Actions after the end of the game are left out: they change nothing.
     """
@@ -77,17 +84,21 @@ def record(config: EnvConfig, params: EnvParams, key: Array | np.ndarray, action
     num_actions = Tetris(config).num_actions
     actions = _integers("actions", np.asarray(actions).tolist(), num_actions, np.int32)
     params = jax.tree.map(np.asarray, params)
-    replayed = _replay(config, params, key_data, actions)
-    over = np.flatnonzero(replayed.states.game_over)
+    states, events = _simulate(config, params, key_data, actions)
+    over = np.flatnonzero(states.game_over)
     length = int(over[0]) if len(over) else len(actions)
     actions = actions[:length]
-    states = jax.tree.map(lambda leaf: leaf[: length + 1], replayed.states)
-    return Recording(config, params, key_data, actions, _outcome(key_data, actions, states))
+    states = jax.tree.map(lambda leaf: leaf[: length + 1], states)
+    events = jax.tree.map(lambda leaf: leaf[:length], events)
+    recording = Recording(config, params, key_data, actions, _outcome(key_data, actions, states))
+    return Replay(recording, states, events)
 
 
-def replay(recording: Recording) -> Replay:
-    """Play a recording again on the device."""
-    return _replay(recording.config, recording.params, recording.key_data, recording.actions)
+def replay(game: Recording | Replay) -> Replay:
+    """Play a recording again on the device; what is a replay already comes back as it is."""
+    if isinstance(game, Replay):
+        return game
+    return Replay(game, *_simulate(game.config, game.params, game.key_data, game.actions))
 
 
 def verify(recording: Recording) -> Replay:
@@ -121,10 +132,16 @@ def save(recording: Recording, path: str | Path) -> None:
 
 
 def write_whole(path: Path, data: bytes) -> None:
-    """Write a file, whole or not at all."""
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.part")
-    unfinished.write_bytes(data)
-    unfinished.replace(path)
+    """Write a file, whole or not at all; a kill can leave `.tmp-…` behind, which no reader looks at."""
+    unfinished = path.with_name(f".tmp-{path.name}-{os.getpid()}")
+    try:
+        with unfinished.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())  # the name must not be on disk before what it names
+        unfinished.replace(path)
+    finally:
+        unfinished.unlink(missing_ok=True)
 
 
 def load(path: str | Path) -> Recording:
@@ -163,7 +180,10 @@ def _from_json(data: dict[str, Any]) -> Recording:
     )
 
 
-def _replay(config: EnvConfig, params: EnvParams, key_data: np.ndarray, actions: np.ndarray) -> Replay:
+def _simulate(
+    config: EnvConfig, params: EnvParams, key_data: np.ndarray, actions: np.ndarray
+) -> tuple[State, Event]:
+    """Play from a reset; return the states [T+1, ...] and the events [T, ...] as NumPy arrays."""
     start, steps = _programs(config)
     key = jax.random.wrap_key_data(jnp.asarray(key_data, jnp.uint32))
     params = jax.tree.map(jnp.asarray, params)
@@ -181,7 +201,7 @@ def _replay(config: EnvConfig, params: EnvParams, key_data: np.ndarray, actions:
     all_states = jax.tree.map(lambda *parts: np.concatenate(parts)[: length + 1], *states)
     all_events = jax.tree.map(lambda *parts: np.concatenate(parts)[:length], *events)
     keys = jax.random.wrap_key_data(jnp.asarray(np.tile(key_data, (length + 1, 1))))
-    return Replay(all_states.replace(key=keys), all_events)
+    return all_states.replace(key=keys), all_events
 
 
 @functools.lru_cache(maxsize=8)

@@ -43,6 +43,18 @@ EDGE: Colour = (72, 80, 104)
 LABEL: Colour = (122, 132, 156)
 TEXT: Colour = (232, 236, 246)
 ALARM: Colour = (255, 107, 107)
+WHITE: Colour = (255, 255, 255)
+BLACK: Colour = (0, 0, 0)
+
+# Shares, 0 to 1, by which colours are mixed.
+LIT = 0.35  # of white, on the upper edge of a block
+SHADED = 0.28  # of black, on its lower edge
+JUST_PLACED = 0.35  # of white, over a block that locked just now
+FLASH = 0.75  # of white, over a full row
+GHOST_LINE = 0.65  # of the piece's colour, in the outline where it would land
+GHOST_INSIDE = 0.12  # of it, inside that outline
+DIM = 0.65  # of the panel, over a held piece that cannot be used
+VEIL = 0.55  # of the page, over the matrix when the game is over
 
 
 def colour_of(rules: Rules, kind: int) -> Colour:
@@ -54,7 +66,7 @@ def colour_of(rules: Rules, kind: int) -> Colour:
     return PIECE_COLOURS.get(name) or OTHER_COLOURS[others.index(name) % len(OTHER_COLOURS)]
 
 
-def mixed(colour: Colour, other: Colour, share: float) -> Colour:
+def mix(colour: Colour, other: Colour, share: float) -> Colour:
     """Return `colour` with a share (0 to 1) of `other`."""
     red, green, blue = (round(a + (b - a) * share) for a, b in zip(colour, other, strict=True))
     return red, green, blue

@@ -8,13 +8,45 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from tetrax.env.game.rules import Rules
-from tetrax.view.coloured import EMPTY, NO_PIECES
-from tetrax.view.colours import ALARM, EDGE, GRID, LABEL, PAGE, PANEL, TEXT, WELL, Colour, colour_of, mixed
-from tetrax.view.scene import ROWS_ABOVE, Scene, numbers, upright
+from tetrax.view.cells import num_kinds, shape_of
+from tetrax.view.colours import (
+    ALARM,
+    BLACK,
+    DIM,
+    EDGE,
+    FLASH,
+    GHOST_INSIDE,
+    GHOST_LINE,
+    GRID,
+    JUST_PLACED,
+    LABEL,
+    LIT,
+    PAGE,
+    PANEL,
+    SHADED,
+    TEXT,
+    VEIL,
+    WELL,
+    WHITE,
+    Colour,
+    colour_of,
+    mix,
+)
+from tetrax.view.scene import (
+    ROWS_ABOVE,
+    Look,
+    Scene,
+    find_looks,
+    game_over_lines,
+    number_labels,
+    numbers,
+)
 
 PANEL_WIDTH = 5  # cells; wide enough for an I of four at three quarters of a cell
 MARGIN = 0.7  # cells
-DIM = 0.35  # share of its colour that a held piece keeps when it cannot be used
+# Where _tiles has the tiles of a look, one for each kind; an empty cell has two of its own.
+TILE_GROUPS = {Look.BLOCK: 0, Look.ACTIVE: 0, Look.GHOST: 1, Look.PLACED: 2, Look.FULL: 3}
+NUMBER_HEIGHT = 2.5  # cells, of a label, its number and the space below them
 
 
 def picture(scene: Scene, *, cell: int) -> np.ndarray:
@@ -26,7 +58,7 @@ def picture(scene: Scene, *, cell: int) -> np.ndarray:
     board_top = top - ROWS_ABOVE * cell
     right = left + rules.width * cell
     queue_height = 2.5 * max(1, len(scene.queue)) + 1
-    numbers_height = 16 if rules.lives == 1 else 18
+    numbers_height = 6 + NUMBER_HEIGHT * len(number_labels(rules))  # below the held piece
     rows = max(rules.height + ROWS_ABOVE, numbers_height, queue_height)
     width = right + round((2 * MARGIN + PANEL_WIDTH) * cell)
     image = Image.new("RGB", (width, round((rows + 2 * MARGIN) * cell)), PAGE)
@@ -45,7 +77,7 @@ def picture(scene: Scene, *, cell: int) -> np.ndarray:
         box = (right + margin, board_top, right + margin + PANEL_WIDTH * cell)
         _draw_pieces(draw, scene, "NEXT", list(scene.queue), box, cell)
     if scene.game_over:
-        _draw_game_over(image, (left, top, right, floor), cell)
+        _draw_game_over(image, game_over_lines(rules), (left, top, right, floor), cell)
     return np.asarray(image)
 
 
@@ -59,63 +91,58 @@ def palette(rules: Rules, *, cell: int) -> np.ndarray:
 
     All of them but the soft edges of letters (here in eighths) and the board behind "GAME OVER".
     """
-    colours = tuple(colour_of(rules, kind) for kind in range(rules.num_pieces + NO_PIECES))
-    flat = [PAGE, PANEL, EDGE, *colours, *(mixed(PANEL, colour, DIM) for colour in colours)]
-    flat += [mixed(PAGE, ink, eighths / 8) for ink in (LABEL, TEXT, ALARM) for eighths in range(1, 9)]
+    colours = _block_colours(rules)
+    flat = [PAGE, PANEL, EDGE, *colours, *(mix(colour, PANEL, DIM) for colour in colours)]
+    flat += [mix(PAGE, ink, eighths / 8) for ink in (LABEL, TEXT, ALARM) for eighths in range(1, 9)]
     tiles = _tiles(colours, cell).reshape(-1, 3)
     return np.unique(np.concatenate([np.array(flat, np.uint8), tiles]), axis=0)
 
 
 def _board_pixels(scene: Scene, cell: int) -> np.ndarray:
     """Lay the board out of tiles, uint8[rows * cell, W * cell, 3]."""
-    rules = scene.rules
-    rows, kinds = rules.height + ROWS_ABOVE, rules.num_pieces + NO_PIECES
-    block, ghost, placed, flash = (2 + group * kinds for group in range(4))
-    index = np.where(scene.cells[:rows] == EMPTY, 0, scene.cells[:rows] + block).astype(np.int64)
-    index[rules.height :][scene.cells[rules.height : rows] == EMPTY] = 1
-    for tile, cells in ((ghost, scene.ghost), (block, scene.active)):
-        for x, y in cells:
-            if y < rows:
-                index[y, x] = tile + scene.piece
-    for x, y in scene.placed:
-        if y < rows:
-            index[y, x] = placed + scene.cells[y, x]
-    for y in scene.full_rows:
-        if y < rows:
-            index[y] = flash + scene.cells[y]
-    colours = tuple(colour_of(rules, kind) for kind in range(kinds))
+    rules, (look, kind) = scene.rules, find_looks(scene)
+    colours = _block_colours(rules)
+    group = np.array([TILE_GROUPS.get(each, 0) for each in Look])[look]
+    index = np.where(look == Look.EMPTY, 0, 2 + group * len(colours) + kind)
+    index[rules.height :][look[rules.height :] == Look.EMPTY] = 1
+    rows = len(index)
     tiles = _tiles(colours, cell)[index[::-1]]  # [rows, W, cell, cell, 3]
     return tiles.transpose(0, 2, 1, 3, 4).reshape(rows * cell, rules.width * cell, 3)
 
 
+def _block_colours(rules: Rules) -> tuple[Colour, ...]:
+    """Return the colours of all kinds, by their numbers."""
+    return tuple(colour_of(rules, kind) for kind in range(num_kinds(rules)))
+
+
 @functools.lru_cache(maxsize=8)
 def _tiles(colours: tuple[Colour, ...], cell: int) -> np.ndarray:
-    """Draw every tile: empty, empty above the matrix, then blocks, ghosts, placed ones, full rows."""
+    """Draw every tile: empty, empty above the matrix, then groups: blocks, ghosts, placed ones, full rows."""
     empty = np.full((cell, cell, 3), WELL, np.uint8)
     empty[-1], empty[:, 0] = GRID, GRID
     above = np.full((cell, cell, 3), PAGE, np.uint8)
     blocks = [_block(empty, colour, 0.0) for colour in colours]
-    placed = [_block(empty, colour, 0.35) for colour in colours]
-    flashes = [_block(empty, colour, 0.75) for colour in colours]
+    placed = [_block(empty, colour, JUST_PLACED) for colour in colours]
+    flashes = [_block(empty, colour, FLASH) for colour in colours]
     ghosts = [_ghost(empty, colour) for colour in colours]
     return np.stack([empty, above, *blocks, *ghosts, *placed, *flashes])
 
 
 def _block(empty: np.ndarray, colour: Colour, whiteness: float) -> np.ndarray:
     """A flat square with a light upper and a dark lower edge, a line apart from its neighbours."""
-    tile, base = empty.copy(), mixed(colour, (255, 255, 255), whiteness)
+    tile, base = empty.copy(), mix(colour, WHITE, whiteness)
     bevel = max(1, empty.shape[0] // 10)
     tile[:-1, 1:] = base
-    tile[:bevel, 1:] = mixed(base, (255, 255, 255), 0.35)
-    tile[-1 - bevel : -1, 1:] = mixed(base, (0, 0, 0), 0.28)
+    tile[:bevel, 1:] = mix(base, WHITE, LIT)
+    tile[-1 - bevel : -1, 1:] = mix(base, BLACK, SHADED)
     return tile
 
 
 def _ghost(empty: np.ndarray, colour: Colour) -> np.ndarray:
     """An outline, its inside barely tinted."""
     tile, line = empty.copy(), max(1, empty.shape[0] // 12)
-    tile[:-1, 1:] = mixed(WELL, colour, 0.65)
-    tile[line : -1 - line, 1 + line : -line] = mixed(WELL, colour, 0.12)
+    tile[:-1, 1:] = mix(WELL, colour, GHOST_LINE)
+    tile[line : -1 - line, 1 + line : -line] = mix(WELL, colour, GHOST_INSIDE)
     return tile
 
 
@@ -151,28 +178,29 @@ def _draw_pieces(
     for index, kind in enumerate(kinds):
         if kind < 0:
             continue
-        cells, columns, rows = upright(scene.rules, kind)
+        shape = shape_of(scene.rules, kind)
         colour = colour_of(scene.rules, kind)
-        ink = mixed(PANEL, colour, DIM) if dim else colour
-        x0 = (left + right - columns * small) // 2
-        y0 = top + round(0.2 * cell) + index * slot + (slot - rows * small) // 2
-        for x, y in cells:
-            px, py = x0 + x * small, y0 + (rows - 1 - y) * small
+        ink = mix(colour, PANEL, DIM) if dim else colour
+        x0 = (left + right - shape.width * small) // 2
+        y0 = top + round(0.2 * cell) + index * slot + (slot - shape.height * small) // 2
+        for x, y in shape.cells:
+            px, py = x0 + x * small, y0 + (shape.height - 1 - y) * small
             draw.rectangle((px, py, px + small - 2, py + small - 2), ink)
     return bottom
 
 
-def _draw_game_over(image: Image.Image, box: tuple[int, int, int, int], cell: int) -> None:
+def _draw_game_over(image: Image.Image, lines: list[str], box: tuple[int, int, int, int], cell: int) -> None:
     """Dim the matrix and write on a band across it."""
     left, top, right, bottom = box
-    dimmed = Image.blend(image.crop(box), Image.new("RGB", (right - left, bottom - top), PAGE), 0.55)
+    dimmed = Image.blend(image.crop(box), Image.new("RGB", (right - left, bottom - top), PAGE), VEIL)
     image.paste(dimmed, (left, top))
-    words = "GAME OVER" if right - left >= 7 * cell else "GAME\nOVER"
     middle = (top + bottom) // 2
-    half = round(0.8 * cell * (1 + words.count("\n")))
+    half = round(0.8 * cell * len(lines))
     draw = ImageDraw.Draw(image)
     draw.rectangle((left, middle - half, right - 1, middle + half), PAGE)
-    draw.text(((left + right) // 2, middle), words, ALARM, _font(cell), anchor="mm", align="center")
+    draw.text(
+        ((left + right) // 2, middle), "\n".join(lines), ALARM, _font(cell), anchor="mm", align="center"
+    )
 
 
 @functools.lru_cache(maxsize=32)

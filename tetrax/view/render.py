@@ -1,7 +1,8 @@
 """A State as text, RGB array or SVG, a recording as an animated GIF or a page that plays it.
 
-The face of everything that draws: what is drawn is in `scene.py`, how in `text.py`, `picture.py`, `svg.py` and
-`html.py`. Only `save` touches a file.
+The face of everything that draws: what is drawn is in `scene.py` and `frames.py`, how in `text.py`, `picture.py`,
+`svg.py` and `page.py`. Whatever draws a recording takes its replay as well, which is then not played again: who
+wants several pictures replays once. Only `save` touches a file.
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ from PIL import Image
 
 from tetrax.env.game.rules import Rules
 from tetrax.env.game.state import State
-from tetrax.env.record import Recording, write_whole
+from tetrax.env.record import Recording, Replay, replay, write_whole
 from tetrax.env.tetris import Tetris
-from tetrax.view import html, svg
+from tetrax.view import page, svg
+from tetrax.view.frames import scene_at, scenes
 from tetrax.view.picture import palette, picture
-from tetrax.view.scene import Scene, scene, scene_at, scenes
+from tetrax.view.scene import Scene, scene
 from tetrax.view.text import render_text
 
 Part = Literal["first", "last", "spread"]
@@ -32,40 +34,36 @@ LAST_FRAME_TIME = 3000  # milliseconds for which the end of an animation stands 
 
 def render(env: Tetris | Rules, state: State, *, colour: bool = False, start_level: int = 1) -> str:
     """Draw one State as text; `colour` for a terminal that knows ANSI colours and Unicode."""
-    rules = env if isinstance(env, Rules) else env.rules
-    return render_text(scene(rules, state, start_level=start_level), colour=colour)
+    return render_text(_scene(env, state, start_level), colour=colour)
 
 
 def render_rgb(env: Tetris | Rules, state: State, *, cell: int = 24, start_level: int = 1) -> np.ndarray:
     """Draw one State as uint8[height, width, 3]; `cell` is the side of a cell in pixels (8 or more)."""
-    rules = env if isinstance(env, Rules) else env.rules
-    return picture(scene(rules, state, start_level=start_level), cell=cell)
+    return picture(_scene(env, state, start_level), cell=cell)
 
 
 def render_svg(env: Tetris | Rules, state: State, *, start_level: int = 1) -> svg.Svg:
     """Draw one State as SVG: a str of the image, which a notebook shows as the picture."""
-    rules = env if isinstance(env, Rules) else env.rules
-    return svg.draw(scene(rules, state, start_level=start_level))
+    return svg.draw(_scene(env, state, start_level))
 
 
-def render_step(recording: Recording, step: int = -1) -> svg.Svg:
+def render_step(game: Recording | Replay, step: int = -1) -> svg.Svg:
     """Draw a recording after `step` actions as SVG, locked cells coloured by their pieces.
 
     Negative steps count from the end; -1 is the last board.
     """
-    title = f"{html.default_title(recording)} · step {step % (len(recording.actions) + 1)}"
-    return svg.draw(scene_at(recording, step), title=title)
+    replayed = replay(game)
+    shown, recording = scene_at(replayed, step), replayed.recording
+    title = f"{page.default_title(recording)} · step {step % (len(recording.actions) + 1)}"
+    return svg.draw(shown, title=title)
 
 
-def render_html(recording: Recording, *, title: str | None = None) -> str:
-    """Return one HTML page that plays a recording: pause, single steps, speed, and what each action did.
-
-    The page needs no other file and no network. In a notebook a recording shows itself so.
-    """
-    return html.page(recording, title=title)
+def render_html(game: Recording | Replay, *, title: str | None = None) -> str:
+    """Return one HTML page that plays a recording; `tetrax.show` gives it to a notebook."""
+    return page.show(game, title=title).html
 
 
-def save(recording: Recording, path: str | Path) -> None:
+def save(game: Recording | Replay, path: str | Path) -> None:
     """Write a recording as its suffix says, whole or not at all.
 
     `.html` is the page that plays it, `.gif` the animation of its last frames; `.svg` and `.txt` show its last
@@ -73,10 +71,10 @@ def save(recording: Recording, path: str | Path) -> None:
     """
     path = Path(path)
     writers: dict[str, Callable[[], bytes]] = {
-        ".gif": lambda: render_gif(recording),
-        ".html": lambda: render_html(recording).encode(),
-        ".svg": lambda: render_step(recording).encode(),
-        ".txt": lambda: (render_text(scene_at(recording)) + "\n").encode(),
+        ".gif": lambda: render_gif(game),
+        ".html": lambda: render_html(game).encode(),
+        ".svg": lambda: render_step(game).encode(),
+        ".txt": lambda: (render_text(scene_at(game)) + "\n").encode(),
     }
     if path.suffix not in writers:
         raise ValueError(f"path: given {str(path)!r}; allowed: a name that ends in {', '.join(writers)}")
@@ -84,7 +82,7 @@ def save(recording: Recording, path: str | Path) -> None:
 
 
 def render_gif(
-    recording: Recording,
+    game: Recording | Replay,
     *,
     part: Part = "last",
     max_frames: int = 400,
@@ -102,10 +100,10 @@ def render_gif(
         raise ValueError(f"max_frames: given {max_frames}; allowed: 1 or more")
     if not 1 <= frames_per_second <= 50:
         raise ValueError(f"frames_per_second: given {frames_per_second}; allowed: 1 to 50")
-    shown = _selected(scenes(recording), part, max_frames)
+    shown = _select(scenes(game), part, max_frames)
     frame_time = round(100 / frames_per_second) * 10  # milliseconds; the format counts in hundredths
     file = io.BytesIO()
-    first, *others = _indexed(shown, cell)
+    first, *others = _draw_indexed(shown, cell)
     first.save(
         file,
         "GIF",
@@ -118,7 +116,11 @@ def render_gif(
     return file.getvalue()
 
 
-def _selected(frames: Iterator[Scene], part: Part, count: int) -> list[Scene]:
+def _scene(env: Tetris | Rules, state: State, start_level: int) -> Scene:
+    return scene(env if isinstance(env, Rules) else env.rules, state, start_level=start_level)
+
+
+def _select(frames: Iterator[Scene], part: Part, count: int) -> list[Scene]:
     if part == "first":
         return list(islice(frames, count))
     if part == "last":
@@ -128,7 +130,7 @@ def _selected(frames: Iterator[Scene], part: Part, count: int) -> list[Scene]:
     return [every[index] for index in chosen]
 
 
-def _indexed(shown: list[Scene], cell: int) -> Iterator[Image.Image]:
+def _draw_indexed(shown: list[Scene], cell: int) -> Iterator[Image.Image]:
     """Draw scenes in one palette: a GIF holds one table of 256 colours for all frames."""
     colours = palette(shown[0].rules, cell=cell)
     unseen = np.int16(-1)

@@ -1,28 +1,42 @@
 """A scene as SVG: sharp at any size, self-contained, its title and description readable by machines.
 
 The drawing is in layers: one path per colour. `layers` (and the numbers) change from scene to scene,
-the rest is the frame around them. The player in the browser fills the same layers (see player.py).
+the rest is the frame around them. The player in the browser fills the same layers (see player/player.js).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from html import escape
 
 from tetrax.env.game.rules import Rules
-from tetrax.view.coloured import EMPTY, NO_PIECES, Cell
-from tetrax.view.colours import ALARM, EDGE, GRID, LABEL, PAGE, PANEL, TEXT, WELL, Colour, colour_of, mixed
-from tetrax.view.scene import ROWS_ABOVE, Scene, numbers, upright
+from tetrax.view.cells import EMPTY, Cell, num_kinds, shape_of
+from tetrax.view.colours import (
+    ALARM,
+    BLACK,
+    DIM,
+    EDGE,
+    FLASH,
+    GHOST_INSIDE,
+    GHOST_LINE,
+    GRID,
+    JUST_PLACED,
+    LABEL,
+    LIT,
+    PAGE,
+    PANEL,
+    SHADED,
+    TEXT,
+    VEIL,
+    WELL,
+    WHITE,
+    Colour,
+    colour_of,
+    mix,
+)
+from tetrax.view.layout import CELL, LINE, MARGIN, NUMBER_HEIGHT, PANEL_WIDTH, SLOT, SMALL, Layout, lay_out
+from tetrax.view.scene import ROWS_ABOVE, Scene, game_over_lines, numbers
 
-CELL = 24  # units of the drawing: side of a cell of the board
-SMALL = 18  # side of a cell of a held or coming piece
-MARGIN = 16
-PANEL_WIDTH = 120
-SLOT = 60  # height of a place for a held or coming piece
-LINE = 24  # height of a line of text
-WHITE: Colour = (255, 255, 255)
-BLACK: Colour = (0, 0, 0)
 FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, Helvetica, Arial, sans-serif"
 
 
@@ -36,43 +50,6 @@ class Svg(str):
 Square = tuple[int, int, int]  # left, upper side, length of a side
 
 
-@dataclass(frozen=True)
-class Layout:
-    """Where things are, in units of the drawing from its upper left corner."""
-
-    left: int  # of the board
-    top: int  # of the matrix (ROWS_ABOVE rows are above it)
-    floor: int
-    panel: int  # upper edge of the panels of hold and queue
-    numbers: int  # upper edge of the first label
-    queue: int  # left side of the queue's panel
-    width: int
-    height: int
-
-
-def layout(rules: Rules) -> Layout:
-    """Lay a drawing of these rules out."""
-    left, board_top = 2 * MARGIN + PANEL_WIDTH, MARGIN
-    top = board_top + ROWS_ABOVE * CELL
-    floor = top + rules.height * CELL
-    panel = board_top + LINE
-    after_hold = panel + SLOT + LINE if rules.hold else board_top
-    num_numbers = 5 if rules.lives > 1 else 4
-    queue_floor = panel + rules.preview * SLOT
-    bottom = max(floor, after_hold + num_numbers * (2 * LINE + LINE // 2) - LINE // 2, queue_floor)
-    queue = left + rules.width * CELL + MARGIN
-    return Layout(
-        left=left,
-        top=top,
-        floor=floor,
-        panel=panel,
-        numbers=after_hold,
-        queue=queue,
-        width=queue + (PANEL_WIDTH + MARGIN if rules.preview else 0),
-        height=bottom + MARGIN,
-    )
-
-
 def layers(scene: Scene) -> dict[str, str]:
     """Return the path data of every layer that is not empty, by name.
 
@@ -80,7 +57,7 @@ def layers(scene: Scene) -> dict[str, str]:
     piece would land, `light` and `shade` the edges of all blocks, `placed`, `flash` and `dim` what lies over
     blocks that locked just now, over full rows and over a held piece that cannot be used.
     """
-    rules, place = scene.rules, layout(scene.rules)
+    rules, place = scene.rules, lay_out(scene.rules)
     blocks: dict[int, list[Square]] = {}
     cells = dict.fromkeys(scene.active, scene.piece)
     for y in range(rules.height + ROWS_ABOVE):
@@ -100,10 +77,10 @@ def layers(scene: Scene) -> dict[str, str]:
     drawn |= {"light": _edges(every, light=True), "shade": _edges(every, light=False)}
     if scene.piece >= 0:
         drawn[f"ghost-{scene.piece}"] = _squares(
-            (x + 1, y + 1, side - 2) for x, y, side in _shown(scene, place, scene.ghost)
+            (x + 1, y + 1, side - 2) for x, y, side in _board_squares(scene, place, scene.ghost)
         )
-    drawn["placed"] = _squares(_shown(scene, place, scene.placed))
-    drawn["flash"] = _squares(_shown(scene, place, full))
+    drawn["placed"] = _squares(_board_squares(scene, place, scene.placed))
+    drawn["flash"] = _squares(_board_squares(scene, place, full))
     drawn["dim"] = _squares(held if scene.hold_used else [])
     return {name: path for name, path in drawn.items() if path}
 
@@ -132,14 +109,14 @@ def draw(scene: Scene, *, title: str = "A game of Tetris") -> Svg:
 
 def stage(scene: Scene) -> str:
     """Draw a scene with every layer there, empty ones too, for a program that goes on to fill them."""
-    kinds = scene.rules.num_pieces
-    names = [f"block-{kind}" for kind in range(kinds + NO_PIECES)]
-    names += ["light", "shade", *(f"ghost-{kind}" for kind in range(kinds)), "placed", "flash", "dim"]
+    names = [f"block-{kind}" for kind in range(num_kinds(scene.rules))]
+    names += ["light", "shade", *(f"ghost-{kind}" for kind in range(scene.rules.num_pieces))]
+    names += ["placed", "flash", "dim"]
     return _document(scene, "The game", dict.fromkeys(names, "") | layers(scene), over=True)
 
 
 def _document(scene: Scene, title: str, paths: dict[str, str], *, over: bool) -> str:
-    place = layout(scene.rules)
+    place = lay_out(scene.rules)
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {place.width} {place.height}" '
         f'width="{place.width}" height="{place.height}" role="img" font-family="{escape(FONT)}">',
@@ -185,7 +162,7 @@ def _writing(scene: Scene, place: Layout) -> list[str]:
     lines = [_label("HOLD", MARGIN, below)] if scene.rules.hold else []
     lines += [_label("NEXT", place.queue, below)] if scene.rules.preview else []
     for index, (label, value) in enumerate(numbers(scene)):
-        y = place.numbers + index * (2 * LINE + LINE // 2) + LINE - 9
+        y = place.numbers + index * NUMBER_HEIGHT + LINE - 9
         lines.append(_label(label, MARGIN, y))
         lines.append(
             f'<text x="{MARGIN}" y="{y + LINE - 2}" font-size="16" font-weight="600" fill="{_hex(TEXT)}" '
@@ -197,12 +174,12 @@ def _writing(scene: Scene, place: Layout) -> list[str]:
 def _game_over(scene: Scene, place: Layout) -> list[str]:
     """Dim the matrix and write on a band across it."""
     wide, high = scene.rules.width * CELL, scene.rules.height * CELL
-    words = ["GAME OVER"] if scene.rules.width >= 7 else ["GAME", "OVER"]
+    words = game_over_lines(scene.rules)
     band = 28 * len(words) + 12
     x, middle = place.left + wide // 2, place.top + high // 2
     lines = [
         f'<g data-over="" display="{"inline" if scene.game_over else "none"}">',
-        f'<rect x="{place.left}" y="{place.top}" width="{wide}" height="{high}" fill="{_hex(PAGE)}" opacity="0.55"/>',
+        f'<rect x="{place.left}" y="{place.top}" width="{wide}" height="{high}" fill="{_hex(PAGE)}" opacity="{VEIL}"/>',
         f'<rect x="{place.left}" y="{middle - band // 2}" width="{wide}" height="{band}" fill="{_hex(PAGE)}"/>',
     ]
     for index, word in enumerate(words):
@@ -221,9 +198,13 @@ def _label(text: str, x: int, y: int) -> str:
 
 def _ink(rules: Rules, layer: str) -> str:
     """Return the attributes that colour a layer."""
-    over = {"light": (WHITE, 0.35), "shade": (BLACK, 0.28), "placed": (WHITE, 0.35), "flash": (WHITE, 0.75)}
-    if layer == "dim":
-        return f'fill="{_hex(PANEL)}" opacity="0.65"'
+    over = {
+        "light": (WHITE, LIT),
+        "shade": (BLACK, SHADED),
+        "placed": (WHITE, JUST_PLACED),
+        "flash": (WHITE, FLASH),
+        "dim": (PANEL, DIM),
+    }
     if layer in over:
         colour, opacity = over[layer]
         return f'fill="{_hex(colour)}" opacity="{opacity}"'
@@ -231,7 +212,7 @@ def _ink(rules: Rules, layer: str) -> str:
     colour = colour_of(rules, int(kind))
     if what == "block":
         return f'fill="{_hex(colour)}"'
-    inside, line = mixed(WELL, colour, 0.12), mixed(WELL, colour, 0.65)
+    inside, line = mix(WELL, colour, GHOST_INSIDE), mix(WELL, colour, GHOST_LINE)
     return f'fill="{_hex(inside)}" stroke="{_hex(line)}" stroke-width="2"'
 
 
@@ -241,17 +222,16 @@ def _square(place: Layout, cell: Cell) -> Square:
     return place.left + x * CELL + 1, place.floor - (y + 1) * CELL, CELL - 1
 
 
-def _shown(scene: Scene, place: Layout, cells: Iterable[Cell]) -> list[Square]:
+def _board_squares(scene: Scene, place: Layout, cells: Iterable[Cell]) -> list[Square]:
     """Return the squares of those cells that the drawing is high enough to show."""
     return [_square(place, cell) for cell in cells if cell[1] < scene.rules.height + ROWS_ABOVE]
 
 
 def _beside(rules: Rules, kind: int, left: int, top: int) -> list[Square]:
     """Return the squares of a piece in the middle of a place in a panel, from its upper left cell on."""
-    cells, columns, rows = upright(rules, kind)
-    x0, y0 = left + (PANEL_WIDTH - columns * SMALL) // 2, top + (SLOT - rows * SMALL) // 2
-    ordered = sorted(cells, key=lambda cell: (cell[1], cell[0]))
-    return [(x0 + x * SMALL, y0 + (rows - 1 - y) * SMALL, SMALL - 1) for x, y in ordered]
+    shape = shape_of(rules, kind)
+    x0, y0 = left + (PANEL_WIDTH - shape.width * SMALL) // 2, top + (SLOT - shape.height * SMALL) // 2
+    return [(x0 + x * SMALL, y0 + (shape.height - 1 - y) * SMALL, SMALL - 1) for x, y in shape.cells]
 
 
 def _squares(squares: Iterable[Square]) -> str:

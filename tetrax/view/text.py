@@ -1,17 +1,30 @@
-"""A scene in characters: plain ASCII, or Unicode blocks in ANSI colours."""
+"""A scene in characters: plain ASCII, Unicode blocks in ANSI colours, or the matrix alone in half blocks."""
 
 from __future__ import annotations
 
 from itertools import groupby, zip_longest
 
 from tetrax.env.game.rules import Rules
-from tetrax.view.coloured import EMPTY
-from tetrax.view.colours import ALARM, EDGE, LABEL, TEXT, Colour, colour_of
-from tetrax.view.scene import ROWS_ABOVE, Scene, numbers, upright
+from tetrax.view.cells import shape_of
+from tetrax.view.colours import (
+    ALARM,
+    EDGE,
+    FLASH,
+    JUST_PLACED,
+    LABEL,
+    TEXT,
+    WELL,
+    WHITE,
+    Colour,
+    colour_of,
+    mix,
+)
+from tetrax.view.scene import Look, Scene, find_looks, numbers
 
 Span = tuple[str, Colour | None]  # a piece of a line and its colour
 Line = list[Span]
 SIDE = 10  # characters of the left panel, at least
+SMALL_GHOST = 0.35  # of the piece's colour, in the well: there is no room for an outline
 
 
 def render_text(scene: Scene, *, colour: bool = False) -> str:
@@ -32,28 +45,58 @@ def render_text(scene: Scene, *, colour: bool = False) -> str:
     return "\n".join(lines)
 
 
+def render_half_blocks(scene: Scene) -> str:
+    """Draw the matrix alone in ANSI colours, small: two rows to a line, a character to a column."""
+    rules, looks = scene.rules, find_looks(scene)
+    lines = []
+    for lower in reversed(range(0, rules.height, 2)):  # of an odd height, the top line shows a row above
+        parts = []
+        for x in range(rules.width):
+            ink, ground = (
+                _small_colour(rules, Look(looks.look[y, x]), int(looks.kind[y, x]))
+                for y in (lower + 1, lower)
+            )
+            parts.append(f"\x1b[38;2;{_code(ink)};48;2;{_code(ground)}m▀")
+        lines.append("".join(parts) + "\x1b[0m")
+    return "\n".join(lines)
+
+
+def _small_colour(rules: Rules, look: Look, kind: int) -> Colour:
+    """Return the colour of a cell that is drawn as one plain area."""
+    if look is Look.EMPTY:
+        return WELL
+    colour = colour_of(rules, kind)
+    mixtures = {
+        Look.GHOST: mix(WELL, colour, SMALL_GHOST),
+        Look.PLACED: mix(colour, WHITE, JUST_PLACED),
+        Look.FULL: mix(colour, WHITE, FLASH),
+    }
+    return mixtures.get(look, colour)
+
+
 def _text_board(scene: Scene, colour: bool) -> list[Line]:
-    rules = scene.rules
+    rules, looks = scene.rules, find_looks(scene)
     wall, corners = ("│", "└┘") if colour else ("|", "++")
-    block, solid, ghost, flash = ("██", "██", "░░", "▓▓") if colour else ("##", "[]", "::", "==")
+    block, solid, ghost, flash, dot = (
+        ("██", "██", "░░", "▓▓", " ·") if colour else ("##", "[]", "::", "==", " .")
+    )
+    marks = {
+        Look.BLOCK: block,
+        Look.ACTIVE: solid,
+        Look.PLACED: solid,
+        Look.GHOST: ghost,
+        Look.FULL: flash,
+    }
     lines: list[Line] = []
-    for y in reversed(range(rules.height + ROWS_ABOVE)):
+    for y in reversed(range(len(looks.look))):
         inside = y < rules.height
         line: Line = [(wall if inside else " ", EDGE)]
         for x in range(rules.width):
-            kind = int(scene.cells[y, x])
-            if (x, y) in scene.active:
-                line.append((solid, colour_of(rules, scene.piece)))
-            elif y in scene.full_rows:
-                line.append((flash, TEXT))
-            elif (x, y) in scene.placed:
-                line.append((solid, colour_of(rules, kind)))
-            elif kind != EMPTY:
-                line.append((block, colour_of(rules, kind)))
-            elif (x, y) in scene.ghost:
-                line.append((ghost, colour_of(rules, scene.piece)))
+            look, kind = Look(looks.look[y, x]), int(looks.kind[y, x])
+            if look is Look.EMPTY:
+                line.append((dot if inside else "  ", EDGE))
             else:
-                line.append(((" ·" if colour else " .") if inside else "  ", EDGE))
+                line.append((marks[look], TEXT if look is Look.FULL else colour_of(rules, kind)))
         lines.append([*line, (wall if inside else " ", EDGE)])
     bottom = ("─" if colour else "-") * (2 * rules.width)
     return [*lines, [(corners[0] + bottom + corners[1], EDGE)]]
@@ -82,10 +125,13 @@ def _text_piece(rules: Rules, kind: int, colour: bool, dim: bool) -> list[Line]:
     """Draw a piece in two lines (three or four if it is that tall), or "-" for none."""
     if kind < 0:
         return [[("-", LABEL)], []]
-    cells, width, height = upright(rules, kind)
+    shape = shape_of(rules, kind)
     mark, ink = "██" if colour else "[]", LABEL if dim else colour_of(rules, kind)
-    rows = ["".join(mark if (x, y) in cells else "  " for x in range(width)) for y in reversed(range(height))]
-    return [[(row.rstrip(), ink)] for row in [*rows, ""][: max(2, height)]]
+    rows = [
+        "".join(mark if (x, y) in shape.cells else "  " for x in range(shape.width))
+        for y in reversed(range(shape.height))
+    ]
+    return [[(row.rstrip(), ink)] for row in [*rows, ""][: max(2, shape.height)]]
 
 
 def _text_line(line: Line, colour: bool) -> str:
@@ -94,8 +140,13 @@ def _text_line(line: Line, colour: bool) -> str:
     parts = []
     for ink, spans in groupby(line, key=lambda span: span[1]):
         text = "".join(text for text, _ in spans)
-        parts.append(f"\x1b[38;2;{ink[0]};{ink[1]};{ink[2]}m{text}\x1b[0m" if ink and text.strip() else text)
+        parts.append(f"\x1b[38;2;{_code(ink)}m{text}\x1b[0m" if ink and text.strip() else text)
     return "".join(parts).rstrip()
+
+
+def _code(colour: Colour) -> str:
+    """Write a colour as an ANSI sequence has it."""
+    return ";".join(map(str, colour))
 
 
 def _width(line: Line) -> int:

@@ -13,7 +13,7 @@ from tetrax.env.record import save
 from tetrax.train.folder import checkpoint, files, log
 from tetrax.train.report import plots
 from tetrax.train.report.display import Summary, duration
-from tetrax.train.report.evaluation import EvalResult, evaluate, pool, recording_of_best
+from tetrax.train.report.evaluation import EvalResult, evaluate, pool, replay_of_best
 from tetrax.train.run import DIVERGED, STOPPED, Progress, Run
 from tetrax.view import render
 from tetrax.view.scene import has_pictures
@@ -130,10 +130,9 @@ def _in_words(spec: Spec, evaluation: dict[str, Any]) -> str:
 def record_best(run: Run, results: list[EvalResult]) -> None:
     """Write the best game as a recording, as text, as an animated picture and as a player."""
     result = max(results, key=lambda result: [values[result.best] for values in result.totals.values()])
-    recording = recording_of_best(run.env, result)
+    replayed = replay_of_best(run.env, result)
     folder = run.folder.recordings
     folder.mkdir(exist_ok=True)
-    save(recording, folder / "best.json")
+    save(replayed.recording, folder / "best.json")
     for suffix in PICTURES:
-        with files.replacing(folder / f"best{suffix}") as temporary:
-            render.save(recording, temporary)
+        render.save(replayed, folder / f"best{suffix}")

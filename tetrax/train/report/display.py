@@ -20,6 +20,7 @@ from tetrax.train.folder.log import Row
 from tetrax.train.report.plots import short_number
 from tetrax.train.report.rows import EVALUATION
 from tetrax.view.scene import Scene
+from tetrax.view.text import render_half_blocks
 
 PLAIN_SECONDS = 10.0  # between lines of metrics where there is no terminal
 WIDTH, WIDTH_WITH_BOARD, WIDTH_WITH_SPARKS = (
@@ -29,9 +30,6 @@ WIDTH, WIDTH_WITH_BOARD, WIDTH_WITH_SPARKS = (
 )  # columns of text: at most, and what there is room for
 SPARKS = "▁▂▃▄▅▆▇█"
 SPARK_WIDTH = 24
-# Piece kinds in the order of TETROMINOES (I J L O S T Z), then the unknown kind of locked cells; others repeat.
-CELL_COLORS = ("#31c7ef", "#5a65ad", "#ef7921", "#f7d308", "#42b642", "#ad4d9c", "#ef2029")
-LOCKED, GHOST, EMPTY = "#8a93a6", "#3a4150", "#171a21"
 # The metrics that are shown after those of the game's headline, in this order, if the algorithm has them.
 LABELS = {
     "pieces": "pieces per game",
@@ -318,22 +316,7 @@ def sparkline(values: list[float], width: int) -> str:
 
 def board_picture(scene: Scene) -> Text:
     """Draw a board with half blocks, two rows in one line of text, as wide in characters as in columns."""
-    height = scene.rules.height + scene.rules.height % 2
-    colors = [[EMPTY] * scene.rules.width for _ in range(max(height, len(scene.cells)))]
-    for y, row in enumerate(scene.cells):
-        for x, kind in enumerate(row):
-            if kind >= 0:
-                colors[y][x] = _cell_color(scene, int(kind))
-    for x, y in scene.ghost:
-        colors[y][x] = GHOST
-    for x, y in scene.active:
-        colors[y][x] = _cell_color(scene, scene.piece)
-    picture = Text(no_wrap=True)
-    for y in reversed(range(0, height, 2)):
-        for upper, lower in zip(colors[y + 1], colors[y], strict=True):
-            picture.append("▀", style=f"{upper} on {lower}")
-        picture.append("\n" if y else "")
-    return picture
+    return Text.from_ansi(render_half_blocks(scene), no_wrap=True)
 
 
 def _framed(scene: Scene) -> RenderableType:
@@ -345,10 +328,6 @@ def duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def _cell_color(scene: Scene, kind: int) -> str:
-    return LOCKED if kind == scene.rules.num_pieces else CELL_COLORS[kind % len(CELL_COLORS)]
 
 
 def _metrics(labels: dict[str, str], row: Row) -> list[str]:

@@ -20,8 +20,8 @@ import numpy as np
 from jax import Array
 
 from tetrax.agents.agent import Actor
-from tetrax.env.record import Recording
-from tetrax.env.record import record as record_game
+from tetrax.env.record import Recording, Replay
+from tetrax.env.record import play as play_recorded
 from tetrax.train.report import blocks, host_evaluation
 from tetrax.train.report.tally import Tally
 
@@ -111,9 +111,14 @@ def game_key(seed: int, game: int) -> Array:
 
 def recording_of_best(env: Any, result: EvalResult) -> Recording:
     """Make the recording of an evaluation's best game, playing it again."""
+    return replay_of_best(env, result).recording
+
+
+def replay_of_best(env: Any, result: EvalResult) -> Replay:
+    """Play an evaluation's best game again: its recording, with every state for those who draw it."""
     if result.best_actions is None:
         raise ValueError("best_actions: given None; allowed: the result of evaluate(..., record=True)")
-    return record_game(
+    return play_recorded(
         env.config, env.default_params, game_key(result.seed, result.best), result.best_actions
     )
 

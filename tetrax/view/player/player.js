@@ -1,6 +1,6 @@
 "use strict";
 
-// The data are frames, each what changed since the one before (see deltas.py). A reader stands at one
+// The data are frames, each what changed since the one before (see player_data.py). A reader stands at one
 // frame; it keeps a copy every so many frames, so that going back is as quick as going forward.
 const COPY_EVERY = 64;
 

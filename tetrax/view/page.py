@@ -8,25 +8,52 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 from importlib import resources
 
-from tetrax.env.record import Recording
+from tetrax.env.record import Recording, Replay, replay
 from tetrax.view import svg
-from tetrax.view.deltas import document
-from tetrax.view.scene import frames
+from tetrax.view.frames import frames
+from tetrax.view.player_data import encode_frames
 
 IFRAME_HEIGHT = "46rem"  # in a notebook
 
 
-def page(recording: Recording, *, title: str | None = None) -> str:
-    """Return the page that plays a recording."""
-    shown = list(frames(recording))
-    data = json.dumps(document(recording, shown), separators=(",", ":"), allow_nan=False)
+@dataclass(frozen=True)
+class Page:
+    """A page that plays a game. A notebook shows it in a frame; `html` is all of it, for a file or a server."""
+
+    title: str
+    html: str = field(repr=False)
+
+    def _repr_html_(self) -> str:
+        """Return the page as an element for another page, of which its program sees nothing."""
+        return (
+            f'<iframe sandbox="allow-scripts" style="width:100%;height:{IFRAME_HEIGHT};border:0" '
+            f'title="{escape(self.title)}" srcdoc="{escape(self.html)}"></iframe>'
+        )
+
+
+def show(game: Recording | Replay, *, title: str | None = None) -> Page:
+    """Return the page that plays a recording: pause, single steps, speed, and what each action did.
+
+    The page needs no other file and no network. A recording is played once, here; a replay is not played again.
+    `title` is the heading, by default what the game came to.
+    """
+    replayed = replay(game)
+    recording = replayed.recording
+    title = default_title(recording) if title is None else title
+    return Page(title, _write_page(replayed, title))
+
+
+def _write_page(replayed: Replay, title: str) -> str:
+    """Put the first scene, the facts, the data, the style and the program into the page."""
+    recording, shown = replayed.recording, list(frames(replayed))
+    data = json.dumps(encode_frames(recording, shown), separators=(",", ":"), allow_nan=False)
     files = resources.files("tetrax.view") / "player"
     parts = {
-        "title": escape(default_title(recording) if title is None else title),
+        "title": escape(title),
         "stage": svg.stage(shown[0].scene),
         "facts": "".join(
             f"<dt>{escape(name)}</dt><dd>{escape(said)}</dd>\n" for name, said in facts(recording)
@@ -36,27 +63,8 @@ def page(recording: Recording, *, title: str | None = None) -> str:
         "data": data.replace("<", "\\u003c"),  # so that nothing in it can end its element
     }
     template = (files / "page.html").read_text(encoding="utf-8")
-    return re.sub(
-        r"\{\{(\w+)\}\}", lambda found: parts[found[1]], template
-    )  # in one pass: parts stay as they are
-
-
-def iframe(recording: Recording) -> str:
-    """Return the page as an element for another page, of which its program sees nothing."""
-    return (
-        f'<iframe sandbox="allow-scripts" style="width:100%;height:{IFRAME_HEIGHT};border:0" '
-        f'title="{escape(default_title(recording))}" srcdoc="{escape(page(recording))}"></iframe>'
-    )
-
-
-@dataclass(frozen=True, eq=False)
-class Player:
-    """A recording as a notebook shows it: the page that plays it, in a frame."""
-
-    recording: Recording
-
-    def _repr_html_(self) -> str:
-        return iframe(self.recording)
+    # In one pass: what looks like a place to fill in one of the parts stays as it is.
+    return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], template)
 
 
 def default_title(recording: Recording) -> str:
@@ -80,12 +88,12 @@ def facts(recording: Recording) -> list[tuple[str, str]]:
     ]
     rules = {field.name: getattr(config.rules, field.name) for field in dataclasses.fields(config.rules)}
     params = {field.name: getattr(game, field.name).item() for field in dataclasses.fields(game)}
-    said += [(f"rules.{name}", _said(value)) for name, value in rules.items() if name != "pieces"]
-    said += [(f"params.{name}", _said(value)) for name, value in params.items()]
+    said += [(f"rules.{name}", _write_value(value)) for name, value in rules.items() if name != "pieces"]
+    said += [(f"params.{name}", _write_value(value)) for name, value in params.items()]
     return [*said, ("SHA-256 of the actions", outcome.actions), ("SHA-256 of the boards", outcome.boards)]
 
 
-def _said(value: object) -> str:
+def _write_value(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return " ".join(map(str, value)) or "none" if isinstance(value, tuple) else str(value)

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tetrax.env.game.rules import Rules
-from tetrax.view.words import Happening, describe, is_highlight
+from tetrax.view.captions import Happening, is_highlight, tell
 
 RULES = Rules()
 I, T = 0, 5  # noqa: E741
@@ -64,13 +64,13 @@ NOTHING = Happening(
     ],
 )
 def test_words(kind: int, fields: dict[str, Any], words: str) -> None:
-    assert describe(RULES, NOTHING._replace(**fields), kind, over=False) == words
+    assert tell(RULES, NOTHING._replace(**fields), kind, over=False) == words
 
 
 def test_the_last_life_is_the_game() -> None:
     lost = NOTHING._replace(life_lost=True, game_over=1)
-    assert describe(RULES, lost, -1, over=True) == "game over: block-out"
-    assert describe(RULES, lost, -1, over=False) == "life lost: block-out"
+    assert tell(RULES, lost, -1, over=True) == "game over: block-out"
+    assert tell(RULES, lost, -1, over=False) == "life lost: block-out"
 
 
 def test_highlights_are_rare() -> None:

@@ -1,19 +1,20 @@
-"""The frames of a recording as what changes from one to the next: the data of the player in the browser."""
+"""The data of the player in the browser: the frames of a recording, each as what changes from the one before."""
 
 from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from tetrax.env.actions import KEY_ACTIONS
 from tetrax.env.record import Recording
 from tetrax.env.tetris import Tetris
-from tetrax.view import svg
-from tetrax.view.coloured import EMPTY, Cell, clear_rows, garbage_kind
-from tetrax.view.scene import ROWS_ABOVE, Frame, Scene, numbers, upright
+from tetrax.view.cells import EMPTY, Cell, clear_rows, garbage_kind, raise_rows, shape_of
+from tetrax.view.frames import Frame
+from tetrax.view.layout import CELL, MARGIN, PANEL_WIDTH, SLOT, SMALL, lay_out
+from tetrax.view.scene import ROWS_ABOVE, Scene, number_labels, numbers
 
 FORMAT = "tetrax player"
 VERSION = 1
@@ -23,7 +24,7 @@ MANY_CELLS = 8  # more than a piece has: a change that large is worth looking fo
 Table = dict[Any, int]  # thing -> index, in order of appearance
 
 
-def document(recording: Recording, shown: Iterable[Frame]) -> dict[str, Any]:
+def encode_frames(recording: Recording, shown: Iterable[Frame]) -> dict[str, Any]:
     """Return the frames of a recording as JSON can hold them.
 
     A frame is an object of what changed. Lasting: `active` ([kind, shape, x, y, rows to fall] or null), `hold`,
@@ -37,14 +38,14 @@ def document(recording: Recording, shown: Iterable[Frame]) -> dict[str, Any]:
     rules, names = config.rules, Tetris(config).action_names
     strings: Table = {}
     shapes: Table = {}
-    pieces = [_shape(shapes, upright(rules, kind)[0])[0] for kind in range(rules.num_pieces)]
+    pieces = [_find_shape(shapes, shape_of(rules, kind).cells).number for kind in range(rules.num_pieces)]
     frames: list[dict[str, Any]] = []
     before: Frame | None = None
     for frame in shown:
         did = names[int(recording.actions[frame.step - 1])] if frame.step else ""
         frames.append(_changes(before, frame, did, strings, shapes))
         before = frame
-    sizes = {"cell": svg.CELL, "small": svg.SMALL, "margin": svg.MARGIN, "slot": svg.SLOT}
+    sizes = {"cell": CELL, "small": SMALL, "margin": MARGIN, "slot": SLOT, "panel_width": PANEL_WIDTH}
     return {
         "format": FORMAT,
         "version": VERSION,
@@ -53,8 +54,8 @@ def document(recording: Recording, shown: Iterable[Frame]) -> dict[str, Any]:
         "all_rows": rules.total_height,
         "steps": len(recording.actions),
         "pace": rules.ticks_per_second if config.actions in KEY_ACTIONS else PIECES_PER_SECOND,
-        "layout": dataclasses.asdict(svg.layout(rules)) | sizes | {"panel_width": svg.PANEL_WIDTH},
-        "labels": [label for label, _ in numbers(before.scene)] if before else [],
+        "layout": dataclasses.asdict(lay_out(rules)) | sizes,
+        "labels": number_labels(rules),
         "shapes": [[list(cell) for cell in shape] for shape in shapes],
         "pieces": pieces,  # the shape of each kind as it enters
         "strings": list(strings),
@@ -80,7 +81,7 @@ def _changes(before: Frame | None, frame: Frame, did: str, strings: Table, shape
         "mark": frame.highlight,
     }
     changes |= {name: value for name, value in alone.items() if value}
-    for name, text in (("did", did), ("say", frame.words)):
+    for name, text in (("did", did), ("say", frame.caption)):
         if text:
             changes[name] = strings.setdefault(text, len(strings))
     return changes
@@ -94,10 +95,10 @@ def _board_changes(last: Scene | None, scene: Scene) -> dict[str, Any]:
         cells = clear_rows(last.cells, last.full_rows)
         if last.full_rows:
             changes["cut"] = list(last.full_rows)
-    rows = _risen(cells, scene)
+    rows = _count_risen(cells, scene)
     if rows:
         changes["rise"] = rows
-        cells = _raised(cells, rows)
+        cells = _raise_empty(cells, rows)
     by_kind: dict[int, list[int]] = {}
     for cell in np.flatnonzero(cells != scene.cells).tolist():
         by_kind.setdefault(int(scene.cells.flat[cell]), []).append(cell)
@@ -106,17 +107,16 @@ def _board_changes(last: Scene | None, scene: Scene) -> dict[str, Any]:
     return changes
 
 
-def _risen(cells: np.ndarray, scene: Scene) -> int:
+def _count_risen(cells: np.ndarray, scene: Scene) -> int:
     """Return by how many rows raising the board leaves the fewest cells to set."""
-    kinds = (scene.cells == garbage_kind(scene.rules)).any(axis=1)
-    most = int(kinds.argmin()) if not kinds.all() else len(kinds)  # rows of garbage at the floor
-    different = [int((_raised(cells, rows) != scene.cells).sum()) for rows in range(most + 1)]
+    is_garbage = (scene.cells == garbage_kind(scene.rules)).any(axis=1)
+    most = len(is_garbage) if is_garbage.all() else int(is_garbage.argmin())  # rows of garbage at the floor
+    different = [int((_raise_empty(cells, rows) != scene.cells).sum()) for rows in range(most + 1)]
     return int(np.argmin(different)) if different[0] > MANY_CELLS else 0
 
 
-def _raised(cells: np.ndarray, rows: int) -> np.ndarray:
-    new = np.full((rows, cells.shape[1]), EMPTY, cells.dtype)
-    return np.concatenate([new, cells[: len(cells) - rows]])
+def _raise_empty(cells: np.ndarray, rows: int) -> np.ndarray:
+    return raise_rows(cells, np.full((rows, cells.shape[1]), EMPTY, cells.dtype))
 
 
 def _lasting(scene: Scene, shapes: Table) -> dict[str, Any]:
@@ -134,14 +134,22 @@ def _active(scene: Scene, shapes: Table) -> list[int] | None:
     """Return the active piece as [kind, shape, x, y, rows to fall]; None when none is shown."""
     if not scene.active:
         return None
-    index, x, y = _shape(shapes, scene.active)
-    fall = y - min(row for _, row in scene.ghost) if scene.ghost else 0
-    return [scene.piece, index, x, y, fall]
+    shape = _find_shape(shapes, scene.active)
+    fall = shape.bottom - min(row for _, row in scene.ghost) if scene.ghost else 0
+    return [scene.piece, shape.number, shape.left, shape.bottom, fall]
 
 
-def _shape(shapes: Table, cells: Iterable[Cell]) -> tuple[int, int, int]:
-    """Return the index of cells as a shape, and where the shape's lower left corner is."""
+class _PlacedShape(NamedTuple):
+    """Where cells are: the number of their shape, and the column and the row of its lower left corner."""
+
+    number: int
+    left: int
+    bottom: int
+
+
+def _find_shape(shapes: Table, cells: Iterable[Cell]) -> _PlacedShape:
+    """Find the shape of cells in the table, adding it if it is new."""
     cells = sorted(cells, key=lambda cell: (cell[1], cell[0]))  # row by row, as pieces list them
     left, bottom = min(x for x, _ in cells), min(y for _, y in cells)
     moved = tuple((x - left, y - bottom) for x, y in cells)
-    return shapes.setdefault(moved, len(shapes)), left, bottom
+    return _PlacedShape(shapes.setdefault(moved, len(shapes)), left, bottom)

@@ -16,14 +16,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+import tetrax
 from tests.env.games import played_by_keys, played_by_placements, played_with_garbage
+from tetrax.env import record
 from tetrax.env.record import Recording
 from tetrax.env.tetris import Tetris
 from tetrax.view import svg
-from tetrax.view.coloured import EMPTY
-from tetrax.view.html import Player
+from tetrax.view.cells import EMPTY
+from tetrax.view.frames import Frame, frames
 from tetrax.view.render import render_html, save
-from tetrax.view.scene import Frame, frames, numbers
+from tetrax.view.scene import numbers
 
 NODE = shutil.which("node")
 VOID = {"meta", "input", "br", "link", "img"}  # elements that have no end
@@ -89,7 +91,7 @@ class Reader(HTMLParser):
 
 
 def assert_same(data: Any, recording: Recording) -> None:
-    """Decode the data frame by frame, by what `document` says of it, and compare with the scenes."""
+    """Decode the data frame by frame, by what `encode_frames` says of it, and compare with the scenes."""
     cells = np.full((data["all_rows"], data["columns"]), EMPTY)
     lasting: dict[str, Any] = {}
     texts, step = [""] * len(data["labels"]), -1
@@ -123,7 +125,7 @@ def assert_same(data: Any, recording: Recording) -> None:
         assert list(zip(data["labels"], texts, strict=True)) == numbers(scene)
         step = coded.get("step", step + 1)
         said = data["strings"][coded["say"]] if "say" in coded else ""
-        assert (step, said, coded.get("mark", False)) == (frame.step, frame.words, frame.highlight)
+        assert (step, said, coded.get("mark", False)) == (frame.step, frame.caption, frame.highlight)
 
 
 @GAMES
@@ -147,7 +149,7 @@ def test_the_program_of_a_page_draws_what_svg_draws(game: Any, tmp_path: Path) -
         drawn, frame = json.loads(line), shown(recording)[index]
         assert drawn["layers"] == svg.layers(frame.scene), index
         assert drawn["numbers"] == [value for _, value in numbers(frame.scene)]
-        assert (drawn["step"], drawn["say"]) == (frame.step, frame.words)
+        assert (drawn["step"], drawn["say"]) == (frame.step, frame.caption)
         assert (drawn["over"], drawn["mark"]) == (frame.scene.game_over, frame.highlight)
 
 
@@ -218,13 +220,27 @@ def test_a_game_of_two_thousand_steps_is_below_a_megabyte(game: Any, most: int) 
 
 
 def test_a_notebook_shows_the_player_of_a_recording() -> None:
-    reader = Reader(Player(keys_game())._repr_html_())
-    ((tag, attributes),) = reader.elements
+    player = tetrax.show(keys_game())
+    assert player.html == page(keys_game())
+    assert repr(player) == f"Page(title={player.title!r})"
+    assert Reader(tetrax.show(keys_game(), title="<Mine>")._repr_html_()).elements[0][1]["title"] == "<Mine>"
+    ((tag, attributes),) = Reader(player._repr_html_()).elements
     assert (tag, attributes["srcdoc"], attributes["sandbox"]) == (
         "iframe",
         page(keys_game()),
         "allow-scripts",
     )
+
+
+def test_the_example_of_the_docs_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    docs = Path(__file__).parent.parent.parent / "docs" / "environment.md"
+    example = docs.read_text().split("## Pictures")[1].split("```python\n")[1].split("```")[0]
+    monkeypatch.chdir(tmp_path)
+    Path("runs/mine/recordings").mkdir(parents=True)
+    record.save(drop_game(), "runs/mine/recordings/best.json")
+    exec(compile(example, "docs/environment.md", "exec"), {})
+    assert Path("game.html").read_text() == page(drop_game())
+    assert Path("game.gif").stat().st_size > 1000
 
 
 @pytest.mark.parametrize(

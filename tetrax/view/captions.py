@@ -1,4 +1,4 @@
-"""What happened in a step, in words for people: "T-spin double · back-to-back · +1,200"."""
+"""The caption of a step: what happened, in words for people: "T-spin double · back-to-back · +1,200"."""
 
 from __future__ import annotations
 
@@ -31,20 +31,20 @@ class Happening(NamedTuple):
     game_over: int
 
 
-def happenings(events: Event) -> list[Happening]:
+def read_happenings(events: Event) -> list[Happening]:
     """Copy events with a leading time axis to the host."""
     columns = [np.asarray(getattr(events, name)).tolist() for name in Happening._fields]
     return [Happening(*values) for values in zip(*columns, strict=True)]
 
 
-def describe(rules: Rules, happening: Happening, kind: int, *, over: bool) -> str:
+def tell(rules: Rules, happening: Happening, kind: int, *, over: bool) -> str:
     """Say what happened; "" when nothing worth a word did.
 
     `kind` is the piece that locked (-1 = none), `over` whether the game ended with this step.
     """
     words = []
     if happening.locked:
-        words += _locked(rules, happening, kind)
+        words += _tell_lock(rules, happening, kind)
     if happening.hold_refused:
         words.append("hold refused")
     if happening.garbage_received:
@@ -61,7 +61,7 @@ def is_highlight(happening: Happening) -> bool:
     return spin or happening.lines >= 4 or happening.perfect_clear or happening.life_lost
 
 
-def _locked(rules: Rules, happening: Happening, kind: int) -> list[str]:
+def _tell_lock(rules: Rules, happening: Happening, kind: int) -> list[str]:
     """Words for a lock and what it cleared."""
     name = rules.pieces[kind].name if 0 <= kind < rules.num_pieces else "piece"
     if happening.spin:

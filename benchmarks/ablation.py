@@ -264,8 +264,6 @@ def draw() -> None:
 
 def _word(value: Any) -> str:
     """Write a setting as `flags.spell` takes it."""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
     return f"{value:.12g}" if isinstance(value, float) else str(value)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import charts, curves
-from benchmarks.ablation import POINTS, WHOLE, Result
+from benchmarks.ablation_results import POINTS, WHOLE, Result
 from benchmarks.measure import thousands
 from tetrax.fields.errors import UserError
 

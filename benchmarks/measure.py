@@ -33,13 +33,13 @@ def options(default: Options, argv: list[str], module: str, description: str) ->
     """Read the flags of a program from the fields of its options; return None after printing help."""
     types = flags.field_types(default)
     words = flags.read_words(argv, types)
-    program = f"python -m benchmarks.{module}"
     if words.wants_help:
+        program = f"python -m benchmarks.{module}"
         flags.print_help(type(default), default, prog=program, description=description)
         return None
     for word in words.positionals:
         raise wrong("unexpected word", word, "flags", types)
-    return flags.parse(type(default), default, words, types, program)
+    return flags.put(default, words.values)
 
 
 def check_positive(flag: str, given: float | None) -> None:

@@ -16,7 +16,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))  # so that `python benchmarks/tables.py` works as well
 
-from benchmarks import ablation, ablation_page, charts, performance_page, records  # noqa: E402
+from benchmarks import ablation_page, ablation_results, charts, performance_page, records  # noqa: E402
 from benchmarks.records import Measurement, read  # noqa: E402
 from tetrax.fields.errors import USER_ERROR_EXIT_CODE, UserError  # noqa: E402
 
@@ -62,7 +62,7 @@ def wanted() -> dict[Path, str]:
     return {
         README: with_section(README.read_text(), section([*read(records.RESULTS), *headlines])),
         PAGE: with_section(PAGE.read_text(), performance_page.content(found)),
-        AGENTS: with_section(AGENTS.read_text(), ablation_page.content(ablation.read())),
+        AGENTS: with_section(AGENTS.read_text(), ablation_page.content(ablation_results.read())),
     }
 
 
@@ -71,7 +71,7 @@ def update() -> None:
     for path, text in wanted().items():
         path.write_text(text)
     charts.draw(records.read_performance(records.PERFORMANCE), charts.FOLDER)
-    ablation_page.draw(ablation.read(), ablation_page.FOLDER)
+    ablation_page.draw(ablation_results.read(), ablation_page.FOLDER)
 
 
 def main() -> int:

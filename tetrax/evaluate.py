@@ -55,12 +55,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: list[str]) -> int:
-    types = flags.field_types(Options())
-    words = flags.read_words(argv, types)
+    words = flags.read_words(argv, flags.field_types(Options()))
     if words.wants_help:
         _print_help()
         return 0
-    options = flags.parse(Options, Options(), words, types, PROGRAM)
+    options = flags.put(Options(), words.values)
     _check(options, words.positionals)
     env, actor, name = _player(options, words.positionals)
     from tetrax.train.machine import compilation_cache

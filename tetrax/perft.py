@@ -47,13 +47,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: list[str]) -> int:
-    types = flags.field_types(Options())
-    words = flags.read_words(argv, types)
+    words = flags.read_words(argv, flags.field_types(Options()))
     if words.wants_help:
         description = "Count the sequences of placements of QUEUE, letters of pieces such as IOLJSZT."
         flags.print_help(Options, Options(), prog=f"{PROGRAM} QUEUE", description=description)
         return 0
-    options = flags.parse(Options, Options(), words, types, PROGRAM)
+    options = flags.put(Options(), words.values)
     queue = _queue(words.positionals, options)
     if not LOWEST_SPAWN <= options.spawn_y <= HIGHEST_SPAWN:
         raise wrong("--spawn-y", options.spawn_y, f"{LOWEST_SPAWN} to {HIGHEST_SPAWN}")

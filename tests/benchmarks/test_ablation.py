@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from benchmarks import ablation, ablation_page, measure, tables
+from benchmarks import ablation, ablation_page, ablation_results, measure, tables
 from tetrax.fields.errors import UserError
 from tetrax.train.command import cli
 
@@ -39,7 +39,7 @@ def config_of(name, actions="drop"):
 
 @pytest.mark.parametrize(("actions", "names"), [("drop", list(LACKING)), ("direct", ["no-parts"])])
 def test_each_variant_lacks_its_part_and_nothing_else(actions, names):
-    assert list(ablation.variants(STEPS)) == list(LACKING)
+    assert list(ablation_results.variants(STEPS)) == list(LACKING)
     whole = config_of("all-parts", actions)
     agent = whole.agent
     assert (agent.double, agent.dueling, agent.prioritised, agent.noisy) == (True,) * 4
@@ -71,7 +71,7 @@ def kept(name="all-parts", **changed):
         {"seed": 0, "points": first, "evaluation": evaluation(110.0)},
         {"seed": 1, "points": second, "evaluation": evaluation(90.0)},
     ]
-    result = ablation.Result(
+    result = ablation_results.Result(
         name=name, actions="drop", command=f"python -m {name}", machine="two cores", date="2000-01-02",
         commit="0123456789", steps=1_000, warmup_steps=100, seconds=61.4, seeds=seeds,
     )  # fmt: skip
@@ -80,7 +80,7 @@ def kept(name="all-parts", **changed):
 
 def write(folder, *results):
     for one in results:
-        (folder / one.file_name).write_text(ablation.written(one))
+        (folder / one.file_name).write_text(ablation_results.to_text(one))
 
 
 PAGE = """\
@@ -109,7 +109,7 @@ def without_noise():
 
 def test_the_table_says_what_the_files_say(tmp_path):
     write(tmp_path, without_noise(), kept())
-    found = ablation.read(tmp_path)
+    found = ablation_results.read(tmp_path)
     assert [one.name for one in found] == ["all-parts", "without-noise"]
     assert ablation_page.content(found) == PAGE
 
@@ -134,7 +134,7 @@ def test_each_action_set_is_drawn_and_the_same_each_time(tmp_path):
 
 
 def test_without_results_the_section_is_empty_and_nothing_is_drawn(tmp_path):
-    assert ablation_page.content(ablation.read(tmp_path / "none")) == ""
+    assert ablation_page.content(ablation_results.read(tmp_path / "none")) == ""
     assert ablation_page.draw([], tmp_path / "charts") == []
     assert not (tmp_path / "charts").exists()
     assert tables.AGENTS in tables.wanted()
@@ -145,16 +145,20 @@ def test_without_results_the_section_is_empty_and_nothing_is_drawn(tmp_path):
     [
         ("drop-all-parts.json", "{", "given no result"),
         ("drop-all-parts.json", json.dumps({"name": "all-parts"}), "given no result"),
-        ("drop-all-parts.json", ablation.written(kept(seeds=[{"seed": 0}])), "given no result ('points')"),
-        ("drop-all-parts.json", ablation.written(kept(seeds=[])), "with 0 seeds"),
-        ("drop-no-parts.json", ablation.written(kept()), "allowed: ACTIONS-NAME.json"),
-        ("drop-nothing.json", ablation.written(kept("nothing")), "given 'nothing' of 'drop'"),
+        (
+            "drop-all-parts.json",
+            ablation_results.to_text(kept(seeds=[{"seed": 0}])),
+            "given no result ('points')",
+        ),
+        ("drop-all-parts.json", ablation_results.to_text(kept(seeds=[])), "with 0 seeds"),
+        ("drop-no-parts.json", ablation_results.to_text(kept()), "allowed: ACTIONS-NAME.json"),
+        ("drop-nothing.json", ablation_results.to_text(kept("nothing")), "given 'nothing' of 'drop'"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_named(name, text, said, tmp_path):
     (tmp_path / name).write_text(text)
     with pytest.raises(UserError, match=re.escape(said)) as raised:
-        ablation.read(tmp_path)
+        ablation_results.read(tmp_path)
     assert str(raised.value).startswith(str(tmp_path / name))
 
 
@@ -218,11 +222,11 @@ def test_a_finished_run_is_kept_as_it_was(trained, tmp_path):
         "7",
     ]
     assert ablation.main(words) == 0
-    (one,) = ablation.read(tmp_path / "results")
+    (one,) = ablation_results.read(tmp_path / "results")
     assert (one.name, one.actions, one.machine) == ("without-double", "drop", "two cores")
     assert one.command == (
         "python -m tetrax.train dqn --preset rainbow --env.actions drop --num-seeds 2 "
-        f"--total-steps {ablation.STEPS} --agent.no-double --seed 7"
+        f"--total-steps {ablation_results.STEPS} --agent.no-double --seed 7"
     )
     assert str(tmp_path) not in one.command
     # 300 random steps are two rollouts of 16 boards times 16 steps: 512. They count in the points alone.
@@ -245,7 +249,7 @@ def test_what_is_kept_is_not_trained_again(trained, tmp_path, capsys):
     other = ["run", "--steps", "2048", "--folder", str(tmp_path / "two"), "--only", "no-parts"]
     assert ablation.main(other) == 0
     assert len(trained) == len(LACKING) + 1  # other steps are another command
-    assert ablation.read_one(tmp_path / "results" / "drop-no-parts.json").command == trained[-1]
+    assert ablation_results.read_one(tmp_path / "results" / "drop-no-parts.json").command == trained[-1]
 
 
 def test_a_run_that_was_stopped_goes_on_and_another_is_refused(tmp_path, monkeypatch):
@@ -301,7 +305,7 @@ def test_a_variant_is_trained_and_kept(tmp_path, monkeypatch):
     )
     words = [*"run --only no-parts --steps 512 --seeds 2 --folder".split(), str(tmp_path / "runs")]
     assert ablation.main([*words, "--", *small.split()]) == 0
-    (one,) = ablation.read(tmp_path / "results")
+    (one,) = ablation_results.read(tmp_path / "results")
     assert (one.steps, one.warmup_steps, len(one.seeds)) == (512, 256, 2)
     assert [seed["evaluation"]["games"] for seed in one.seeds] == [4, 4]
     chunk = 2 * 8 * 4  # iterations, boards, steps: after the 256 random ones every chunk is a point

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import signal
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 USER_ERROR_EXIT_CODE = 2
 
@@ -34,9 +34,7 @@ def exit_code(run: Callable[[list[str]], int], argv: Sequence[str] | None, when_
 
 def wrong(thing: str, given: object, allowed: str, names: Iterable[str] = ()) -> UserError:
     """Build the error for a wrong value; `names` are searched for one near to `given`."""
-    suggestion = nearest(str(given), names)
-    ending = f"; did you mean {suggestion!r}?" if suggestion else ""
-    return UserError(f"{thing}: given {given!r}; allowed: {allowed}{ending}")
+    return UserError(f"{thing}: given {given!r}; allowed: {allowed}{hint(given, names)}")
 
 
 def wrong_name(thing: str, given: object, names: Iterable[str]) -> UserError:
@@ -45,11 +43,25 @@ def wrong_name(thing: str, given: object, names: Iterable[str]) -> UserError:
     return wrong(thing, given, ", ".join(listed) or "nothing", listed)
 
 
+def hint(given: object, names: Iterable[str]) -> str:
+    """Return the end of an error's line that names the nearest of some names; nothing where none is near."""
+    suggestion = nearest(str(given), names)
+    return f"; did you mean {suggestion!r}?" if suggestion else ""
+
+
 def nearest(given: str, names: Iterable[str]) -> str | None:
     """Return the name most like `given`, or None where none is near."""
     by_lower_case = {name.lower(): name for name in names}
     matches = difflib.get_close_matches(given.lower(), by_lower_case, n=1, cutoff=0.6)
     return by_lower_case[matches[0]] if matches else None
+
+
+def nearest_path(given: str, paths: Collection[str]) -> str | None:
+    """Return the path that ends like `given`, else one that is spelt like it, whole or in its last part."""
+    by_last = {path.split(".")[-1]: path for path in paths}
+    last = given.split(".")[-1]
+    near_last = nearest(last, by_last)
+    return by_last.get(last) or nearest(given, paths) or (by_last[near_last] if near_last else None)
 
 
 def missing(package: str) -> str:

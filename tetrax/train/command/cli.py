@@ -1,7 +1,7 @@
 """The training command line: words to a configuration and the folder to train in.
 
-A preset, a `config.json` or the run to go on with gives the defaults; tyro puts the flags over them. Nothing
-is written here, and the folder is only looked at.
+A preset, a `config.json` or the run to go on with gives the defaults, and the flags are put over them. Nothing is
+written here, and the folder is only looked at.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple, Protocol, TypeVar
+from typing import Annotated, Any, NamedTuple, TypeVar, get_type_hints
 
 import jax
 import tyro
@@ -30,24 +30,21 @@ from tetrax.train.sweep.sweep_points import SWEEP_LOG
 PROGRAM = "python -m tetrax.train"
 DEFAULT_ALGORITHM = "ppo"
 SWEEP = "sweep"  # first word of the command that trains many members: see tetrax.train.sweep.sweep.sweep_cli
-OWN_FLAGS = {**dict.fromkeys(("run_dir", "resume", "config"), str | None), "distributed": bool}
 
-T = TypeVar("T", bound="WithConfig")
-
-
-class WithConfig(Protocol):
-    """The flags of a command that trains."""
-
-    @property
-    def train(self) -> TrainConfig:
-        """Return the training configuration."""
+T = TypeVar("T", bound="Flags")
 
 
 @dataclass(frozen=True)
-class CommandLine:
-    """The flags: a training configuration, and what is asked of this start alone."""
+class Flags:
+    """The flags of a command that trains: a configuration, and those of its own in a subclass."""
 
     train: Annotated[TrainConfig, tyro.conf.arg(name="")]
+
+
+@dataclass(frozen=True)
+class CommandLine(Flags):
+    """What is asked of this start alone."""
+
     run_dir: str | None = None
     """Folder for the run, new or empty; when not given, a new one under runs/."""
     resume: str | None = None
@@ -80,32 +77,37 @@ class Reading(NamedTuple):
 
 def parse(argv: Sequence[str]) -> Request | None:
     """Read the command line; return None after printing help. Raise UserError for a word that is wrong."""
-    algorithm, source, types, words = read(argv, OWN_FLAGS)
+    algorithm, source, types, words = read(argv, CommandLine)
     if words.wants_help:
         _print_help(source or help_config(algorithm, words))
         return None
-    if words.one("distributed") == "yes":
+    if words.values.get("distributed"):
         processes.join()  # before anything asks which devices there are
     if words.one("resume") is not None and source is not None:
-        return _resumed(source, words, types)
+        return _resume(source, words, types)
     config, notice = defaults(source, algorithm, words)
     parsed = over(CommandLine(train=config), words, types).train
     return Request(parsed, run_dir(words, parsed), resume=False, notices=(notice, *sizes(parsed)))
 
 
-def read(argv: Sequence[str], own_flags: Mapping[str, Any], repeatable: Collection[str] = ()) -> Reading:
+def read(argv: Sequence[str], command: type[Flags], repeatable: Collection[str] = ()) -> Reading:
     """Find the algorithm and the configuration that decide which flags there are; check every word against them."""
     given_algorithm, words_given = _split_algorithm(argv)
     source = _stored_config(words_given)
     if source is not None and given_algorithm not in (None, source.algorithm):
         raise wrong("algorithm", given_algorithm, f"{source.algorithm}, that of the configuration given")
     algorithm = source.algorithm if source is not None else given_algorithm or DEFAULT_ALGORITHM
-    types = {**flags.field_types(source or presets.any_config(algorithm)), **own_flags}
+    types = {**flags.field_types(source or presets.any_config(algorithm)), **own_types(command)}
     words = flags.read_words(words_given, types, repeatable)
     for word in words.positionals:
         raise wrong("unexpected word", word, "flags, and the algorithm as the first word", types)
     _check_combination(words)
     return Reading(algorithm, source, types, words)
+
+
+def own_types(command: type[Flags]) -> dict[str, Any]:
+    """Return the flags of a command besides those of the configuration, and their types."""
+    return {name: hint for name, hint in get_type_hints(command).items() if name != "train"}
 
 
 def _split_algorithm(argv: Sequence[str]) -> tuple[str | None, list[str]]:
@@ -142,9 +144,8 @@ def _value_of(flag: str, argv: Sequence[str]) -> str | None:
 def _check_combination(words: flags.Words) -> None:
     """Refuse two flags that name two sources of the same thing."""
     for first, second in (("resume", "config"), ("resume", "run_dir"), ("config", "preset")):
-        if first in words.values and second in words.values:
-            given = words.one(second)
-            raise wrong(flags.flag_name(second), given, f"nothing, with {flags.flag_name(first)}")
+        if first in words.given and second in words.given:
+            raise wrong(flags.flag_name(second), words.one(second), f"nothing, with {flags.flag_name(first)}")
 
 
 def help_config(algorithm: str, words: flags.Words) -> TrainConfig:
@@ -188,16 +189,18 @@ def _with_rules(config: TrainConfig, words: flags.Words) -> TrainConfig:
 
 
 def over(default: T, words: flags.Words, types: Mapping[str, Any]) -> T:
-    """Put the flags over the defaults of a command line (a record with `train`), and check its configuration."""
+    """Put the flags over the defaults of a command line, and check its configuration."""
+    own = {name: words.values[name] for name in own_types(type(default)) if name in words.values}
+    settings = {path: value for path, value in words.values.items() if path not in own}
     try:
-        parsed = flags.parse(type(default), default, words, types, PROGRAM)
-        parsed.train.validate()
+        config = flags.put(default.train, settings)
+        config.validate()
     except (UserError, ValueError) as error:
-        raise UserError(naming_flags(str(error), types)) from None
-    return parsed
+        raise UserError(name_flags(str(error), types)) from None
+    return dataclasses.replace(default, train=config, **own)
 
 
-def naming_flags(message: str, types: Iterable[str]) -> str:
+def name_flags(message: str, types: Iterable[str]) -> str:
     """Name the flag where a check named a field: "rules.width: …" is "--env.rules.width: …"."""
     match = re.match(r"([\w.]+): ", message)
     if match is None:
@@ -207,7 +210,7 @@ def naming_flags(message: str, types: Iterable[str]) -> str:
     return flags.flag_name(owners[0]) + message[len(field) :] if owners else message
 
 
-def _resumed(stored: TrainConfig, words: flags.Words, types: Mapping[str, Any]) -> Request:
+def _resume(stored: TrainConfig, words: flags.Words, types: Mapping[str, Any]) -> Request:
     """Put the flags over a run's own configuration; refuse those that would make it another run."""
     config = over(CommandLine(train=stored), words, types).train
     changeable = (*CHANGEABLE_ON_RESUME, *(f"agent.{name}" for name in agents.changeable(stored.algorithm)))
@@ -218,7 +221,7 @@ def _resumed(stored: TrainConfig, words: flags.Words, types: Mapping[str, Any]) 
                 f"{flags.flag_name(path)}: given {after!r} with --resume; allowed: {before!r}, as the run "
                 f"began (changeable are {listed})"
             )
-    folder = Path(words.values["resume"][0])
+    folder = Path(words.values["resume"])
     notice = f"configuration: {folder / 'config.json'}"
     return Request(config, folder, resume=True, notices=(notice, *sizes(config)))
 

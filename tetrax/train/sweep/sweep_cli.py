@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
-
-import tyro
+from typing import Any, Literal, get_args
 
 from tetrax.fields.errors import UserError, wrong
 from tetrax.train import presets
@@ -32,10 +30,9 @@ UNUSED = (
 
 
 @dataclass(frozen=True)
-class CommandLine:
+class CommandLine(cli.Flags):
     """The flags of a sweep."""
 
-    train: Annotated[TrainConfig, tyro.conf.arg(name="")]
     grid: tuple[str, ...] = ()
     """NAME=VALUE,VALUE,…: values of a tunable; given for several names, every combination is a point."""
     random: tuple[str, ...] = ()
@@ -58,16 +55,6 @@ class CommandLine:
     """A config.json to take the defaults from, instead of a preset."""
 
 
-OWN_FLAGS: dict[str, Any] = {
-    "grid": tuple[str, ...],
-    "random": tuple[str, ...],
-    "samples": int,
-    "metric": Metric,
-    "halving": bool,
-    "members_at_once": int,
-    "run_dir": str | None,
-    "config": str | None,
-}
 REPEATABLE = ("grid", "random")
 
 
@@ -86,12 +73,12 @@ def parse(argv: Sequence[str]) -> SweepRequest | None:
         raise UserError(
             "--resume: given to a sweep; allowed: to a run (a sweep is not gone on with: start it anew)"
         )
-    algorithm, source, types, words = cli.read(argv, OWN_FLAGS, REPEATABLE)
+    algorithm, source, types, words = cli.read(argv, CommandLine, REPEATABLE)
     if words.wants_help:
         _print_help(_with_less_evaluation(source or cli.help_config(algorithm, words)))
         return None
     for path in UNUSED:
-        if path in words.values:
+        if path in words.given:
             raise wrong(flags.flag_name(path), words.one(path), "nothing in a sweep, which has no use for it")
     defaults, notice = cli.defaults(source, algorithm, words)
     asked = cli.over(CommandLine(train=_with_less_evaluation(defaults)), words, types)
@@ -137,11 +124,11 @@ def _points(asked: CommandLine, words: flags.Words, types: dict[str, Any]) -> tu
     try:
         points = sweep_points.read(config, asked.grid, asked.random, asked.samples, config.seed)
     except UserError as error:
-        raise UserError(cli.naming_flags(str(error), types)) from None
-    if "samples" in words.values and not asked.random:
+        raise UserError(cli.name_flags(str(error), types)) from None
+    if "samples" in words.given and not asked.random:
         raise wrong("--samples", asked.samples, "with --random alone")
     for name in points[0]:
-        if name in words.values:
+        if name in words.given:
             raise wrong(flags.flag_name(name), words.one(name), "nothing, where --grid or --random gives it")
     return points
 
@@ -154,11 +141,11 @@ def _metric(asked: CommandLine) -> str:
 
 def _command(words: flags.Words, types: dict[str, Any], config: TrainConfig) -> tuple[str, ...]:
     """Return the words that give the configuration, without those of the sweep; the preset is always named."""
-    own = set(OWN_FLAGS) - {"config"}
-    values = {path: given for path, given in words.values.items() if path not in own}
-    if "config" not in values:
-        values = {"preset": (config.preset,), **values}
-    return tuple(flags.spell(values, types))
+    own = cli.own_types(CommandLine).keys() - {"config"}
+    given = {path: given for path, given in words.given.items() if path not in own}
+    if "config" not in given:
+        given = {"preset": (config.preset,), **given}
+    return tuple(flags.spell(given, types))
 
 
 def _print_help(config: TrainConfig) -> None:

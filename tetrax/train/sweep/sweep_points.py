@@ -21,7 +21,8 @@ from tetrax.agents import AGENTS
 from tetrax.env.game.garbage import MAX_GARBAGE_CAP
 from tetrax.env.game.rules import Rules
 from tetrax.env.tetris import Tetris
-from tetrax.fields.errors import UserError, nearest, wrong
+from tetrax.fields.as_words import WORDS, read_finite
+from tetrax.fields.errors import UserError, nearest_path, wrong
 from tetrax.train.config import TrainConfig
 
 SWEEP_LOG = "sweep.jsonl"  # in the folder of a sweep: what was measured, a JSON object per line
@@ -136,26 +137,36 @@ def _split(flag: str, word: str, types: Mapping[str, type], form: str) -> tuple[
         raise wrong(flag, word, form)
     name = name.replace("-", "_")
     if name not in types:
-        by_last = {known.rpartition(".")[2]: known for known in types}
-        last = nearest(name.rpartition(".")[2], by_last)
-        near = nearest(name, types) if last is None else by_last[last]
+        near = nearest_path(name, types)
         hint = f"; did you mean {near!r}?" if near else ""
         raise UserError(f"{flag}: given {name!r}, which is no tunable; allowed: {', '.join(types)}{hint}")
     return name, text
 
 
 def _number(flag: str, name: str, text: str, kind: type) -> float | int:
+    notation = dataclasses.replace(NUMBERS, name=lambda path: f"{flag} {path}")
     try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not math.isfinite(value):
-        raise wrong(f"{flag} {name}", text, "finite numbers")
+        return notation.read(kind, text, name)
+    except ValueError as error:
+        raise UserError(str(error)) from None
+
+
+def _read_number(kind: Any, text: str) -> float | int:
+    """Read a number, 6e3 as a whole one too; ValueError for anything else."""
+    number = read_finite(text)
     if kind is float:
-        return value
-    if not value.is_integer() or abs(value) >= 2**31:
-        raise wrong(f"{flag} {name}", text, "whole numbers of 32 bits")
-    return int(value)
+        return number
+    if not number.is_integer() or abs(number) >= 2**31:
+        raise ValueError(f"{text} is no whole number of 32 bits")
+    return int(number)
+
+
+NUMBERS = dataclasses.replace(
+    WORDS,
+    plain={int: "whole numbers of 32 bits", float: "finite numbers"},
+    read_plain=_read_number,
+    hint=lambda kind, given: "",
+)
 
 
 def _unique(words: Iterable[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:

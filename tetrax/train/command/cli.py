@@ -18,8 +18,9 @@ from typing import Annotated, Any, NamedTuple, TypeVar, get_type_hints
 import jax
 import tyro
 
-from tetrax import agents
+from tetrax import agents, games
 from tetrax.fields.errors import UserError, wrong, wrong_name
+from tetrax.games import Named
 from tetrax.train import presets
 from tetrax.train.command import flags
 from tetrax.train.config import CHANGEABLE_ON_RESUME, TrainConfig, load_config, to_json, whole_chunks
@@ -28,7 +29,7 @@ from tetrax.train.machine import memory, processes
 from tetrax.train.sweep.sweep_points import SWEEP_LOG
 
 PROGRAM = "python -m tetrax.train"
-DEFAULT_ALGORITHM = "ppo"
+DEFAULT_ALGORITHM, DEFAULT_GAME = "ppo", "tetris"
 SWEEP = "sweep"  # first word of the command that trains many members: see tetrax.train.sweep.sweep.sweep_cli
 
 T = TypeVar("T", bound="Flags")
@@ -70,6 +71,7 @@ class Reading(NamedTuple):
     """A command line whose every word is known, and what its flags are put over."""
 
     algorithm: str
+    game: Named
     source: TrainConfig | None  # the configuration that --resume or --config names
     types: dict[str, Any]  # of every flag, by the field's path
     words: flags.Words
@@ -77,15 +79,16 @@ class Reading(NamedTuple):
 
 def parse(argv: Sequence[str]) -> Request | None:
     """Read the command line; return None after printing help. Raise UserError for a word that is wrong."""
-    algorithm, source, types, words = read(argv, CommandLine)
+    reading = read(argv, CommandLine)
+    source, words, types = reading.source, reading.words, reading.types
     if words.wants_help:
-        _print_help(source or help_config(algorithm, words))
+        _print_help(source or help_config(reading))
         return None
     if words.values.get("distributed"):
         processes.join()  # before anything asks which devices there are
     if words.one("resume") is not None and source is not None:
         return _resume(source, words, types)
-    config, notice = defaults(source, algorithm, words)
+    config, notice = defaults(reading)
     parsed = over(CommandLine(train=config), words, types).train
     return Request(parsed, run_dir(words, parsed), resume=False, notices=(notice, *sizes(parsed)))
 
@@ -97,12 +100,15 @@ def read(argv: Sequence[str], command: type[Flags], repeatable: Collection[str] 
     if source is not None and given_algorithm not in (None, source.algorithm):
         raise wrong("algorithm", given_algorithm, f"{source.algorithm}, that of the configuration given")
     algorithm = source.algorithm if source is not None else given_algorithm or DEFAULT_ALGORITHM
-    types = {**flags.field_types(source or presets.any_config(algorithm)), **own_types(command)}
+    game = _find_game(words_given, source)
+    decides = source or presets.any_config(algorithm, game.game, game.config)
+    types = {**flags.field_types(decides), **own_types(command)}
     words = flags.read_words(words_given, types, repeatable)
     for word in words.positionals:
         raise wrong("unexpected word", word, "flags, and the algorithm as the first word", types)
     _check_combination(words)
-    return Reading(algorithm, source, types, words)
+    words.values.pop("game", None)  # the configuration has it already, by its kind and its id
+    return Reading(algorithm, game, source, types, words)
 
 
 def own_types(command: type[Flags]) -> dict[str, Any]:
@@ -120,6 +126,20 @@ def _split_algorithm(argv: Sequence[str]) -> tuple[str | None, list[str]]:
     if first is not None and by_flag not in (None, first):
         raise wrong("--algorithm", by_flag, f"{first}, the first word")
     return first or by_flag, list(argv if first is None else argv[1:])
+
+
+def _find_game(argv: Sequence[str], source: TrainConfig | None) -> Named:
+    """Return the game that --game names: it decides which flags there are, and which presets."""
+    word = _value_of("--game", argv)
+    if word is None:
+        return Named(DEFAULT_GAME, None) if source is None else Named(source.game, source.env)
+    try:
+        named = games.find(word)
+    except ValueError as error:
+        raise UserError(f"--{error}") from None
+    if source is not None and named not in (Named(source.game, None), Named(source.game, source.env)):
+        raise wrong("--game", word, f"{source.game}, that of the configuration given")
+    return named
 
 
 def _stored_config(argv: Sequence[str]) -> TrainConfig | None:
@@ -148,21 +168,22 @@ def _check_combination(words: flags.Words) -> None:
             raise wrong(flags.flag_name(second), words.one(second), f"nothing, with {flags.flag_name(first)}")
 
 
-def help_config(algorithm: str, words: flags.Words) -> TrainConfig:
+def help_config(reading: Reading) -> TrainConfig:
     """Return the configuration whose values --help shows as defaults."""
-    return _preset(algorithm, words, words.one("preset") or presets.CPU_PRESET)
+    return _preset(reading, reading.words.one("preset") or presets.CPU_PRESET)
 
 
-def defaults(source: TrainConfig | None, algorithm: str, words: flags.Words) -> tuple[TrainConfig, str]:
+def defaults(reading: Reading) -> tuple[TrainConfig, str]:
     """Choose the configuration that the flags are put over, and say which."""
+    source, words = reading.source, reading.words
     if source is not None:
         return _with_rules(source, words), f"configuration: {words.one('config')}"
     name = words.one("preset")
     if name is not None:
-        return _preset(algorithm, words, name), f"preset: {name}"
+        return _preset(reading, name), f"preset: {name}"
     device = _device()
     name = presets.CPU_PRESET if device == "cpu" else presets.ACCELERATOR_PRESET
-    return _preset(algorithm, words, name), f"preset: {name} (the default on {device}; --preset changes it)"
+    return _preset(reading, name), f"preset: {name} (the default on {device}; --preset changes it)"
 
 
 def _device() -> str:
@@ -173,9 +194,15 @@ def _device() -> str:
         raise UserError(f"device: {error}") from None
 
 
-def _preset(algorithm: str, words: flags.Words, name: str) -> TrainConfig:
+def _preset(reading: Reading, name: str) -> TrainConfig:
+    words, game = reading.words, reading.game
     config = presets.find(
-        algorithm, name, actions=words.one("env.actions"), observation=words.one("env.observation")
+        reading.algorithm,
+        name,
+        actions=words.one("env.actions"),
+        observation=words.one("env.observation"),
+        game=game.game,
+        env=game.config,
     )
     return _with_rules(config, words)
 
@@ -248,7 +275,8 @@ def run_dir(words: flags.Words, config: TrainConfig, prefix: str = "") -> Path:
         _check_can_be_made(Path(given))
         return Path(given)
     now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
-    name = f"{prefix}{config.algorithm}-{config.env.actions}-{config.preset}-seed{config.seed}-{now}"
+    game = re.sub(r"\W+", "-", config.make_env().spec.title)
+    name = f"{prefix}{config.algorithm}-{game}-{config.preset}-seed{config.seed}-{now}"
     return Path("runs") / name
 
 
@@ -268,7 +296,8 @@ def _print_help(config: TrainConfig) -> None:
         CommandLine(train=config),
         prog=f"{PROGRAM} [{algorithms}]",
         description=(
-            "Train an agent on Tetris; with no argument, ppo with the preset for this machine. "
+            "Train an agent; with no argument, ppo on Tetris with the preset for this machine. "
+            f"Other games (--game): {', '.join(games.names())}. "
             f"The defaults below are those of preset {config.preset}. "
             f"Presets (--preset): {', '.join(presets.names(config.algorithm))}; without one, "
             f"{presets.CPU_PRESET} on a CPU and {presets.ACCELERATOR_PRESET} on an accelerator. "

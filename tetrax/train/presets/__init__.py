@@ -44,9 +44,9 @@ def rule_names() -> list[str]:
     return list(ENV_PRESETS)
 
 
-def any_config(algorithm: str) -> TrainConfig:
-    """Return a configuration of the algorithm: all have the same fields."""
-    return next(iter(PRESETS[algorithm][CPU_PRESET].values()))
+def any_config(algorithm: str, game: str = "tetris", env: Any = None) -> TrainConfig:
+    """Return a configuration of the algorithm on a game: all have the same fields."""
+    return find(algorithm, CPU_PRESET, game=game, env=env)
 
 
 def find(

@@ -73,14 +73,15 @@ def parse(argv: Sequence[str]) -> SweepRequest | None:
         raise UserError(
             "--resume: given to a sweep; allowed: to a run (a sweep is not gone on with: start it anew)"
         )
-    algorithm, source, types, words = cli.read(argv, CommandLine, REPEATABLE)
+    reading = cli.read(argv, CommandLine, REPEATABLE)
+    words, types = reading.words, reading.types
     if words.wants_help:
-        _print_help(_with_less_evaluation(source or cli.help_config(algorithm, words)))
+        _print_help(_with_less_evaluation(reading.source or cli.help_config(reading)))
         return None
     for path in UNUSED:
         if path in words.given:
             raise wrong(flags.flag_name(path), words.one(path), "nothing in a sweep, which has no use for it")
-    defaults, notice = cli.defaults(source, algorithm, words)
+    defaults, notice = cli.defaults(reading)
     asked = cli.over(CommandLine(train=_with_less_evaluation(defaults)), words, types)
     _check(asked)
     sweep = Sweep(

@@ -12,6 +12,7 @@ from tensorboardX import SummaryWriter
 from tensorboardX.proto.event_pb2 import Event
 from tensorboardX.record_writer import RecordWriter
 
+from tetrax.agents.agent import Metrics
 from tetrax.fields.errors import UserError
 from tetrax.train.folder import log
 from tetrax.train.report import plots, rows
@@ -98,28 +99,25 @@ def test_tensorboard_without_the_extra_names_it(monkeypatch: pytest.MonkeyPatch)
 
 def test_sums_become_means_per_game() -> None:
     row = rows.training_metrics(
-        {
-            "episodes/count": np.float32(4),
-            "episodes/lines": np.float32(10),
-            "episodes/return": np.float32(-2),
-            "loss/policy": np.float32(0.5),
-        }
+        Metrics(
+            totals={"games": np.float32(4), "lines": np.float32(10), "return": np.float32(-2)},
+            means={"loss/policy": np.float32(0.5)},
+        )
     )
     assert row == {"lines": 2.5, "return": -0.5, "games": 4.0, "loss/policy": 0.5}
 
 
 def test_no_game_ended_is_null() -> None:
-    row = rows.training_metrics({"episodes/count": np.float32(0), "episodes/lines": np.float32(0)})
+    row = rows.training_metrics(Metrics(totals={"games": np.float32(0), "lines": np.float32(0)}, means={}))
     assert row == {"lines": None, "games": 0.0}
 
 
 def test_several_seeds_give_their_mean_and_each_of_them() -> None:
     row = rows.training_metrics(
-        {
-            "episodes/count": np.array([2, 0, 1], np.float32),
-            "episodes/lines": np.array([6, 0, 5], np.float32),
-            "kl": np.array([0.5, 1.5, 1.0], np.float32),
-        }
+        Metrics(
+            totals={"games": np.array([2, 0, 1], np.float32), "lines": np.array([6, 0, 5], np.float32)},
+            means={"kl": np.array([0.5, 1.5, 1.0], np.float32)},
+        )
     )
     assert row["lines"] == 4.0  # the mean of 6 / 2 and 5 / 1; the second seed has none
     assert row["kl"] == 1.0
@@ -127,19 +125,20 @@ def test_several_seeds_give_their_mean_and_each_of_them() -> None:
 
 
 def test_what_is_not_finite_is_named() -> None:
-    metrics = {"kl": np.array([1.0, np.inf]), "entropy": np.float32(1), "loss/policy": np.float32(np.nan)}
-    assert rows.not_finite(metrics) == ["kl is inf", "loss/policy is nan"]
+    means = {"kl": np.array([1.0, np.inf]), "entropy": np.float32(1), "loss/policy": np.float32(np.nan)}
+    assert rows.not_finite(Metrics(totals={"games": np.float32(1)}, means=means)) == [
+        "kl is inf",
+        "loss/policy is nan",
+    ]
 
 
 def make_result(lines: list[int]) -> EvalResult:
     numbers = np.array(lines)
     return EvalResult(
         seed=0,
-        max_pieces=5,
-        lines=numbers,
-        score=100 * numbers,
-        pieces=numbers + 1,
-        returns=numbers / 2,
+        cap=5,
+        length="pieces",
+        totals={"lines": numbers, "score": 100 * numbers, "pieces": numbers + 1, "return": numbers / 2},
         steps=numbers,
         capped=numbers > 3,
         best_actions=None,

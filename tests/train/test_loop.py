@@ -95,8 +95,8 @@ def test_metrics_are_those_of_the_agent_called_by_hand(finished: tuple[Result, P
     state, losses, right, games = program.agent.init(jax.random.key(0)), [], 0.0, 0.0
     for _ in range(4):
         state, metrics = program.agent.train(state)
-        losses.append(float(metrics["loss/policy"]))
-        right, games = right + float(metrics["episodes/lines"]), games + float(metrics["episodes/count"])
+        losses.append(float(metrics.means["loss/policy"]))
+        right, games = right + float(metrics.totals["lines"]), games + float(metrics.totals["games"])
     row = log.read(finished[1] / "metrics.jsonl")[0]
     assert row["loss/policy"] == pytest.approx(np.mean(losses), rel=1e-5)
     assert row["lines"] == pytest.approx(right / games)

@@ -20,7 +20,7 @@ from flax import struct
 from jax import Array
 
 from tetrax.agents import AGENTS, AgentSpec
-from tetrax.agents.agent import Agent
+from tetrax.agents.agent import Agent, Metrics, Sight
 from tetrax.env.tetris import Tetris, make
 from tetrax.train.config import EvalConfig, TrainConfig
 from tetrax.train.report import artifacts
@@ -50,8 +50,8 @@ class ToyState(struct.PyTreeNode):
     tunables: dict[str, Array]
 
 
-def make_toy(config: ToyConfig, env: Tetris, horizon: int = 0) -> Agent:
-    def init(key: Array) -> ToyState:
+def make_toy(config: ToyConfig, env: Tetris) -> Agent:
+    def init(key: Array, env_params: Any = None, horizon: int = 0) -> ToyState:
         weights_key, contexts_key, key = jax.random.split(key, 3)
         weights = 0.01 * jax.random.normal(weights_key, (FEATURES, CHOICES))
         return ToyState(
@@ -69,7 +69,7 @@ def make_toy(config: ToyConfig, env: Tetris, horizon: int = 0) -> Agent:
             },
         )
 
-    def train(state: ToyState) -> tuple[ToyState, dict[str, Array]]:
+    def train(state: ToyState) -> tuple[ToyState, Metrics]:
         act_key, context_key, key = jax.random.split(state.key, 3)
         choices = jax.random.categorical(act_key, state.contexts @ state.weights)  # [B]
         rewards = (choices == jnp.argmax(state.contexts @ RIGHT, axis=-1)).astype(jnp.float32)
@@ -84,13 +84,8 @@ def make_toy(config: ToyConfig, env: Tetris, horizon: int = 0) -> Agent:
         weights = state.weights + velocity
         weights = jnp.where(state.iteration == config.poison_at, jnp.nan, weights)
         ended = jnp.where(state.iteration % 3 == 0, 2.0, 0.0)  # some chunks see no game end
-        metrics = {
-            "episodes/count": ended,
-            "episodes/lines": ended * rewards.sum(),
-            "episodes/return": ended * rewards.mean(),
-            "loss/policy": loss,
-            "entropy": jnp.float32(1.0) / (1 + state.iteration),
-        }
+        totals = {"games": ended, "lines": ended * rewards.sum(), "return": ended * rewards.mean()}
+        means = {"loss/policy": loss, "entropy": jnp.float32(1.0) / (1 + state.iteration)}
         return state.replace(
             weights=weights,
             average=0.9 * state.average + 0.1 * weights,
@@ -98,13 +93,13 @@ def make_toy(config: ToyConfig, env: Tetris, horizon: int = 0) -> Agent:
             contexts=jax.random.normal(context_key, state.contexts.shape),
             key=key,
             iteration=state.iteration + 1,
-        ), metrics
+        ), Metrics(totals=totals, means=means)
 
     def act(
-        policy: dict[str, Array], observation: Any, memory: Any, is_first: Array, key: Array, greedy: bool
+        policy: dict[str, Array], sight: Sight, memory: Any, key: Array, greedy: bool
     ) -> tuple[Array, Any, dict[str, Array]]:
         liking = jnp.resize(policy["weights"], (env.num_actions,))
-        logits = jnp.where(observation.legal, liking[None, :], -jnp.inf)
+        logits = jnp.where(sight.observation.legal, liking[None, :], -jnp.inf)
         action = jnp.argmax(logits, axis=-1) if greedy else jax.random.categorical(key, logits)
         return action.astype(jnp.int32), memory, {}
 
@@ -116,6 +111,7 @@ def make_toy(config: ToyConfig, env: Tetris, horizon: int = 0) -> Agent:
         policy=lambda state: {"weights": state.weights, "average": state.average},
         initial_memory=lambda batch_shape: (),
         act=act,
+        games=lambda state: None,
     )
 
 
@@ -143,11 +139,14 @@ def quick_games(
     on_progress(episodes, 20)
     return EvalResult(
         seed=seed,
-        max_pieces=max_pieces,
-        lines=lines,
-        score=10 * lines,
-        pieces=np.full(episodes, 20),
-        returns=lines.astype(np.float64),
+        cap=max_pieces,
+        length="pieces",
+        totals={
+            "lines": lines,
+            "score": 10 * lines,
+            "pieces": np.full(episodes, 20),
+            "return": lines.astype(np.float64),
+        },
         steps=np.full(episodes, 20),
         capped=np.ones(episodes, bool),
         best_actions=None,

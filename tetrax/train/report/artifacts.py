@@ -10,8 +10,8 @@ import numpy as np
 from tetrax.agents.agent import Actor
 from tetrax.env.record import save
 from tetrax.train.folder import checkpoint, files, log
-from tetrax.train.report import plots
-from tetrax.train.report.display import Summary, duration
+from tetrax.train.report import account, plots
+from tetrax.train.report.display import Summary
 from tetrax.train.report.evaluation import EvalResult, evaluate, recording_of_best
 from tetrax.train.run import DIVERGED, STOPPED, Progress, Run
 from tetrax.view import render
@@ -77,7 +77,7 @@ def finish(run: Run, state: Any, progress: Progress) -> dict[str, Any] | None:
 def draw_learning_curve(run: Run) -> None:
     """Draw what metrics.jsonl holds so far."""
     with run.phase("drawing the learning curve"):
-        title = f"{run.config.algorithm} · {run.config.preset} · {run.config.env.preset}, {run.config.env.actions}"
+        title = account.title(run.config)
         plots.learning_curve(log.read(run.folder.metrics), run.folder.learning_curve, title)
 
 
@@ -99,8 +99,7 @@ def summarise(
         "its recording": folder.recordings / "best.json",
     }
     facts |= {label: str(path) for label, path in shown.items() if path.exists()}
-    seconds = sorted(run.stopwatch.seconds.items(), key=lambda item: -item[1])
-    facts["time"] = ", ".join(f"{what} {duration(spent)}" for what, spent in seconds if spent >= 0.5)
+    facts["time"] = account.time_spent(run.stopwatch)
     if status == STOPPED:
         commands["resume with"] = f"python -m tetrax.train --resume {where}"
     if status == DIVERGED:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -97,11 +96,3 @@ def split(num_members: int, at_once: int) -> list[list[int]]:
     """Cut the members into as few groups as `at_once` allows, of one size; the last may lack some."""
     size = math.ceil(num_members / math.ceil(num_members / at_once))
     return [list(range(first, min(first + size, num_members))) for first in range(0, num_members, size)]
-
-
-def memory_limit() -> int:
-    """Return the bytes of memory of the first device."""
-    statistics = jax.local_devices()[0].memory_stats()  # None on a CPU
-    if statistics and "bytes_limit" in statistics:
-        return int(statistics["bytes_limit"])
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

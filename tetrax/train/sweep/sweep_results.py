@@ -93,7 +93,7 @@ class Results:
         return {"metric": self.metric, "best": self.best, "points": listed}
 
 
-def summed_up(rows: Sequence[Row], points: tuple[Point, ...], num_seeds: int, metric: str) -> Results:
+def sum_up(rows: Sequence[Row], points: tuple[Point, ...], num_seeds: int, metric: str) -> Results:
     """Sum up the rows of a sweep; `metric` gives way to its training counterpart where nothing was evaluated."""
     shape = (len(points), num_seeds)
     evaluations = [row for row in rows if "eval/lines" in row["per_member"]]

@@ -202,7 +202,7 @@ def _registry() -> tyro.constructors.ConstructorRegistry:
     registry = tyro.constructors.ConstructorRegistry()
     names = {pieces: name for name, pieces in PIECE_SETS.items()}
 
-    def spelled(value: Any) -> str:
+    def write(value: Any) -> str:
         if isinstance(value, tuple):
             return names.get(value, " ".join(piece.name for piece in value))
         return value if isinstance(value, str) else "as-configured"
@@ -217,7 +217,7 @@ def _registry() -> tyro.constructors.ConstructorRegistry:
             metavar="{" + ",".join(choices) + "}",
             instance_from_str=lambda given: given[0],  # never called: nothing is parsed by tyro
             is_instance=lambda value: True,
-            str_from_instance=lambda value: [spelled(value)],
+            str_from_instance=lambda value: [write(value)],
         )
 
     return registry

@@ -100,8 +100,8 @@ class Notation:
         records = [member for member in members if dataclasses.is_dataclass(member)]
         names = [member for member in members if typing.get_origin(member) is Literal]
         # An object can only be meant for a dataclass, and a name for a Literal: those say best what is wrong.
-        by_form = {dict: records, str: names}.get(type(given), []) if self.typed else []
-        for meant in (members, by_form):
+        by_form: dict[type, list[Any]] = {dict: records, str: names} if self.typed else {}
+        for meant in (members, by_form.get(type(given), [])):
             if len(meant) == 1:
                 return self.read(meant[0], given, path)
         if len(records) > 1:

@@ -33,6 +33,7 @@ def read(annotation: Any, given: Any) -> Any:
         (bool, "False", False),
         (Literal["bag", 3], "3", 3),
         (Literal["bag", "uniform"] | Record, "bag", "bag"),  # a record has no words
+        (Literal["auto"] | int, "3", 3),
         (str | None, "None", None),
         (int | None, "7", 7),
         (int | float, "2", 2),

@@ -123,8 +123,22 @@ def test_the_limit_of_a_control_group_counts_without_what_it_uses(
     monkeypatch.setattr(memory, "MEMINFO", meminfo)
     monkeypatch.setattr(memory, "CGROUPS", ((limit, used),))
     assert memory.machine_bytes() == 2_000_000
+    assert memory.program_bytes() == 1_800_000  # a CPU has no memory of its own
     limit.write_text("max\n")
     assert memory.machine_bytes() == 4000 * 1024
+
+
+def test_a_device_with_memory_of_its_own_is_asked_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Device:
+        def __init__(self, limit: int) -> None:
+            self._limit = limit
+
+        def memory_stats(self) -> dict[str, int]:
+            return {"bytes_limit": self._limit, "bytes_in_use": 1_000}
+
+    monkeypatch.setattr(memory.jax, "local_devices", lambda: [Device(11_000), Device(21_000)])
+    assert memory.program_bytes() == 9_000  # nine tenths of what is free on the first
+    assert memory.device_bytes() == 30_000
 
 
 def test_memory_is_readable_and_found() -> None:

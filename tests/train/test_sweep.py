@@ -23,7 +23,15 @@ from tetrax.train.config import TrainConfig
 from tetrax.train.folder import log, policy_io
 from tetrax.train.program import Program
 from tetrax.train.report.display import SilentDisplay, Summary
-from tetrax.train.sweep import sweep, sweep_cli, sweep_members, sweep_plot, sweep_points, sweep_results
+from tetrax.train.sweep import (
+    sweep,
+    sweep_cli,
+    sweep_members,
+    sweep_plot,
+    sweep_points,
+    sweep_report,
+    sweep_results,
+)
 from tetrax.train.sweep.sweep_members import Sweep
 from tetrax.view.scene import scene
 
@@ -151,7 +159,7 @@ def test_groups_one_after_another_give_the_same(whole: Whole, tmp_path: Path) ->
 @pytest.mark.slow
 def test_too_little_memory_makes_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Program, "memory_bytes", lambda self: 100 * self.num_seeds)
-    monkeypatch.setattr(sweep, "memory_limit", lambda: 500)
+    monkeypatch.setattr(sweep.memory, "program_bytes", lambda: 450)
     shown = Listener()
     ended = sweep.run(toy_sweep(), run_dir=tmp_path / "run", display=shown)
     assert shown.notes == ["8 members need 0.0 GiB, there are 0.0: at most 4 at once"]
@@ -392,7 +400,7 @@ def test_the_printed_command_trains_the_point() -> None:
     )
     asked = parsed(*words, "--grid", "agent.learning_rate=1e-5,0.003", "--random", "agent.clip=0.1:0.3")
     assert len(asked.points) == 16 and asked.num_members == 32
-    command = sweep.best_command(asked, 11)
+    command = sweep_report.best_command(asked, 11)
     assert command.startswith(
         "python -m tetrax.train ppo --preset=tiny --num-seeds=2 --agent.network.hidden 8 9 "
     )
@@ -402,7 +410,7 @@ def test_the_printed_command_trains_the_point() -> None:
     assert dataclasses.replace(trained, evaluation=TINY.evaluation) == request.config
     # What no configuration holds is trained by a sweep of one point.
     asked = parsed("--preset", "tiny", "--grid", "agent.clip=0.1,0.3", "env_params.game.gravity=1,2")
-    command = sweep.best_command(asked, 2)
+    command = sweep_report.best_command(asked, 2)
     assert command.endswith("sweep ppo --preset=tiny --grid agent.clip=0.3 --grid env_params.game.gravity=1")
     again = parsed(*command.split()[4:])
     assert again.points == asked.points[2:3] and again.config == asked.config
@@ -442,7 +450,7 @@ def test_results_are_worked_out_by_game_over_the_last_quarter() -> None:
         row(100, [0, 1, 2, 3], lines=[4.0, 2.0, 3.0, 8.0], games=[2, 2, 1, 12]),
     ]
     points = ({"agent.clip": 0.1}, {"agent.clip": 0.2})
-    results = sweep_results.summed_up(rows, points, 2, "eval/lines")
+    results = sweep_results.sum_up(rows, points, 2, "eval/lines")
     # Member 0: (1·1 + 2·4) / 3 = 3; member 3: (4·4 + 12·8) / 16 = 7.
     np.testing.assert_allclose(results.values["lines"], [[3, 2], [3, 7]])
     assert results.metric == "lines" and results.ranking == [1, 0]
@@ -451,9 +459,9 @@ def test_results_are_worked_out_by_game_over_the_last_quarter() -> None:
     assert table[1].split() == ["1.", "0.2", "2", "5", "±", "2.8", "100"]
     # Evaluations that are equal leave it to training; the other way round they decide.
     equal = [row(100, [member], **{"eval/lines": [10.0]}) for member in range(4)]
-    assert sweep_results.summed_up([*rows, *equal], points, 2, "eval/lines").ranking == [1, 0]
+    assert sweep_results.sum_up([*rows, *equal], points, 2, "eval/lines").ranking == [1, 0]
     better = [row(100, [member], **{"eval/lines": [10.0 - member]}) for member in range(4)]
-    assert sweep_results.summed_up([*rows, *better], points, 2, "eval/lines").ranking == [0, 1]
+    assert sweep_results.sum_up([*rows, *better], points, 2, "eval/lines").ranking == [0, 1]
     steps, values = sweep_plot.curve(rows, results, 1, "lines")
     assert steps.tolist() == [50, 80, 100]
     np.testing.assert_array_equal(values, [[9, 9], [np.nan, 4], [3, 8]])
@@ -465,6 +473,6 @@ def test_a_number_without_effect_is_named() -> None:
         {"agent.clip": clip, "env_params.game.gravity": gravity} for clip in (0.1, 0.2) for gravity in (1, 2)
     )
     rows = [row(100, [0, 1, 2, 3], lines=[1.0] * 4, pieces=[5.0, 5.0, 6.0, 6.0], games=[1] * 4)]
-    assert sweep_results.without_effect(sweep_results.summed_up(rows, points, 1, "lines")) == [
+    assert sweep_results.without_effect(sweep_results.sum_up(rows, points, 1, "lines")) == [
         "env_params.game.gravity"
     ]

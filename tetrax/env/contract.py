@@ -157,6 +157,9 @@ class Game(Environment, Protocol):
     def with_discount(self, params: Params, discount: Array) -> Params:
         """Return the numbers with a learner's discount in them, where rewards are shaped by one."""
 
+    def check_param(self, name: str, value: float) -> None:
+        """Raise ValueError for a number of the params, named by its path ("game.gravity"), that is out of range."""
+
     def with_height(self, height: int) -> "Game":
         """Return the same game on a board of another height; ValueError where it has none."""
 

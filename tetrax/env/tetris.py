@@ -15,7 +15,7 @@ from tetrax.env import actions, foresight, observe, reward
 from tetrax.env.contract import RETURN, Observation, Shown, Spec, TimeStep
 from tetrax.env.game import engine
 from tetrax.env.game.reach import drops
-from tetrax.env.game.rules import RULE_PRESETS, Params, Rules, check_choice, default_params
+from tetrax.env.game.rules import MAX_GARBAGE_CAP, RULE_PRESETS, Params, Rules, check_choice, default_params
 from tetrax.env.game.state import Event, State, by_array, formed_like, no_event
 from tetrax.env.observe import OBSERVATIONS, Show
 from tetrax.env.reward import RewardChoice, RewardParams, RewardTerms
@@ -202,6 +202,17 @@ class Tetris:
         if params.reward.discount is None:
             return params
         return params.replace(reward=params.reward.replace(discount=discount))
+
+    def check_param(self, name: str, value: float) -> None:
+        """Raise ValueError for a number, named by its path in EnvParams, outside the ranges that `Params` gives."""
+        highest = {"starting_garbage": self.rules.height, "garbage_cap": MAX_GARBAGE_CAP}
+        field = name.removeprefix("game.")
+        low = 1 if field == "start_level" else 0
+        if field != name and not low <= value <= highest.get(field, 2**31 - 1):
+            allowed = f"{low} to {highest[field]}" if field in highest else f"{low} or more"
+            raise ValueError(f"{name}: given {value!r}; allowed: {allowed}")
+        if name == "reward.early_loss_pieces" and value <= 0:
+            raise ValueError(f"{name}: given {value!r}; allowed: more than 0 pieces")
 
     def with_height(self, height: int) -> "Tetris":
         """Return the same environment on a board of `height` visible rows; ValueError for what no board can have."""

@@ -45,11 +45,11 @@ class Notation:
         """Say in words what an annotation allows."""
         origin, arguments = typing.get_origin(annotation), typing.get_args(annotation)
         if annotation in self.names:
-            return self._listed(self.names[annotation])
+            return self._list(self.names[annotation])
         if annotation in self.plain:
             return self.plain[annotation]
         if origin is Literal:
-            return self._listed(arguments)
+            return self._list(arguments)
         if is_union(annotation):
             return self._describe_all([*self._members(annotation), *_none_of(annotation)])
         if origin is tuple:
@@ -89,7 +89,7 @@ class Notation:
         for choice in choices:
             if self.spell(choice) == self.spell(given):
                 return choice
-        raise self._refusal(path, given, self._listed(choices), hint(given, map(str, choices)))
+        raise self._refusal(path, given, self._list(choices), hint(given, map(str, choices)))
 
     def _read_union(self, union: Any, given: Any, path: str) -> Any:
         """Read the one member of the union that fits; one that alone can be meant reports its own errors."""
@@ -100,10 +100,8 @@ class Notation:
         records = [member for member in members if dataclasses.is_dataclass(member)]
         names = [member for member in members if typing.get_origin(member) is Literal]
         # An object can only be meant for a dataclass, and a name for a Literal: those say best what is wrong.
-        for meant in (
-            members,
-            records if isinstance(given, dict) else names if isinstance(given, str) else [],
-        ):
+        by_form: dict[type, list[Any]] = {dict: records, str: names} if self.typed else {}
+        for meant in (members, by_form.get(type(given), [])):
             if len(meant) == 1:
                 return self.read(meant[0], given, path)
         if len(records) > 1:
@@ -165,7 +163,7 @@ class Notation:
     def _describe_all(self, annotations: Iterable[Any]) -> str:
         return " or ".join(self.describe(annotation) for annotation in annotations)
 
-    def _listed(self, choices: Iterable[Any]) -> str:
+    def _list(self, choices: Iterable[Any]) -> str:
         """List choices: those of a command line, which are many, by the alphabet."""
         spelled = [self.spell(choice) for choice in choices]
         return ", ".join(spelled if self.typed else sorted(spelled))

@@ -65,6 +65,9 @@ class FromGymnax:
         del discount
         return params
 
+    def check_param(self, name: str, value: float) -> None:
+        """Accept every number: gymnax gives no ranges."""
+
     def with_height(self, height: int) -> "FromGymnax":
         """Raise ValueError: there is no board."""
         raise ValueError(f"height: given {height} for {self.spec.title}; allowed: a game with a board")

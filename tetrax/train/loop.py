@@ -25,10 +25,9 @@ from tetrax.train.machine import compilation_cache, processes
 from tetrax.train.machine.host_program import RESUMED, HostProgram
 from tetrax.train.machine.signals import Interrupted, catching_signals
 from tetrax.train.program import Outcome, Program
-from tetrax.train.report import artifacts, rows
+from tetrax.train.report import account, artifacts, rows
 from tetrax.train.report.display import Display, Header, SilentDisplay, Summary, duration
 from tetrax.train.run import DIVERGED, FINISHED, STOPPED, Progress, Result, Run, Stopwatch, save
-from tetrax.view.scene import Scene, scene_of
 
 
 class DivergedError(Exception):
@@ -128,7 +127,7 @@ def _train_chunks(run: Run, state: Any, progress: Progress) -> Any:
         progress.chunks += 1
         unlogged = _row(run, progress, outcome, time.monotonic() - chunk_start)
         _check_finite(run, unlogged, outcome)
-        run.display.row(unlogged, _scene(run, outcome))
+        run.display.row(unlogged, account.first_scene(run.env, run.program, outcome))
         if every and progress.chunks % chunks_per_evaluation == 0:
             unlogged = rows.merge(unlogged, _evaluate(run, state, progress))
         stopping = run.stop.signal is not None or not _chunks_left(run, progress)
@@ -147,12 +146,8 @@ def _train_chunks(run: Run, state: Any, progress: Progress) -> Any:
 def _row(run: Run, progress: Progress, outcome: Outcome, seconds: float) -> Row:
     """Make the row of the chunk that has just been trained."""
     steps = run.program.steps_per_chunk * run.program.num_seeds
-    return {
-        "step": _step(run, progress),
-        "wall_time": round(run.stopwatch.wall_time(), 3),
-        "steps_per_second": round(steps / seconds, 1),
-        **rows.training_metrics(outcome.metrics),
-    }
+    metrics = rows.training_metrics(outcome.metrics)
+    return account.row(run, _step(run, progress), steps, seconds, metrics)
 
 
 def _check_finite(run: Run, row: Row, outcome: Outcome) -> None:
@@ -179,7 +174,7 @@ def _evaluate(run: Run, state: Any, progress: Progress) -> Row:
 
 
 def _stopped(run: Run, progress: Progress) -> Result:
-    headline = f"Stopped at {_step(run, progress):,} of {_total(run):,} steps; everything is saved."
+    headline = f"Stopped at {_step(run, progress):,} of {run.total_steps:,} steps; everything is saved."
     return _end(run, progress, STOPPED, run.stop.exit_code, headline)
 
 
@@ -206,30 +201,14 @@ def _has_finished(config: TrainConfig, step: int, evaluation: dict[str, Any] | N
 
 
 def _header(run: Run) -> Header:
-    config, spec = run.config, run.env.spec
+    config = run.config
     seeds = f"seed {config.seed}"
     if config.num_seeds > 1:
         seeds = f"seeds {config.seed} to {config.seed + config.num_seeds - 1}"
     cores, devices = os.cpu_count() or 1, jax.devices()
     on_cpu = jax.default_backend() == "cpu"
     machine = f"{cores} CPU cores" if on_cpu else f"{len(devices)} × {devices[0].device_kind}"
-    return Header(
-        title=f"{config.algorithm} · {config.preset}",
-        details=f"{spec.title} · {seeds} · {machine}",
-        folder=run.folder.root,
-        total_steps=_total(run),
-        headline=spec.headline,
-    )
-
-
-def _scene(run: Run, outcome: Outcome) -> Scene | None:
-    """Show one of the games being played; of several seeds, the first."""
-    if outcome.game is None:
-        return None
-    game = outcome.game
-    if run.program.num_seeds > 1:
-        game = jax.tree.map(lambda leaf: leaf[0], game)
-    return scene_of(run.env, game)
+    return account.header(run, seeds, machine)
 
 
 def _chunks_left(run: Run, progress: Progress) -> bool:
@@ -238,7 +217,3 @@ def _chunks_left(run: Run, progress: Progress) -> bool:
 
 def _step(run: Run, progress: Progress) -> int:
     return progress.chunks * run.program.steps_per_chunk
-
-
-def _total(run: Run) -> int:
-    return run.target_chunks * run.program.steps_per_chunk

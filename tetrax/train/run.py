@@ -70,6 +70,11 @@ class Run:
         """Return the chunks that make the steps asked for."""
         return whole_chunks(self.config.total_steps, self.program.steps_per_chunk)
 
+    @property
+    def total_steps(self) -> int:
+        """Return the environment steps of these chunks, of one seed."""
+        return self.target_chunks * self.program.steps_per_chunk
+
     @contextmanager
     def phase(self, name: str) -> Iterator[None]:
         """Show what is being done in this block, and count its time."""

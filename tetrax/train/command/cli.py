@@ -30,7 +30,7 @@ from tetrax.train.sweep.sweep_points import SWEEP_LOG
 
 PROGRAM = "python -m tetrax.train"
 DEFAULT_ALGORITHM, DEFAULT_GAME = "ppo", "tetris"
-SWEEP = "sweep"  # first word of the command that trains many members: see tetrax.train.sweep.sweep.sweep_cli
+SWEEP = "sweep"  # first word of the command that trains many members: see tetrax.train.sweep.sweep_cli
 
 T = TypeVar("T", bound="Flags")
 

@@ -25,7 +25,6 @@ HELP_WORDS = ("-h", "--help")
 NUMBER = re.compile(r"-[0-9.]")
 
 T = TypeVar("T")
-FieldTypes = Mapping[str, Any]
 
 
 class Flag(NamedTuple):
@@ -79,7 +78,9 @@ def field_types(record: Any, prefix: str = "") -> dict[str, Any]:
     return leaves
 
 
-def read_words(argv: Sequence[str], types_by_path: FieldTypes, repeatable: Collection[str] = ()) -> Words:
+def read_words(
+    argv: Sequence[str], types_by_path: Mapping[str, Any], repeatable: Collection[str] = ()
+) -> Words:
     """Read each word by the flags there are; raise UserError for the first that cannot be meant.
 
     Of a flag given twice the last counts; of those in `repeatable` all do.
@@ -115,7 +116,7 @@ def put(record: T, values: Mapping[str, Any]) -> T:
     return dataclasses.replace(record, **own)  # type: ignore[type-var]
 
 
-def spell(given: Mapping[str, Sequence[str]], types_by_path: FieldTypes) -> list[str]:
+def spell(given: Mapping[str, Sequence[str]], types_by_path: Mapping[str, Any]) -> list[str]:
     """Write the words given to flags as the command line that gives them."""
     argv: list[str] = []
     for path, words in given.items():
@@ -136,7 +137,7 @@ def print_help(cls: type[T], default: T, prog: str, description: str) -> None:
         )
 
 
-def _spellings(types_by_path: FieldTypes) -> dict[str, Flag]:
+def _spellings(types_by_path: Mapping[str, Any]) -> dict[str, Flag]:
     """Return every flag by the way it is written."""
     spelled: dict[str, Flag] = {}
     for path, annotation in types_by_path.items():
@@ -202,7 +203,7 @@ def _registry() -> tyro.constructors.ConstructorRegistry:
     registry = tyro.constructors.ConstructorRegistry()
     names = {pieces: name for name, pieces in PIECE_SETS.items()}
 
-    def spelled(value: Any) -> str:
+    def write(value: Any) -> str:
         if isinstance(value, tuple):
             return names.get(value, " ".join(piece.name for piece in value))
         return value if isinstance(value, str) else "as-configured"
@@ -217,7 +218,7 @@ def _registry() -> tyro.constructors.ConstructorRegistry:
             metavar="{" + ",".join(choices) + "}",
             instance_from_str=lambda given: given[0],  # never called: nothing is parsed by tyro
             is_instance=lambda value: True,
-            str_from_instance=lambda value: [spelled(value)],
+            str_from_instance=lambda value: [write(value)],
         )
 
     return registry

@@ -1,4 +1,4 @@
-"""The memory that a run's replay takes, stated and checked before it is allocated."""
+"""How much memory there is, and whether what a training needs fits into it, before it is allocated."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import jax
 from tetrax.agents.agent import Agent
 from tetrax.fields.errors import UserError
 
-SHARE = 0.9  # of the memory that is free that a replay may take: there is more to a run
+SHARE = 0.9  # of the memory that is free that a replay or a program may take: there is more to a run
 MEMINFO = Path("/proc/meminfo")
 # The limit of a control group and what it has in use, of version 2 and of version 1.
 CGROUPS = (
@@ -40,12 +40,24 @@ def check_replay(agent: Agent, num_seeds: int) -> None:
     _refuse_beyond(machine_bytes(), whole, with_copy, "of the machine")
 
 
+def program_bytes() -> int | None:
+    """Return the memory that one program may take on this process' first device; None where nobody tells."""
+    free = _free_on(jax.local_devices()[0])
+    if free is None:
+        free = machine_bytes()
+    return None if free is None else int(SHARE * free)
+
+
 def device_bytes() -> int | None:
     """Return the memory that is free on this process' devices; None where they do not tell."""
-    stats = [device.memory_stats() or {} for device in jax.local_devices()]
-    if not all("bytes_limit" in each for each in stats):
-        return None
-    return sum(each["bytes_limit"] - each.get("bytes_in_use", 0) for each in stats)
+    free = [_free_on(device) for device in jax.local_devices()]
+    return None if None in free else sum(each for each in free if each is not None)
+
+
+def _free_on(device: jax.Device) -> int | None:
+    """Return the memory that is free on a device; None where it does not tell, as a CPU does not."""
+    stats = device.memory_stats() or {}
+    return stats["bytes_limit"] - stats.get("bytes_in_use", 0) if "bytes_limit" in stats else None
 
 
 def machine_bytes() -> int | None:

@@ -11,8 +11,8 @@ from tetrax.agents.agent import Actor
 from tetrax.env.contract import Spec
 from tetrax.env.record import save
 from tetrax.train.folder import checkpoint, files, log
-from tetrax.train.report import plots
-from tetrax.train.report.display import Summary, duration
+from tetrax.train.report import account, plots
+from tetrax.train.report.display import Summary
 from tetrax.train.report.evaluation import EvalResult, evaluate, pool, replay_of_best
 from tetrax.train.run import DIVERGED, STOPPED, Progress, Run
 from tetrax.view import render
@@ -102,8 +102,7 @@ def summarise(
         "its recording": folder.recordings / "best.json",
     }
     facts |= {label: str(path) for label, path in shown.items() if path.exists()}
-    seconds = sorted(run.stopwatch.seconds.items(), key=lambda item: -item[1])
-    facts["time"] = ", ".join(f"{what} {duration(spent)}" for what, spent in seconds if spent >= 0.5)
+    facts["time"] = account.time_spent(run.stopwatch)
     if status == STOPPED:
         commands["resume with"] = f"python -m tetrax.train --resume {where}"
     if status == DIVERGED:

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
-from tetrax.fields.errors import UserError, wrong
+from tetrax.fields.errors import UserError, wrong, wrong_name
 from tetrax.train import presets
 from tetrax.train.command import cli, flags
 from tetrax.train.config import TrainConfig
+from tetrax.train.report.rows import EVALUATION
 from tetrax.train.sweep import sweep_points
 from tetrax.train.sweep.sweep_members import Sweep
 
-Metric = Literal[
-    "auto", "eval/lines", "eval/score", "eval/return", "eval/pieces", "lines", "score", "return", "pieces"
-]
+AUTO = "auto"
 PROGRAM = f"{cli.PROGRAM} {cli.SWEEP}"
 # Settings that a sweep has no use for: it saves no checkpoints and evaluates at the end alone.
 UNUSED = (
@@ -40,9 +39,10 @@ class CommandLine(cli.Flags):
     combined with every point of the grid."""
     samples: int = 8
     """Draws of the random names, decided by --seed."""
-    metric: Metric = "auto"
-    """What points are ranked by, higher being better; auto is eval/lines, or lines without an evaluation at the
-    end. Those without eval/ are means over the games that end in the last quarter of the training."""
+    metric: str = AUTO
+    """What points are ranked by, higher being better: a measure of the game, such as lines, or with eval/ before it
+    that of the evaluation at the end; auto is the first that there is. Those without eval/ are means over the games
+    that end in the last quarter of the training."""
     halving: bool = False
     """Successive halving: only the better half of the points, by the training metric, goes on after 1/4 and again
     after 1/2 of the steps."""
@@ -115,8 +115,11 @@ def _check(asked: CommandLine) -> None:
         raise UserError(
             "--grid, --random: given neither; allowed: one or both, such as --grid agent.learning_rate=1e-4,1e-3"
         )
-    if asked.metric.startswith("eval/") and asked.train.evaluation.final_episodes == 0:
-        trained = [name for name in get_args(Metric) if not name.startswith("eval/")]
+    names = _metrics(asked.train)
+    if asked.metric not in names:
+        raise wrong_name("--metric", asked.metric, names)
+    if asked.metric.startswith(EVALUATION) and asked.train.evaluation.final_episodes == 0:
+        trained = [name for name in names if not name.startswith(EVALUATION)]
         raise wrong("--metric with --evaluation.final-episodes 0", asked.metric, ", ".join(trained))
 
 
@@ -134,10 +137,17 @@ def _points(asked: CommandLine, words: flags.Words, types: dict[str, Any]) -> tu
     return points
 
 
+def _metrics(config: TrainConfig) -> list[str]:
+    """Return the names that --metric takes."""
+    measures = config.make_env().spec.measures
+    return [AUTO, *(EVALUATION + name for name in measures), *measures]
+
+
 def _metric(asked: CommandLine) -> str:
-    if asked.metric != "auto":
+    if asked.metric != AUTO:
         return asked.metric
-    return "eval/lines" if asked.train.evaluation.final_episodes else "lines"
+    headline = asked.train.make_env().spec.headline
+    return EVALUATION + headline if asked.train.evaluation.final_episodes else headline
 
 
 def _command(words: flags.Words, types: dict[str, Any], config: TrainConfig) -> tuple[str, ...]:

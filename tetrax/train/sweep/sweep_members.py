@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,11 +11,10 @@ from typing import Any
 import jax
 from jax import Array
 
-from tetrax.agents import AGENTS
 from tetrax.agents.agent import Agent
-from tetrax.env.tetris import EnvParams, Tetris
+from tetrax.env.contract import Game
 from tetrax.fields.errors import UserError
-from tetrax.train.config import TrainConfig, whole_chunks
+from tetrax.train.config import TrainConfig
 from tetrax.train.program import Members, Program
 from tetrax.train.sweep import sweep_points
 from tetrax.train.sweep.sweep_points import AGENT, ENV, Point
@@ -39,38 +37,23 @@ class Sweep:
         return range(self.config.seed, self.config.seed + self.config.num_seeds)
 
     @property
+    def measures(self) -> tuple[str, ...]:
+        """Return the measures of the game, the headline first."""
+        return self.config.make_env().spec.measures
+
+    @property
     def num_members(self) -> int:
         """Return the trainings of the sweep: member i has point i // seeds, seed i % seeds."""
         return len(self.points) * self.config.num_seeds
 
 
-@dataclass(frozen=True, eq=False)
-class MemberEnv(Tetris):
-    """The environment with a member's numbers as its defaults, so that its first games start with them too.
-
-    Equal to itself alone: nothing remembered of one member may serve another.
-    """
-
-    params: EnvParams
-
-    @property
-    def default_params(self) -> EnvParams:
-        """Return the member's numbers."""
-        return self.params
-
-    __hash__ = object.__hash__
-    __eq__ = object.__eq__
-
-
-def member_program(sweep: Sweep, env: Tetris, agent: Agent, members: Sequence[int]) -> Program:
+def member_program(sweep: Sweep, env: Game, agent: Agent, members: Sequence[int]) -> Program:
     """Return the program that trains these members side by side, each from its seed and its values."""
     config = sweep.config
-    make = AGENTS[config.algorithm].make
-    horizon = whole_chunks(config.total_steps, config.steps_per_chunk()) * config.chunk_iterations
 
     def init(values: dict[str, Array]) -> Any:
-        own = MemberEnv(config.env, _env_params(env.default_params, values))
-        state = make(config.agent, own, horizon=horizon).init(jax.random.key(values["seed"]))
+        env_params = _env_params(env.default_params, values)
+        state = agent.init(jax.random.key(values["seed"]), env_params, config.horizon)
         given = {name.removeprefix(AGENT): value for name, value in values.items() if name.startswith(AGENT)}
         return dataclasses.replace(state, tunables={**state.tunables, **given})
 
@@ -84,7 +67,7 @@ def member_program(sweep: Sweep, env: Tetris, agent: Agent, members: Sequence[in
     return program
 
 
-def _env_params(params: EnvParams, values: dict[str, Array]) -> EnvParams:
+def _env_params(params: Any, values: dict[str, Array]) -> Any:
     """Put the values that are given for the environment in place of its own."""
 
     def chosen(path: Any, leaf: Array) -> Array:
@@ -97,11 +80,3 @@ def split(num_members: int, at_once: int) -> list[list[int]]:
     """Cut the members into as few groups as `at_once` allows, of one size; the last may lack some."""
     size = math.ceil(num_members / math.ceil(num_members / at_once))
     return [list(range(first, min(first + size, num_members))) for first in range(0, num_members, size)]
-
-
-def memory_limit() -> int:
-    """Return the bytes of memory of the first device."""
-    statistics = jax.local_devices()[0].memory_stats()  # None on a CPU
-    if statistics and "bytes_limit" in statistics:
-        return int(statistics["bytes_limit"])
-    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -13,7 +13,7 @@ from tetrax.train.folder import files
 from tetrax.train.folder.log import Row
 from tetrax.train.report.plots import STYLE, short_number
 from tetrax.train.sweep.sweep_points import show
-from tetrax.train.sweep.sweep_results import HEADINGS, Results
+from tetrax.train.sweep.sweep_results import Results, heading
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -42,7 +42,7 @@ def draw(rows: Sequence[Row], results: Results, path: Path, title: str) -> None:
         panels = halves[1].subplots(1, len(tuned), sharey=True, squeeze=False)[0]
         for panel, name in zip(panels, tuned, strict=True):
             _draw_metric(panel, results, name, colors)
-        panels[0].set_ylabel(HEADINGS.get(results.metric, results.metric))
+        panels[0].set_ylabel(heading(results.metric, results.measures[0]))
         path.parent.mkdir(parents=True, exist_ok=True)
         with files.replacing(path) as temporary:
             figure.savefig(temporary, format="png")
@@ -74,7 +74,7 @@ def _draw_curves(axes: Axes, rows: Sequence[Row], results: Results, colors: list
         axes.fill_between(steps, mean - spread, mean + spread, color=colors[point], alpha=0.15, linewidth=0)
         label = ", ".join(f"{key.rpartition('.')[2]} {show(v)}" for key, v in results.points[point].items())
         axes.plot(steps, mean, color=colors[point], label=label if point in labelled else None)
-    axes.set_ylabel(HEADINGS.get(name, name) + ", training")
+    axes.set_ylabel(heading(name, results.measures[0]) + ", training")
     axes.set_xlabel("environment steps of one seed")
     axes.xaxis.set_major_formatter(lambda value, _: short_number(value))
     handles, labels = axes.get_legend_handles_labels()

@@ -18,9 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from tetrax.agents import AGENTS
-from tetrax.env.game.garbage import MAX_GARBAGE_CAP
-from tetrax.env.game.rules import Rules
-from tetrax.env.tetris import Tetris
+from tetrax.env.contract import Game
 from tetrax.fields.as_words import WORDS, read_finite
 from tetrax.fields.errors import UserError, nearest_path, wrong
 from tetrax.train.config import TrainConfig
@@ -30,16 +28,18 @@ AGENT, ENV = "agent.", "env_params."
 Point = Mapping[str, float | int]  # by name, in the order they were asked for
 SCALES = ("linear", "log")
 DRAWN_DIGITS = 4  # of a value drawn at random, so that what is printed is what was trained
-# What the agent's discount overrides: see `tetrax.env.tetris.with_discount`.
-DERIVED = ("env_params.reward.discount",)
 
 
 def names(config: TrainConfig) -> dict[str, type]:
     """Return what can be varied under a configuration: each name, and whether it is an int or a float."""
     found: dict[str, type] = {AGENT + name: float for name in AGENTS[config.algorithm].tunables}
-    for path, leaf in jax.tree_util.tree_leaves_with_path(Tetris(config.env).default_params):
-        name = ENV + jax.tree_util.keystr(path, simple=True, separator=".")
-        if name not in DERIVED:
+    env = config.make_env()
+    params = env.default_params
+    # What the agent's discount is put in place of cannot be varied by itself.
+    kept = jax.tree.leaves(env.with_discount(params, jnp.float32(0)))
+    for (path, leaf), after in zip(jax.tree_util.tree_leaves_with_path(params), kept, strict=True):
+        if after is leaf:
+            name = ENV + jax.tree_util.keystr(path, simple=True, separator=".")
             found[name] = int if jnp.issubdtype(leaf.dtype, jnp.integer) else float
     return found
 
@@ -64,7 +64,7 @@ def read(
     points = tuple({**point, **draw} for point in grid_points for draw in drawn)
     for point in points:
         with_point(config, point)
-        _check_game(config.env.rules, point)
+        _check_params(config.make_env(), point)
     return points
 
 
@@ -194,14 +194,11 @@ def _draw(random: np.random.Generator, low: float, high: float, scale: str, kind
     return min(max(float(f"{value:.{DRAWN_DIGITS}g}"), low), high)
 
 
-def _check_game(rules: Rules, point: Point) -> None:
-    """Refuse numbers of the game outside the ranges that `tetrax.env.game.rules.Params` gives."""
-    highest = {"starting_garbage": rules.height, "garbage_cap": MAX_GARBAGE_CAP}
+def _check_params(env: Game, point: Point) -> None:
+    """Refuse numbers of the game outside the ranges that it gives."""
     for name, value in point.items():
-        field = name.removeprefix(ENV + "game.")
-        low = 1 if field == "start_level" else 0
-        if field != name and not low <= value <= highest.get(field, 2**31 - 1):
-            allowed = f"{low} to {highest[field]}" if field in highest else f"{low} or more"
-            raise wrong(name, value, allowed)
-        if name == ENV + "reward.early_loss_pieces" and value <= 0:
-            raise wrong(name, value, "more than 0 pieces")
+        if name.startswith(ENV):
+            try:
+                env.check_param(name.removeprefix(ENV), value)
+            except ValueError as error:
+                raise UserError(f"{ENV}{error}") from None

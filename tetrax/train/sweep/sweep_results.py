@@ -11,12 +11,10 @@ from typing import Any
 import numpy as np
 
 from tetrax.train.folder.log import Row
-from tetrax.train.report.rows import PER_GAME
+from tetrax.train.report.rows import EVALUATION
 from tetrax.train.sweep.sweep_points import Point, show
 
 LAST_SHARE = 0.25  # of the steps trained, at the end: the games whose mean is a member's training metric
-EVALUATED = tuple(f"eval/{name}" for name in PER_GAME)
-HEADINGS = {"lines": "lines per game", "eval/lines": "evaluation (greedy), lines"}
 
 
 @dataclass(frozen=True)
@@ -26,7 +24,10 @@ class Results:
     points: tuple[Point, ...]
     num_seeds: int
     metric: str  # the one by which points are ranked
-    values: Mapping[str, np.ndarray]  # float64[points, seeds] by metric: PER_GAME and EVALUATED
+    measures: tuple[str, ...]  # of the game, the headline first
+    values: Mapping[
+        str, np.ndarray
+    ]  # float64[points, seeds] by metric: the measures, in training and EVALUATION
     diverged: np.ndarray  # bool[points, seeds]
     steps: np.ndarray  # int64[points], environment steps trained, of one seed
 
@@ -93,24 +94,41 @@ class Results:
         return {"metric": self.metric, "best": self.best, "points": listed}
 
 
-def summed_up(rows: Sequence[Row], points: tuple[Point, ...], num_seeds: int, metric: str) -> Results:
+def sum_up(
+    rows: Sequence[Row], points: tuple[Point, ...], num_seeds: int, metric: str, measures: tuple[str, ...]
+) -> Results:
     """Sum up the rows of a sweep; `metric` gives way to its training counterpart where nothing was evaluated."""
+    evaluated = EVALUATION + measures[0]
     shape = (len(points), num_seeds)
-    evaluations = [row for row in rows if "eval/lines" in row["per_member"]]
-    trained = [row for row in rows if "eval/lines" not in row["per_member"]]
+    evaluations = [row for row in rows if evaluated in row["per_member"]]
+    trained = [row for row in rows if evaluated not in row["per_member"]]
     steps, diverged = np.zeros(len(points) * num_seeds, int), np.zeros(len(points) * num_seeds, bool)
     for row in trained:
         steps[row["members"]] = row["step"]
         diverged[row["diverged"]] = True
-    values = {name: training_values(trained, len(steps), name, diverged) for name in PER_GAME}
-    for name in EVALUATED:
+    values = {name: training_values(trained, len(steps), name, diverged) for name in measures}
+    for name in (EVALUATION + measure for measure in measures):
         values[name] = np.full(len(steps), np.nan)
         for row in evaluations:
             values[name][row["members"]] = row["per_member"].get(name, math.nan)
-    if metric in EVALUATED and not evaluations:
+    if metric.startswith(EVALUATION) and not evaluations:
         metric = _in_training(metric)
     by_point = {name: value.reshape(shape) for name, value in values.items()}
-    return Results(points, num_seeds, metric, by_point, diverged.reshape(shape), steps.reshape(shape).max(1))
+    return Results(
+        points=points,
+        num_seeds=num_seeds,
+        metric=metric,
+        measures=measures,
+        values=by_point,
+        diverged=diverged.reshape(shape),
+        steps=steps.reshape(shape).max(1),
+    )
+
+
+def heading(name: str, headline: str) -> str:
+    """Return what a metric of a game with this first measure is called over a column or a curve."""
+    headings = {headline: f"{headline} per game", EVALUATION + headline: f"evaluation (greedy), {headline}"}
+    return headings.get(name, name)
 
 
 def training_values(rows: Sequence[Row], num_members: int, name: str, diverged: np.ndarray) -> np.ndarray:
@@ -133,7 +151,7 @@ def training_values(rows: Sequence[Row], num_members: int, name: str, diverged: 
 
 def without_effect(results: Results) -> list[str]:
     """Name the numbers that changed nothing: points that differ in one of them alone trained exactly alike."""
-    trained = np.stack([results.values[name] for name in PER_GAME])  # [metrics, points, seeds]
+    trained = np.stack([results.values[name] for name in results.measures])  # [metrics, points, seeds]
     found = []
     for name in results.points[0]:
         pairs = [
@@ -151,11 +169,13 @@ def without_effect(results: Results) -> list[str]:
 def table(results: Results) -> str:
     """Write a line per point, best first: its values, its seeds, mean ± spread over seeds."""
     tuned = list(results.points[0])
-    shown = [name for name in dict.fromkeys(("lines", "eval/lines", results.metric)) if _has(results, name)]
-    lines = [["", *tuned, "seeds", *(HEADINGS.get(name, name) for name in shown), "steps"]]
+    headline = results.measures[0]
+    names = dict.fromkeys((headline, EVALUATION + headline, results.metric))
+    shown = [name for name in names if _has(results, name)]
+    written = [["", *tuned, "seeds", *(heading(name, headline) for name in shown), "steps"]]
     for rank, point in enumerate(results.ranking):
         lost = int(results.diverged[point].sum())
-        lines.append(
+        written.append(
             [
                 f"{rank + 1}.",
                 *(show(results.points[point][name]) for name in tuned),
@@ -167,15 +187,15 @@ def table(results: Results) -> str:
                 f"{results.steps[point]:,}",
             ]
         )
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    widths = [max(map(len, column)) for column in zip(*written, strict=True)]
     return "\n".join(
-        "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in lines
+        "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in written
     )
 
 
 def _in_training(metric: str) -> str:
     """Return the metric of training that an evaluation's corresponds to."""
-    return metric.removeprefix("eval/")
+    return metric.removeprefix(EVALUATION)
 
 
 def _differ_in(first: Point, second: Point) -> set[str]:

@@ -1,0 +1,52 @@
+"""What runs and sweeps tell alike: what is trained, how far it has come, what is on the board, where the time went."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import jax
+
+from tetrax.train.folder.log import Row
+from tetrax.train.machine.host_program import HostProgram
+from tetrax.train.program import Outcome, Program
+from tetrax.train.report.display import Header, duration
+from tetrax.train.run import Run, Stopwatch
+from tetrax.view.scene import Scene, scene_of
+
+
+def header(run: Run, *details: str, kind: str = "", programs: int = 1) -> Header:
+    """Return what is known before it starts; of several programs, one after another, each trains all steps."""
+    config = run.config
+    return Header(
+        title=f"{kind}{config.algorithm} · {config.preset}",
+        details=" · ".join([run.env.spec.title, *details]),
+        folder=run.folder.root,
+        total_steps=run.total_steps * programs,
+        headline=run.env.spec.headline,
+    )
+
+
+def row(run: Run, step: int, steps_trained: int, seconds: float, metrics: Row) -> Row:
+    """Return the row of a chunk that ended at `step`, with the steps that all its seeds were trained in it."""
+    return {
+        "step": step,
+        "wall_time": round(run.stopwatch.wall_time(), 3),
+        "steps_per_second": round(steps_trained / seconds, 1),
+        **metrics,
+    }
+
+
+def first_scene(env: Any, program: Program | HostProgram, outcome: Outcome) -> Scene | None:
+    """Show one of the games being played; of several seeds, one of the first."""
+    if outcome.game is None:
+        return None
+    game = outcome.game
+    if program.num_seeds > 1:
+        game = jax.tree.map(lambda leaf: leaf[0], game)
+    return scene_of(env, game)
+
+
+def time_spent(stopwatch: Stopwatch) -> str:
+    """Say where the time went, the most first."""
+    seconds = sorted(stopwatch.seconds.items(), key=lambda item: -item[1])
+    return ", ".join(f"{what} {duration(spent)}" for what, spent in seconds if spent >= 0.5)

@@ -42,8 +42,8 @@ def collectives(compiled: Any) -> list[str]:
 
 
 def program(mesh: Any, env: Any, num_seeds: int = 1) -> Program:
-    agent = ppo.make(SMALL, env, horizon=8)
-    return Program(agent, chunk_iterations=2, num_seeds=num_seeds, mesh=mesh)
+    agent = ppo.make(SMALL, env)
+    return Program(agent, chunk_iterations=2, horizon=8, num_seeds=num_seeds, mesh=mesh)
 
 
 def compare(num_seeds: int) -> dict[str, Any]:

@@ -38,7 +38,7 @@ def test_the_best_game_is_played_once_for_its_recording_and_all_its_pictures(
     names = {path.name for path in (tmp_path / "recordings").iterdir()}
     assert names == {"best.json", "best.txt", "best.gif", "best.html"}
     recording = record.load(tmp_path / "recordings" / "best.json")
-    assert recording.outcome.lines == result.lines.max()
+    assert recording.outcome.lines == result.totals["lines"].max()
     record.verify(recording)
 
 

@@ -185,7 +185,7 @@ def test_another_format_is_refused(tmp_path: Path) -> None:
     description = json.loads((folder / "checkpoint.json").read_text())
     (folder / "checkpoint.json").write_text(json.dumps(description | {"format": 99}))
     (folder / "checksums.json").write_text(json.dumps(checkpoint._checksums(folder)))
-    with pytest.raises(UserError, match=r"given format 99; allowed: 1"):
+    with pytest.raises(UserError, match=r"given format 99, of another version of tetrax; allowed: 2 "):
         checkpoint.newest(tmp_path, no_warning)
 
 

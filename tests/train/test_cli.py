@@ -120,7 +120,7 @@ def test_the_run_folder_is_the_one_named_or_a_new_one(tmp_path: Path) -> None:
     assert not (tmp_path / "a").exists()
     request = cli.parse(["--preset", "tiny", "--seed", "4"])
     assert request is not None
-    assert str(request.run_dir).startswith("runs/ppo-drop-tiny-seed4-")
+    assert str(request.run_dir).startswith("runs/ppo-guideline-drop-tiny-seed4-")
 
 
 def test_rounding_up_to_whole_chunks_is_said() -> None:

@@ -20,7 +20,9 @@ from tetrax.view.colours import FLASH, GARBAGE, JUST_PLACED, PIECE_COLOURS, UNKN
 from tetrax.view.scene import scene
 from tetrax.view.text import SMALL_GHOST
 
-HEADER = Header(title="ppo · tiny", details="mini, drop", folder=Path("runs/x"), total_steps=1_000)
+HEADER = Header(
+    title="ppo · tiny", details="mini, drop", folder=Path("runs/x"), total_steps=1_000, headline="lines"
+)
 ROW = {"step": 250, "steps_per_second": 1_500.0, "lines": 3.25, "entropy": 1.5, "kl": None}
 SUMMARY = Summary("Finished: 1,000 steps.", {"learning curve": "runs/x/c.png"}, {"again": "python -m x"})
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import tetrax
-from tetrax.agents.agent import Actor, no_memory
+from tetrax.agents.agent import Actor, Sight, no_memory
 from tetrax.agents.baselines import BASELINES
 from tetrax.env import record
 from tetrax.env.game.rules import Rules
@@ -25,10 +25,10 @@ DIRECT = tetrax.make(rules=RULES, actions="direct")
 RANDOM = BASELINES["random"](DROP)
 
 
-def act_on_count(policy: Any, observation: Any, memory: Any, is_first: Any, key: Any, greedy: bool) -> Any:
+def act_on_count(policy: Any, sight: Sight, memory: Any, key: Any, greedy: bool) -> Any:
     """Play by a running count, its memory; `greedy` decides whether the key matters."""
-    memory = jnp.where(is_first, policy, memory + 1)
-    legal = observation.legal
+    memory = jnp.where(sight.is_first, policy, memory + 1)
+    legal = sight.observation.legal
     rank = (7 * memory) % jnp.maximum(legal.sum(axis=-1), 1)
     chosen = jnp.argmax(legal & (jnp.cumsum(legal, axis=-1) == rank[:, None] + 1), axis=-1)
     drawn = jax.random.categorical(key, jnp.where(legal, 0.0, -jnp.inf), axis=-1)
@@ -44,8 +44,9 @@ COUNTING = Actor(jnp.int32(0), wrong_count, act_on_count)
 
 
 def totals(result: evaluation.EvalResult) -> list[tuple]:
-    names = ("lines", "score", "pieces", "returns", "steps", "capped")
-    return list(zip(*(getattr(result, name).tolist() for name in names), strict=True))
+    columns = (*result.totals.values(), result.steps, result.capped)
+    assert list(result.totals) == ["lines", "score", "pieces", "return"]
+    return list(zip(*(column.tolist() for column in columns), strict=True))
 
 
 @pytest.mark.parametrize(
@@ -53,7 +54,7 @@ def totals(result: evaluation.EvalResult) -> list[tuple]:
 )
 def test_a_game_is_the_same_among_few_and_among_many(actor: Actor) -> None:
     many = evaluate(DROP, actor, episodes=70, seed=3, max_pieces=30)  # more than there are slots
-    assert len(many.lines) == 70
+    assert len(many.steps) == 70
     assert totals(evaluate(DROP, actor, episodes=5, seed=3, max_pieces=30)) == totals(many)[:5]
     assert totals(evaluate(DROP, actor, episodes=66, seed=3, max_pieces=30)) == totals(many)[:66]
     assert totals(evaluate(DROP, actor, episodes=70, seed=4, max_pieces=30)) != totals(many)
@@ -72,9 +73,8 @@ def test_totals_are_those_of_games_played_one_by_one(env: tetrax.Tetris) -> None
         memory, total, actions = jnp.int32([99]), 0.0, []
         while not timestep.terminated and state.pieces < cap:
             observation = jax.tree.map(lambda leaf: leaf[None], timestep.observation)
-            action, memory, _ = act_on_count(
-                actor.policy, observation, memory, jnp.array([not actions]), key, True
-            )
+            sight = Sight(observation=observation, is_first=jnp.array([not actions]))
+            action, memory, _ = act_on_count(actor.policy, sight, memory, key, True)
             state, timestep = step(state, action[0])
             actions.append(int(action[0]))
             total += float(timestep.reward)
@@ -92,7 +92,7 @@ def test_a_long_game_goes_on_in_another_block(monkeypatch: pytest.MonkeyPatch) -
     """Blocks of 2 games: those that are left at the end move together, and their actions with them."""
     whole = evaluate(DROP, COUNTING, episodes=20, seed=11, record=True)
     progress: list[tuple[int, int]] = []
-    monkeypatch.setattr(evaluation, "BLOCK_GAMES", {"cpu": 2})
+    monkeypatch.setattr(blocks, "BLOCK_GAMES", {"cpu": 2})
     joined = evaluate(
         DROP, COUNTING, episodes=20, seed=11, record=True, on_progress=lambda *now: progress.append(now)
     )
@@ -106,11 +106,11 @@ def test_the_cap_stops_games_and_says_which_were_not_lost() -> None:
     free = evaluate(DROP, RANDOM, episodes=40, seed=1)
     capped = evaluate(DROP, RANDOM, episodes=40, seed=1, max_pieces=6)
     assert not free.capped.any()
-    assert capped.pieces.max() == 6
-    short = free.pieces < 6
+    assert capped.totals["pieces"].max() == 6
+    short = free.totals["pieces"] < 6
     assert 0 < short.sum() < 40
-    np.testing.assert_array_equal(capped.pieces[short], free.pieces[short])
-    np.testing.assert_array_equal(capped.capped[free.pieces > 6], True)
+    np.testing.assert_array_equal(capped.totals["pieces"][short], free.totals["pieces"][short])
+    np.testing.assert_array_equal(capped.capped[free.totals["pieces"] > 6], True)
     np.testing.assert_array_equal(capped.capped[short], False)
     assert capped.summary()["capped"] == int(capped.capped.sum())
 
@@ -126,14 +126,14 @@ def test_a_time_limit_is_no_loss() -> None:
 @pytest.mark.slow
 def test_a_game_that_locks_nothing_any_more_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     """With an infinite lock delay a piece that turns for ever never locks."""
-    monkeypatch.setattr(evaluation, "STALL_STEPS", 100)
+    monkeypatch.setattr(blocks, "STALL_STEPS", 100)
     env = tetrax.make("mini", lock="infinite", actions="direct")
 
-    def turn(policy: Any, observation: Any, memory: Any, is_first: Any, key: Any, greedy: bool) -> Any:
-        return jnp.full(is_first.shape, env.action_names.index("rotate_cw"), jnp.int32), memory, {}
+    def turn(policy: Any, sight: Sight, memory: Any, key: Any, greedy: bool) -> Any:
+        return jnp.full(sight.is_first.shape, env.action_names.index("rotate_cw"), jnp.int32), memory, {}
 
     result = evaluate(env, Actor((), no_memory, turn), episodes=2)
-    assert result.pieces.tolist() == [0, 0]
+    assert result.totals["pieces"].tolist() == [0, 0]
     assert result.steps.tolist() == [100, 100]
     assert result.capped.all()
 
@@ -141,9 +141,9 @@ def test_a_game_that_locks_nothing_any_more_is_stopped(monkeypatch: pytest.Monke
 def test_new_parameters_compile_nothing() -> None:
     traces = []
 
-    def act(policy: Any, observation: Any, memory: Any, is_first: Any, key: Any, greedy: bool) -> Any:
+    def act(policy: Any, sight: Sight, memory: Any, key: Any, greedy: bool) -> Any:
         traces.append(greedy)
-        return act_on_count(policy, observation, memory, is_first, key, greedy)
+        return act_on_count(policy, sight, memory, key, greedy)
 
     results = [
         evaluate(DROP, Actor(jnp.int32(start), wrong_count, act), episodes=episodes, max_pieces=cap)
@@ -164,13 +164,15 @@ def test_sampling_uses_the_key_of_the_game_and_greedy_play_does_not() -> None:
 def test_the_recording_of_the_best_game_replays_to_its_totals() -> None:
     result = evaluate(DROP, RANDOM, episodes=70, seed=5, max_pieces=40, record=True)
     recording = recording_of_best(DROP, result)
-    best = max(range(70), key=lambda game: (result.lines[game], result.score[game], -game))
+    best = max(
+        range(70), key=lambda game: (result.totals["lines"][game], result.totals["score"][game], -game)
+    )
     assert result.best == best
     outcome = recording.outcome
     assert (outcome.lines, outcome.score, outcome.pieces) == (
-        result.lines[best],
-        result.score[best],
-        result.pieces[best],
+        result.totals["lines"][best],
+        result.totals["score"][best],
+        result.totals["pieces"][best],
     )
     np.testing.assert_array_equal(recording.key_data, jax.random.key_data(game_key(5, best)))
     record.verify(recording)
@@ -220,12 +222,12 @@ def test_the_table_and_the_files(tmp_path: Path, capsys: pytest.CaptureFixture[s
     with table.open() as file:
         rows = list(csv.DictReader(file))
     result = evaluate(MINI, RANDOM, episodes=6, seed=5, max_pieces=5_000)
-    assert [int(row["lines"]) for row in rows] == result.lines.tolist()
-    assert [float(row["return"]) for row in rows] == result.returns.tolist()
+    assert [int(row["lines"]) for row in rows] == result.totals["lines"].tolist()
+    assert [float(row["return"]) for row in rows] == result.totals["return"].tolist()
     assert list(rows[0]) == ["game", "lines", "score", "pieces", "return", "steps", "capped"]
     recording = record.load(best)
     record.verify(recording)
-    assert recording.outcome.lines == result.lines.max()
+    assert recording.outcome.lines == result.totals["lines"].max()
 
 
 @pytest.mark.slow

@@ -154,7 +154,7 @@ def test_evaluations_are_means_over_games_and_then_over_seeds() -> None:
         "eval/capped": 0.5,
     }
     row = rows.merge(
-        rows.training_metrics({"kl": np.array([1.0, 3.0])}),
+        rows.training_metrics(Metrics(totals={"games": np.zeros(2)}, means={"kl": np.array([1.0, 3.0])})),
         rows.evaluation_metrics([make_result([2, 4]), make_result([5])]),
     )
     assert row["eval/lines"] == 4.0
@@ -172,7 +172,7 @@ def test_the_learning_curve_is_drawn_whatever_the_rows_hold(tmp_path: Path) -> N
     }
     for name, drawn in cases.items():
         path = tmp_path / "plots" / f"{name}.png"
-        plots.learning_curve(drawn, path, name)
+        plots.learning_curve(drawn, path, name, "lines")
         assert path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
 
 

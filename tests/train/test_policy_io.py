@@ -55,12 +55,12 @@ def test_a_loaded_policy_acts(policy: Any, folder: Path) -> None:
     keys = jax.random.split(jax.random.key(0), 3)
     _, timestep = jax.jit(jax.vmap(loaded.env.reset))(keys)
     memory = loaded.initial_memory((3,))
-    is_first = jnp.ones(3, bool)
     observation = timestep.observation
-    greedy, memory, diagnostics = loaded.act(observation, memory, is_first, jax.random.key(5))
-    again, _, _ = loaded.act(observation, memory, is_first, jax.random.key(6))
-    drawn, _, _ = loaded.act(observation, memory, is_first, jax.random.key(5), greedy=False)
-    expected, _, _ = loaded.agent.act(policy, observation, memory, is_first, jax.random.key(5), True)
+    sight = tetrax.Sight(observation=observation, is_first=jnp.ones(3, bool))
+    greedy, memory, diagnostics = loaded.act(sight, memory, jax.random.key(5))
+    again, _, _ = loaded.act(sight, memory, jax.random.key(6))
+    drawn, _, _ = loaded.act(sight, memory, jax.random.key(5), greedy=False)
+    expected, _, _ = loaded.agent.act(policy, sight, memory, jax.random.key(5), True)
     np.testing.assert_array_equal(greedy, expected)
     np.testing.assert_array_equal(greedy, again)
     for actions in (greedy, drawn):
@@ -73,7 +73,7 @@ def test_a_loaded_policy_acts(policy: Any, folder: Path) -> None:
 def test_a_loaded_policy_can_be_evaluated(folder: Path) -> None:
     loaded = tetrax.load(folder)
     result = evaluate(loaded.env, loaded.actor, episodes=4, max_pieces=3)
-    assert result.pieces.max() <= 3
+    assert result.totals["pieces"].max() <= 3
 
 
 def test_an_export_replaces_the_one_before(config: TrainConfig, policy: Any, folder: Path) -> None:

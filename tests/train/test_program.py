@@ -13,10 +13,10 @@ from typing import Any
 import jax
 import numpy as np
 import pytest
-from jax import Array
 
 from tests.train.toy import ToyConfig, make_toy, toy_config
 from tetrax.agents import ppo
+from tetrax.agents.agent import Metrics
 from tetrax.agents.ppo import PPOConfig
 from tetrax.env.tetris import make
 from tetrax.networks.network_config import NetworkConfig
@@ -32,8 +32,8 @@ TALK = re.compile(r"\b(infeed|outfeed|send|recv)\(|custom_call_target=\"([^\"]*c
 @pytest.fixture(scope="module")
 def trained() -> tuple[Program, Any]:
     """PPO's chunk, and a state that it has trained."""
-    agent = ppo.make(SMALL, make("mini", actions="drop", reward="survival"), horizon=8)
-    program = Program(agent, chunk_iterations=2)
+    agent = ppo.make(SMALL, make("mini", actions="drop", reward="survival"))
+    program = Program(agent, chunk_iterations=2, horizon=8)
     program.compile()
     return program, program.run_chunk(program.initial_state())[0]
 
@@ -63,7 +63,7 @@ def test_nothing_is_compiled_again(trained: tuple[Program, Any], caplog: pytest.
         jax.block_until_ready(outcome)
     assert compilations(caplog) == []
     assert program.num_traces == 1
-    assert outcome.metrics["learning_rate"] < 1e-5
+    assert outcome.metrics.means["learning_rate"] < 1e-5
 
 
 def test_a_number_that_is_compiled_in_is_noticed(caplog: pytest.LogCaptureFixture) -> None:
@@ -103,9 +103,9 @@ def test_training_has_no_word_with_the_host(trained: tuple[Program, Any]) -> Non
 def test_a_callback_is_noticed() -> None:
     quiet = make_toy(ToyConfig(), make("mini", actions="drop"))
 
-    def talk(state: Any) -> tuple[Any, dict[str, Array]]:
+    def talk(state: Any) -> tuple[Any, Metrics]:
         state, metrics = quiet.train(state)
-        jax.debug.callback(lambda loss: None, metrics["loss/policy"])
+        jax.debug.callback(lambda loss: None, metrics.means["loss/policy"])
         return state, metrics
 
     found: list[list[str]] = []

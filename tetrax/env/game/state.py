@@ -140,40 +140,9 @@ def level(params: Params, state: State) -> Array:
     return params.start_level + state.lines // 10
 
 
-def where(condition: Array, if_true: Record, if_false: Record) -> Record:
-    """Select between two records of the same structure by one bool[]."""
+def select(condition: Array, if_true: Record, if_false: Record) -> Record:
+    """Return one of two records of the same structure, by one bool[]."""
     return jax.tree.map(lambda a, b: a if a is b else choose(condition, a, b), if_true, if_false)
-
-
-def by_word(state: State) -> State:
-    """Return a state whose rows and queue are tuples of scalars: the form in which a step computes.
-
-    A batch of many boards is kept in it too, so that nothing is put together and taken apart at every step.
-    """
-    return state.replace(rows=_parts(state.rows), queue=_parts(state.queue))
-
-
-def by_array(state: State) -> State:
-    """Return a state whose rows and queue are arrays."""
-    queue = state.queue
-    if isinstance(queue, tuple):
-        queue = jnp.stack(queue) if queue else jnp.zeros(0, jnp.int32)
-    return state.replace(rows=_stacked(state.rows), queue=queue)
-
-
-def formed_like(like: Any, state: Any) -> Any:
-    """Return a state in the form, by word or by array, of another; anything else as it is."""
-    if not isinstance(state, State) or not isinstance(like, State):
-        return state
-    return by_word(state) if isinstance(like.rows, tuple) else by_array(state)
-
-
-def _parts(values: Any) -> tuple[Array, ...]:
-    return values if isinstance(values, tuple) else tuple(values[i] for i in range(values.shape[0]))
-
-
-def _stacked(values: Any) -> Array:
-    return jnp.stack(values) if isinstance(values, tuple) else values
 
 
 def piece_cells(rules: Rules, kind: Array, orientation: Array) -> tuple[Array, ...]:
@@ -193,3 +162,28 @@ def _packed_cells(rules: Rules) -> np.ndarray:
     """The cells of every piece as one number each, uint32[K, 4], MAX_BOX bits for each row of the box."""
     places = np.uint32(MAX_BOX) * np.arange(MAX_BOX, dtype=np.uint32)
     return (rules.tables.rows << places).sum(axis=-1, dtype=np.uint32)
+
+
+# Names until all callers have the new ones.
+where = select
+
+
+def by_word(state: State) -> State:
+    """Return a state by word."""
+    from tetrax.env.game import board
+
+    return board.by_word(state)
+
+
+def by_array(state: State) -> State:
+    """Return a state by array."""
+    from tetrax.env.game import board
+
+    return board.by_array(state)
+
+
+def formed_like(like: Any, state: Any) -> Any:
+    """Return a state in the form of another."""
+    from tetrax.env.game import board
+
+    return board.match_form(like, state)

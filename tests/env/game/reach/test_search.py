@@ -48,11 +48,11 @@ def compare(rules: Rules, seed: int) -> None:
 
     @jax.jit
     def both(rows, kinds, starts):
-        fast = jax.vmap(functools.partial(search.reached, rules))(tuple(rows), kinds, starts)
+        fast = jax.vmap(functools.partial(search.reach, rules))(tuple(rows), kinds, starts)
         kind, begin = jax.tree.map(
             lambda *fields: jnp.stack(fields, axis=1), (kinds[0], starts[0]), (kinds[1], starts[1])
         )
-        plain = flood.reached(rules, jnp.broadcast_to(rows[..., None], (*rows.shape, 2)), kind, begin)
+        plain = flood.reach(rules, jnp.broadcast_to(rows[..., None], (*rows.shape, 2)), kind, begin)
         return fast, plain[0]  # [B, 2, 4 W], [4, W, B, 2]
 
     num_poses = 0

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tetrax.env.game.pieces import DOMINOES
-from tetrax.env.game.reach import flood, search, search_turns
+from tetrax.env.game.reach import flood, search, search_tile, search_turns
 from tetrax.env.game.reach.flood import Start
 from tetrax.env.game.rules import Rules
 
@@ -66,6 +66,17 @@ def compare(rules: Rules, seed: int) -> None:
         np.testing.assert_array_equal(fast, expected)
         num_poses += np.unpackbits(expected.view(np.uint8)).sum()
     assert num_poses > 20 * len(tops) * BOARDS
+
+
+def test_a_packed_search_is_read_as_it_was():
+    """The greatest and smallest of each part, and a box above the word, whose row counts as 32."""
+    kind, orientation, x, y = np.array(
+        [[0, 0, -8, -8], [255, 3, 55, 32], [6, 1, 3, 31], [1, 2, -3, 40]], np.int32
+    ).T
+    start = Start(orientation, x, y, np.zeros(4, np.int32), np.array([True, False, True, False]))
+    found = search_tile.unpack(search_tile.pack(kind, start))
+    for field, expected in zip(found, (kind, orientation, x, np.minimum(y, 32), start.allowed), strict=True):
+        np.testing.assert_array_equal(field, expected)
 
 
 @pytest.mark.parametrize("rules", RULES.values(), ids=RULES)

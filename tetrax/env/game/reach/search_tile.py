@@ -53,15 +53,15 @@ class Search(NamedTuple):
 
 def pack(kind: Int32[Array, "*n"], start: Start) -> UInt32[Array, "*n"]:
     """Put a search into one word, so that sorting moves one number for each; a box is in columns -8 to 55."""
-    y = jnp.clip(start.y, -OFFSET, WORD)
-    parts = {
+    numbers = {
         ORIENTATION: start.orientation,
         X: start.x + OFFSET,
-        Y: y + OFFSET,
+        Y: jnp.clip(start.y, -OFFSET, WORD) + OFFSET,
         KIND: kind,
         ALLOWED: start.allowed.astype(jnp.int32),
     }
-    return functools.reduce(jnp.bitwise_or, [v << part.first for part, v in parts.items()]).astype(jnp.uint32)
+    placed = [number << part.first for part, number in numbers.items()]
+    return functools.reduce(jnp.bitwise_or, placed).astype(jnp.uint32)
 
 
 def unpack(word: UInt32[Array, "*n"]) -> Search:

@@ -87,7 +87,7 @@ def tick(rules: Rules, params: Params, state: State, inputs: Inputs) -> tuple[St
     state, moved, box_rows = _turn_and_shift(rules, walled, state, inputs)
     distance = _find_distance(rules, walled, state)
     state, event, locks = _fall(rules, params, state, inputs, distance, moved, event)
-    spin, locks = _find_spin(rules, state, box_rows, locks, alive & running)
+    spin, locks = _find_spin(rules, state, box_rows, locks & alive & running)
     state, event = lock(rules, params, state, event.replace(spin=spin), locks)
 
     # Where the game stopped nothing locked, and the rows are those from before.
@@ -230,15 +230,15 @@ def _fall(
 
 @decision
 def _find_spin(
-    rules: Rules, state: State, box_rows: Words, locks: Bool[Array, ""], may_lock: Bool[Array, ""]
+    rules: Rules, state: State, box_rows: Words, locks: Bool[Array, ""]
 ) -> tuple[Int32[Array, ""], Bool[Array, ""]]:
-    """Return the spin class of the lock, if any, and whether the piece does lock.
+    """Return the spin class of the lock, none where the piece does not lock, and again whether it does.
 
     The rows are those of the box before the fall: a piece that fell since its last turn earns no spin anyway.
     """
     pose = Pose(state.orientation, state.x, state.y)
     spin = scoring.spin_in(rules, box_rows, state.piece, pose, state.kick)
-    return jnp.where(locks, spin, 0), locks & may_lock
+    return jnp.where(locks, spin, 0), locks
 
 
 def _gravity(

@@ -22,7 +22,7 @@ from tetrax.agents import checks, episodes
 from tetrax.agents.agent import Agent, Memory, Metrics
 from tetrax.env import batch
 from tetrax.env.batch import Batch
-from tetrax.env.game.state import where
+from tetrax.env.game.state import select
 from tetrax.env.observe import Observation
 from tetrax.env.tetris import with_discount
 from tetrax.env.wrappers import AutoReset, EpisodeState, EpisodeStatistics, Game
@@ -280,7 +280,7 @@ def _collect(
         played = (observation, action, log_prob, value, cut_off_value, is_first)
         outcome = (timestep.reward, timestep.terminated, timestep.truncated)
         finished = episodes.finished_games(timestep, after)
-        return where(is_played, (after, remembered), carry), (played, outcome, finished)
+        return select(is_played, (after, remembered), carry), (played, outcome, finished)
 
     is_played = jnp.arange(config.num_steps + 1) < config.num_steps
     inputs = (jax.random.split(key, config.num_steps + 1), is_played)

@@ -19,7 +19,8 @@ from jax import Array
 from jax.sharding import Mesh, PartitionSpec
 from jaxtyping import Int32, PRNGKeyArray
 
-from tetrax.env.game.state import State, by_array, by_word
+from tetrax.env.game.board import by_array, by_word
+from tetrax.env.game.state import State
 from tetrax.env.observe import Observation
 from tetrax.env.tetris import TimeStep
 from tetrax.env.wrappers import Environment

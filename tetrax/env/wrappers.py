@@ -9,9 +9,9 @@ from flax import struct
 from jax import Array
 from jaxtyping import Int32, PRNGKeyArray
 
-from tetrax.env.game import randomizer
-from tetrax.env.game.state import formed_like, where
-from tetrax.env.game.vector import once
+from tetrax.env.game.board import match_form
+from tetrax.env.game.state import select
+from tetrax.env.game.vector import fold, once
 from tetrax.env.observe import Observation
 from tetrax.env.tetris import TimeStep
 
@@ -93,9 +93,9 @@ class AutoReset:
         game, reward, terminated, truncated, event = env.transition(state.game, action, params)
         last_observation = env.observe(game, params) if env.can_truncate else None
         done = terminated | truncated
-        fresh = env.init(randomizer.folded(state.key, state.num_games), params)
+        fresh = env.init(fold(state.key, state.num_games), params)
         last = game if self.keep_last else None
-        game, done = once((where(done, formed_like(game, fresh), game), done))
+        game, done = once((select(done, match_form(game, fresh), game), done))
         state = state.replace(game=game, num_games=state.num_games + done.astype(jnp.int32), last=last)
         return state, TimeStep(
             observation=env.observe(game, params),
@@ -162,8 +162,8 @@ class EpisodeStatistics:
         done = timestep.terminated | timestep.truncated
         return EpisodeState(
             env_state=env_state,
-            running=where(done, _no_episode(), running),
-            finished=where(done, running, state.finished),
+            running=select(done, _no_episode(), running),
+            finished=select(done, running, state.finished),
         ), timestep
 
     def observe(self, state: EpisodeState, params: Params | None = None) -> Observation:

@@ -15,7 +15,7 @@ from tetrax.agents.dqn.acting import Decision, Exploration, Player
 from tetrax.agents.dqn.dqn_config import DQNConfig
 from tetrax.agents.dqn.train_state import Policy, Sample, Slot, TrainState
 from tetrax.env.batch import Batch
-from tetrax.env.game.state import where
+from tetrax.env.game.state import select
 from tetrax.env.observe import Observation
 from tetrax.env.tetris import TimeStep, with_discount
 from tetrax.env.wrappers import AutoReset, EpisodeState, EpisodeStatistics, Game
@@ -113,7 +113,7 @@ def for_returns(
             outcome,
             _metrics(stepped, after.env_state),
         )
-        return where(is_played, after, before), found
+        return select(is_played, after, before), found
 
     is_played = np.arange(config.num_steps + 1) < config.num_steps
     inputs = (jax.random.split(key, config.num_steps + 1), jnp.asarray(is_played))

@@ -293,6 +293,3 @@ def _overlap(rows: Sequence[Word], moved: Sequence[Word]) -> Word:
 
 def _count(conditions: Iterable[Bool[Array, ""]]) -> Int32[Array, ""]:
     return sum((condition.astype(jnp.int32) for condition in conditions), start=jnp.int32(0))
-
-
-walled, stacked = add_walls, stack  # until all callers have the new names

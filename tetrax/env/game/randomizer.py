@@ -9,7 +9,7 @@ from jax import Array
 from jaxtyping import Int32, PRNGKeyArray, UInt32
 
 from tetrax.env.game.rules import TETRIO_ORDER, Rules
-from tetrax.env.game.vector import decision, draw_word, fold
+from tetrax.env.game.vector import decision, draw_word
 
 # TETR.IO's generator is MINSTD (Park and Miller, 1988): v <- 16807 v mod (2^31 - 1).
 MINSTD_FACTOR = 16807
@@ -158,6 +158,3 @@ def _swap(bag: UInt32[Array, ""], i: int, j: UInt32[Array, ""]) -> UInt32[Array,
     shift_i, shift_j = np.uint32(BITS_PER_PIECE * i), np.uint32(BITS_PER_PIECE) * j
     difference = ((bag >> shift_i) ^ (bag >> shift_j)) & np.uint32((1 << BITS_PER_PIECE) - 1)
     return bag ^ (difference << shift_i) ^ (difference << shift_j)
-
-
-folded = fold  # until all callers have the new name

@@ -162,28 +162,3 @@ def _packed_cells(rules: Rules) -> np.ndarray:
     """The cells of every piece as one number each, uint32[K, 4], MAX_BOX bits for each row of the box."""
     places = np.uint32(MAX_BOX) * np.arange(MAX_BOX, dtype=np.uint32)
     return (rules.tables.rows << places).sum(axis=-1, dtype=np.uint32)
-
-
-# Names until all callers have the new ones.
-where = select
-
-
-def by_word(state: State) -> State:
-    """Return a state by word."""
-    from tetrax.env.game import board
-
-    return board.by_word(state)
-
-
-def by_array(state: State) -> State:
-    """Return a state by array."""
-    from tetrax.env.game import board
-
-    return board.by_array(state)
-
-
-def formed_like(like: Any, state: Any) -> Any:
-    """Return a state in the form of another."""
-    from tetrax.env.game import board
-
-    return board.match_form(like, state)

@@ -195,6 +195,3 @@ def _box_rows(rules: Rules) -> np.ndarray:
     rows = tables.rows >> tables.left[..., None].astype(np.uint32)
     places = np.uint32(MAX_BOX) * np.arange(MAX_BOX, dtype=np.uint32)
     return (rows << places).sum(axis=-1, dtype=np.uint32)
-
-
-from tetrax.env.game.reach.outcomes import Candidates, after, check, ends_game  # noqa: E402, F401 until callers look there

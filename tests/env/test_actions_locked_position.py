@@ -18,7 +18,7 @@ from tetrax.env.game.moves import Pose
 from tetrax.env.game.pieces import TETROMINOES
 from tetrax.env.game.reach import placements
 from tetrax.env.game.rules import Rules, default_params
-from tetrax.env.game.state import GAME_OVER_REASONS, where
+from tetrax.env.game.state import GAME_OVER_REASONS, select
 from tetrax.env.tetris import EnvConfig, Tetris
 
 # Few rows and kinds, for a small program: a piece that spins, one whose turns look alike, one that never kicks.
@@ -191,7 +191,7 @@ def plainly(placing: LockedPosition, params, state, action):
     after, event = engine.place(rules, params, state, half == 1, pose, jnp.any(there[:, o]), spin)
     lost = locking.lose(rules, after, event, jnp.asarray(np.int32(NO_PLACEMENT)))
     none = ~after.game_over & ~jnp.any(masked(after))
-    return masked(state).reshape(-1), where(none, lost, (after, event))
+    return masked(state).reshape(-1), select(none, lost, (after, event))
 
 
 @pytest.mark.slow
@@ -211,7 +211,7 @@ def test_steps_are_those_of_all_places_with_their_classes(rules, chooses_orienta
             lambda a, b: jnp.all(a == b), (legal, bare[0], played[1]), (plain_legal, bare[1], plain[1])
         )
         again = engine.init(rules, params, key)
-        return where(played[0].game_over, again, played[0]), (same, played[1])
+        return select(played[0].game_over, again, played[0]), (same, played[1])
 
     def game(key):
         reset_key, play_key = jax.random.split(key)

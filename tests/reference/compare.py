@@ -19,7 +19,7 @@ from tetrax.env.actions import Drop
 from tetrax.env.game import engine, garbage
 from tetrax.env.game.pieces import DOMINOES, TETROMINOES, Piece
 from tetrax.env.game.rules import Params, Rules
-from tetrax.env.game.state import Event, Garbage, Inputs, State, where
+from tetrax.env.game.state import Event, Garbage, Inputs, State, select
 
 PIECES = {piece.name: piece for piece in TETROMINOES + DOMINOES} | {
     "M": Piece("M", ("#",)),
@@ -214,7 +214,7 @@ def _run(rules, whole_pieces, params, pool, restarts, asked):
     def body(states, now):
         restart, (wish, action) = now
         fresh = jax.tree.map(lambda leaf: leaf[jnp.maximum(restart, 0)], pool)
-        states = jax.vmap(where)(restart >= 0, fresh, states)
+        states = jax.vmap(select)(restart >= 0, fresh, states)
         states, events, legal = jax.vmap(step)(states, wish, action)
         return states, (states.replace(key=None), events, jax.random.key_data(states.key), legal)
 

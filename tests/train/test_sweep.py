@@ -95,7 +95,8 @@ def trained_alone(config: TrainConfig, chunks: int) -> list[dict[str, Any]]:
     state, metrics = program.initial_state(), []
     for _ in range(chunks):
         state, outcome = program.run_chunk(state)
-        metrics.append({name: np.asarray(value) for name, value in outcome.metrics.items()})
+        told = {**outcome.metrics.totals, **outcome.metrics.means}
+        metrics.append({name: np.asarray(value) for name, value in told.items()})
     return metrics
 
 
@@ -121,9 +122,9 @@ def test_every_member_is_a_run_of_its_own_in_one_program(whole: Whole) -> None:
         rows = member_rows(root, member)
         assert [row["step"] for row in rows] == list(range(32, 321, 32))
         for row, metrics in zip(rows, alone, strict=True):
-            games = metrics["episodes/count"]
+            games = metrics["games"]
             assert row["games"] == games
-            assert row["lines"] == metrics["episodes/lines"] / games  # whole numbers: exactly
+            assert row["lines"] == metrics["lines"] / games  # whole numbers: exactly
             assert row["loss/policy"] == pytest.approx(metrics["loss/policy"], rel=1e-4, abs=1e-6)
 
 
@@ -275,18 +276,19 @@ def test_members_of_ppo_equal_lone_runs() -> None:
     members = sweep_members.member_program(asked, env, program.agent, [0, 1])
     members.compile()
     _, outcome = members.run_chunk(members.initial_state())
+    together = {**outcome.metrics.totals, **outcome.metrics.means}
     rule = dataclasses.replace(REWARDS["survival"], game_over=-1.0)
     own = dataclasses.replace(SHORT.env, reward=rule)
     agent = dataclasses.replace(SHORT.agent, learning_rate=0.01)
     (alone,) = trained_alone(dataclasses.replace(SHORT, env=own, agent=agent), 1)
-    assert alone["episodes/lines"] > 0
+    assert alone["lines"] > 0
     for name, value in alone.items():
-        ours = np.asarray(outcome.metrics[name])
-        if name in ("episodes/count", "episodes/lines", "episodes/pieces", "episodes/score"):
+        ours = np.asarray(together[name])
+        if name in ("games", "lines", "pieces", "score"):
             assert ours[1] == value, name
         else:
             np.testing.assert_allclose(ours[1], value, rtol=1e-3, atol=1e-5, err_msg=name)
-    assert np.asarray(outcome.metrics["loss/value"])[0] != alone["loss/value"]
+    assert np.asarray(together["loss/value"])[0] != alone["loss/value"]
     assert members.num_traces == 1
 
 
@@ -438,6 +440,9 @@ def test_the_help_of_a_sweep(capsys: pytest.CaptureFixture[str]) -> None:
         assert words in shown
 
 
+MEASURES = ("lines", "score", "pieces", "return")
+
+
 def row(step: int, members: list[int], **per_member: Any) -> dict[str, Any]:
     return {"step": step, "members": members, "diverged": [], "per_member": per_member}
 
@@ -450,7 +455,7 @@ def test_results_are_worked_out_by_game_over_the_last_quarter() -> None:
         row(100, [0, 1, 2, 3], lines=[4.0, 2.0, 3.0, 8.0], games=[2, 2, 1, 12]),
     ]
     points = ({"agent.clip": 0.1}, {"agent.clip": 0.2})
-    results = sweep_results.sum_up(rows, points, 2, "eval/lines")
+    results = sweep_results.sum_up(rows, points, 2, "eval/lines", MEASURES)
     # Member 0: (1·1 + 2·4) / 3 = 3; member 3: (4·4 + 12·8) / 16 = 7.
     np.testing.assert_allclose(results.values["lines"], [[3, 2], [3, 7]])
     assert results.metric == "lines" and results.ranking == [1, 0]
@@ -459,9 +464,9 @@ def test_results_are_worked_out_by_game_over_the_last_quarter() -> None:
     assert table[1].split() == ["1.", "0.2", "2", "5", "±", "2.8", "100"]
     # Evaluations that are equal leave it to training; the other way round they decide.
     equal = [row(100, [member], **{"eval/lines": [10.0]}) for member in range(4)]
-    assert sweep_results.sum_up([*rows, *equal], points, 2, "eval/lines").ranking == [1, 0]
+    assert sweep_results.sum_up([*rows, *equal], points, 2, "eval/lines", MEASURES).ranking == [1, 0]
     better = [row(100, [member], **{"eval/lines": [10.0 - member]}) for member in range(4)]
-    assert sweep_results.sum_up([*rows, *better], points, 2, "eval/lines").ranking == [0, 1]
+    assert sweep_results.sum_up([*rows, *better], points, 2, "eval/lines", MEASURES).ranking == [0, 1]
     steps, values = sweep_plot.curve(rows, results, 1, "lines")
     assert steps.tolist() == [50, 80, 100]
     np.testing.assert_array_equal(values, [[9, 9], [np.nan, 4], [3, 8]])
@@ -473,6 +478,6 @@ def test_a_number_without_effect_is_named() -> None:
         {"agent.clip": clip, "env_params.game.gravity": gravity} for clip in (0.1, 0.2) for gravity in (1, 2)
     )
     rows = [row(100, [0, 1, 2, 3], lines=[1.0] * 4, pieces=[5.0, 5.0, 6.0, 6.0], games=[1] * 4)]
-    assert sweep_results.without_effect(sweep_results.sum_up(rows, points, 1, "lines")) == [
+    assert sweep_results.without_effect(sweep_results.sum_up(rows, points, 1, "lines", MEASURES)) == [
         "env_params.game.gravity"
     ]

@@ -13,7 +13,7 @@ from jaxtyping import Bool, Int32, UInt32
 
 from tetrax.adapters.views import View
 from tetrax.env.contract import TimeStep
-from tetrax.env.game.state import State, where
+from tetrax.env.game.state import State, select
 
 
 class Board(struct.PyTreeNode):
@@ -72,12 +72,12 @@ def programs(view: View) -> Programs:
         state: State, action: Int32[Array, ""], words: UInt32[Array, "2"]
     ) -> tuple[Board, Board]:
         last = step(state, action)
-        return last, where(last.terminated | last.truncated, reset(words), last)
+        return last, select(last.terminated | last.truncated, reset(words), last)
 
     def reset_or_step(
         state: State, action: Int32[Array, ""], words: UInt32[Array, "2"], is_reset: Bool[Array, ""]
     ) -> Board:
-        return where(is_reset, reset(words), step(state, action))
+        return select(is_reset, reset(words), step(state, action))
 
     return Programs(
         reset=jax.jit(reset),

@@ -24,7 +24,7 @@ from tetrax.agents.agent import Agent, Memory, Metrics, Rollout, Sight
 from tetrax.env import batch
 from tetrax.env.batch import Batch
 from tetrax.env.contract import Game, HostGame, Observation, example_observation
-from tetrax.env.game.state import where
+from tetrax.env.game.state import select
 from tetrax.env.wrappers import AutoReset, EpisodeState, EpisodeStatistics
 from tetrax.networks.actor_critic import ActorCritic, actor_critic, initial_params, judge, judge_again
 from tetrax.networks.network_config import NetworkConfig
@@ -296,7 +296,7 @@ def _collect(
         played = (observation, action, log_prob, value, cut_off_value, is_first)
         outcome = (timestep.reward, timestep.terminated, timestep.truncated)
         finished = episodes.finished_games(timestep, after)
-        return where(is_played, (after, remembered), carry), (played, outcome, finished)
+        return select(is_played, (after, remembered), carry), (played, outcome, finished)
 
     is_played = jnp.arange(config.num_steps + 1) < config.num_steps
     inputs = (jax.random.split(key, config.num_steps + 1), is_played)

@@ -27,7 +27,7 @@ _next_piece = jax.jit(randomizer.next_piece, static_argnums=0)
 
 @functools.partial(jax.jit, static_argnums=0)
 def _spawn(rules: Rules, rows: Array, kind: Array) -> tuple[moves.Pose, Array]:
-    return moves.spawn(rules, board.walled(rules, rows), kind, jnp.bool_(False))
+    return moves.spawn(rules, board.add_walls(rules, rows), kind, jnp.bool_(False))
 
 
 def state_from_ascii(

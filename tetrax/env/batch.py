@@ -20,7 +20,8 @@ from jax.sharding import Mesh, PartitionSpec
 from jaxtyping import Int32, PRNGKeyArray
 
 from tetrax.env.contract import Environment, Observation, TimeStep
-from tetrax.env.game.state import State, by_array, by_word
+from tetrax.env.game.board import by_array, by_word
+from tetrax.env.game.state import State
 
 BOARDS = -1  # axis of the boards in every leaf of a batch of states
 DEVICES = "boards"  # the mesh's one axis: devices that the boards are spread over

@@ -25,7 +25,7 @@ from tetrax.env.game import board, moves, scoring
 from tetrax.env.game.moves import HALF_TURN_KICK, Pose
 from tetrax.env.game.pieces import MAX_BOX, NUM_ORIENTATIONS
 from tetrax.env.game.rules import GRAVITY_ONE, MAX_GRAVITY_LEVEL, Params, Rules, gravity_by_level
-from tetrax.env.game.state import SPINS, State, level, piece_cells, where
+from tetrax.env.game.state import SPINS, State, level, piece_cells, select
 from tetrax.env.tetris import EnvParams, Tetris
 
 MARGIN = MAX_BOX - 1  # columns and rows by which a box may stand outside the matrix, left and below
@@ -338,12 +338,12 @@ def _pose_program(rules: Rules) -> Callable[..., Any]:
         after += [moves.rotate(rules, walled, kind, pose, jnp.int32(turn))[0] for turn in turns]
         below = pose._replace(y=pose.y - lower.astype(jnp.int32))
         spin = jax.vmap(lambda kick: scoring.spin(rules, walled, kind, pose, kick))(jnp.asarray(kicks))
-        numbers = [_number(rules, jnp.stack(where(fits, other, pose))) for other in (*after, below)]
+        numbers = [_number(rules, jnp.stack(select(fits, other, pose))) for other in (*after, below)]
         return fits, jnp.stack(numbers[:-1]), numbers[-1], spin
 
     def every_pose(rows: Array, kind: Array) -> tuple[Array, Array, Array, Array]:
         poses = Pose(jnp.asarray(grid[0]), jnp.asarray(grid[1] - MARGIN), jnp.asarray(grid[2] - MARGIN))
-        return jax.vmap(look, in_axes=(None, None, 0))(board.walled(rules, rows), kind, poses)
+        return jax.vmap(look, in_axes=(None, None, 0))(board.add_walls(rules, rows), kind, poses)
 
     return jax.jit(every_pose)
 

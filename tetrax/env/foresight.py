@@ -18,8 +18,8 @@ from tetrax.env.contract import Afterstates, GhostOutcome
 from tetrax.env.game import board, engine, measures, moves, scoring
 from tetrax.env.game.measures import BoardFeatures
 from tetrax.env.game.moves import Pose
-from tetrax.env.game.reach import drops, placement_features
-from tetrax.env.game.reach.drops import Candidates
+from tetrax.env.game.reach import outcomes, placement_features
+from tetrax.env.game.reach.outcomes import Candidates
 from tetrax.env.game.rules import Params, Rules
 from tetrax.env.game.state import State, active_rows, level
 from tetrax.env.reward import Prospect, RewardChoice, RewardParams, RewardRule
@@ -66,8 +66,8 @@ def afterstates(
 
     `foretells` says whether the reward is known before the step.
     """
-    boards = drops.after(rules, state, placed)
-    lost = drops.ends_game(rules, state, placed, boards)
+    boards = outcomes.after(rules, state, placed)
+    lost = outcomes.ends_game(rules, state, placed, boards)
     locks = _Lock(
         lines=boards.lines,
         spin=jnp.zeros_like(boards.lines),
@@ -100,12 +100,12 @@ def ghost_outcome(
     rules: Rules, choice: RewardChoice, params: Params, weights: RewardParams, state: State
 ) -> GhostOutcome:
     """Look at a hard drop of the active piece; after the end nothing is gained and nothing goes on."""
-    walled, piece = board.walled(rules, state.rows), active_rows(rules, state)
+    walled, piece = board.add_walls(rules, state.rows), active_rows(rules, state)
     distance = jnp.maximum(board.drop_distance(walled, piece, state.x, state.y), 0)
     pose = Pose(state.orientation, state.x, state.y - distance)
     kick = jnp.where(distance > 0, -1, state.kick)
     settled = board.settle(rules, state.rows, piece, pose.x, pose.y)
-    rows, lines = board.stacked(settled.rows), settled.lines
+    rows, lines = board.stack(settled.rows), settled.lines
     locked = _Lock(
         lines=lines,
         spin=scoring.spin(rules, walled, state.piece, pose, kick),
@@ -139,7 +139,7 @@ def _loses(
         lost = pose.y + jnp.asarray(rules.tables.bottom)[state.piece, pose.orientation] >= rules.height
     if rules.preview == 0:
         return lost
-    _, fits = moves.spawn(rules, board.walled(rules, rows), state.queue[0], lines > 0)
+    _, fits = moves.spawn(rules, board.add_walls(rules, rows), state.queue[0], lines > 0)
     return lost | ~fits
 
 
@@ -180,7 +180,7 @@ def _hard_cells(rules: Rules, state: State, placed: Candidates) -> Int32[Array, 
     height = jnp.broadcast_to(state.y, placed.pose.y.shape)
     if rules.hold:
         kind = engine.incoming(rules, state)
-        pose, _ = moves.spawn(rules, board.walled(rules, state.rows), kind, state.combo >= 0)
+        pose, _ = moves.spawn(rules, board.add_walls(rules, state.rows), kind, state.combo >= 0)
         is_held = np.arange(height.shape[0]) >= height.shape[0] // 2
         height = jnp.where(is_held, pose.y, height)
     return jnp.maximum(height - placed.pose.y, 0)

@@ -108,7 +108,7 @@ def bitboards(rules: Rules, state: State) -> UInt32[Array, "2 R"]:
     """Return locked cells and the active piece as one word per row: the smallest view, to keep or to move."""
     nothing = (jnp.uint32(0),) * _num_rows(rules)
     active = board.place(nothing, active_rows(rules, state), state.x, state.y)
-    return jnp.stack([board.stacked(state.rows)[: len(active)], jnp.stack(active)])
+    return jnp.stack([board.stack(state.rows)[: len(active)], jnp.stack(active)])
 
 
 def history(rules: Rules, state: State) -> UInt8[Array, "n R W"]:
@@ -132,7 +132,7 @@ def remember(before: State, after: State) -> State:
     """Put the board before a step in front of the history; after the end nothing changes."""
     if before.history is None:
         return after
-    moved = jnp.concatenate([board.stacked(before.rows)[None], before.history[:-1]])
+    moved = jnp.concatenate([board.stack(before.rows)[None], before.history[:-1]])
     return after.replace(history=jnp.where(before.game_over, before.history, moved))
 
 
@@ -202,12 +202,12 @@ def flat(rules: Rules, state: State, seen: Observation) -> Float32[Array, "N"]:
 def _boards(rules: Rules, state: State) -> tuple[UInt8[Array, "R W"], ...]:
     """Return the PLANES: locked cells, the active piece, its ghost."""
     piece = active_rows(rules, state)
-    walled = board.walled(rules, state.rows)
+    walled = board.add_walls(rules, state.rows)
     distance = once(jnp.maximum(board.drop_distance(walled, piece, state.x, state.y), 0))
     nothing = (jnp.uint32(0),) * _num_rows(rules)
     active = board.place(nothing, piece, state.x, state.y)
     ghost = board.place(nothing, piece, state.x, state.y - distance)
-    views = (board.stacked(state.rows)[: len(nothing)], jnp.stack(active), jnp.stack(ghost))
+    views = (board.stack(state.rows)[: len(nothing)], jnp.stack(active), jnp.stack(ghost))
     return tuple(_shown(rules, rows) for rows in once(views))
 
 

@@ -14,9 +14,10 @@ from jaxtyping import Float32, Int32, PRNGKeyArray
 from tetrax.env import actions, foresight, observe, reward
 from tetrax.env.contract import RETURN, Observation, Shown, Spec, TimeStep
 from tetrax.env.game import engine
-from tetrax.env.game.reach import drops
+from tetrax.env.game.board import by_array, match_form
+from tetrax.env.game.reach import outcomes
 from tetrax.env.game.rules import MAX_GARBAGE_CAP, RULE_PRESETS, Params, Rules, check_choice, default_params
-from tetrax.env.game.state import Event, State, by_array, formed_like, no_event
+from tetrax.env.game.state import Event, State, no_event
 from tetrax.env.observe import OBSERVATIONS, Show
 from tetrax.env.reward import RewardChoice, RewardParams, RewardTerms
 
@@ -75,7 +76,7 @@ class EnvConfig:
                 "(afterstates are those of placements, actions 'drop' or 'locked_position')"
             )
         if self.actions == "drop" or shows_afterstates:
-            drops.check(self.rules)
+            outcomes.check(self.rules)
         for name in ("board_features", "ghost_outcome"):
             if not isinstance(getattr(self, name), bool):
                 raise ValueError(f"env.{name}: given {getattr(self, name)!r}; allowed: True or False")
@@ -273,7 +274,7 @@ class Tetris:
         action, was_clipped = actions.clip(action, self.num_actions)
         before, by_keys = state, self.show.by_keys
         state, event = self.action_set.apply(params.game, state if by_keys else by_array(state), action)
-        state = observe.remember(before, formed_like(before, state))
+        state = observe.remember(before, match_form(before, state))
         terms = self._terms(before, state, event, params)
         event = event.replace(action_clipped=was_clipped, reward_terms=terms)
         truncated = jnp.bool_(False)

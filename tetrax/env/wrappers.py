@@ -10,9 +10,9 @@ from jax import Array
 from jaxtyping import Int32, PRNGKeyArray
 
 from tetrax.env.contract import RETURN, STEPS, Environment, Game, Observation, Params, Spec, TimeStep
-from tetrax.env.game import randomizer
-from tetrax.env.game.state import formed_like, where
-from tetrax.env.game.vector import once
+from tetrax.env.game.board import match_form
+from tetrax.env.game.state import select
+from tetrax.env.game.vector import fold, once
 
 
 class AutoResetState(struct.PyTreeNode):
@@ -60,9 +60,9 @@ class AutoReset:
         game, reward, terminated, truncated, event = env.transition(state.game, action, params)
         last_observation = env.observe(game, params) if env.spec.can_truncate else None
         done = terminated | truncated
-        fresh = env.init(randomizer.folded(state.key, state.num_games), params)
+        fresh = env.init(fold(state.key, state.num_games), params)
         last = game if self.keep_last else None
-        game, done = once((where(done, formed_like(game, fresh), game), done))
+        game, done = once((select(done, match_form(game, fresh), game), done))
         state = state.replace(game=game, num_games=state.num_games + done.astype(jnp.int32), last=last)
         return state, TimeStep(
             observation=env.observe(game, params),
@@ -125,8 +125,8 @@ class EpisodeStatistics:
         done = timestep.terminated | timestep.truncated
         return EpisodeState(
             env_state=env_state,
-            running=where(done, no_episode(self.spec), running),
-            finished=where(done, running, state.finished),
+            running=select(done, no_episode(self.spec), running),
+            finished=select(done, running, state.finished),
         ), timestep
 
     def observe(self, state: EpisodeState, params: Params | None = None) -> Observation:

@@ -19,7 +19,7 @@ from tetrax.env.game import engine, garbage
 from tetrax.env.game.moves import Pose
 from tetrax.env.game.reach import placements
 from tetrax.env.game.rules import MULTIPLIER_ONE, RULE_PRESETS, default_params
-from tetrax.env.game.state import no_inputs, where
+from tetrax.env.game.state import no_inputs, select
 
 PATH = Path(__file__).parents[2] / "data" / "tetrio_locks.jsonl.gz"
 RULES = RULE_PRESETS["tetrio"]
@@ -137,7 +137,7 @@ def _programs():
             number, record = item
             states, result = jax.vmap(functools.partial(_lock, params))(states, record)
             ends = lengths == number + 1
-            last = jax.vmap(where)(ends, states, last)
+            last = jax.vmap(select)(ends, states, last)
             return (states, last), result
 
         numbers = first + jnp.arange(LOCKS_AT_ONCE)

@@ -16,7 +16,7 @@ from tetrax.agents.dqn.dqn_config import DQNConfig
 from tetrax.agents.dqn.train_state import Policy, Sample, Slot, TrainState
 from tetrax.env.batch import Batch
 from tetrax.env.contract import Game, Observation, TimeStep
-from tetrax.env.game.state import where
+from tetrax.env.game.state import select
 from tetrax.env.wrappers import AutoReset, EpisodeState, EpisodeStatistics
 from tetrax.ops import packing, value_targets
 from tetrax.ops.exploration import Decider
@@ -96,7 +96,7 @@ def collect_samples(
         play_key, end_key = jax.random.split(step_key)
         after, played = _play(collector, before, play_key)
         decided = _decided(collector, played, end_key)
-        return where(is_played, after, before), (decided, _metrics(played, after.env_state))
+        return select(is_played, after, before), (decided, _metrics(played, after.env_state))
 
     is_played = np.arange(num_steps + 1) < num_steps
     inputs = (jax.random.split(key, num_steps + 1), jnp.asarray(is_played))

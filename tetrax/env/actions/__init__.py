@@ -2,6 +2,7 @@
 
 from typing import Protocol
 
+import chex
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -9,7 +10,7 @@ from jaxtyping import Bool, Int32
 
 from tetrax.env.actions.keys import DIRECT_KEYS, HALF_TURN_KEY, Chords, Direct, check_chords, direct_keys
 from tetrax.env.actions.placing import Drop, LockedPosition
-from tetrax.env.game.reach.drops import Candidates
+from tetrax.env.game.reach.outcomes import Candidates
 from tetrax.env.game.rules import Params, Rules, check_choice
 from tetrax.env.game.state import Event, State
 
@@ -67,5 +68,7 @@ def check(name: str, rules: Rules, chords: tuple[tuple[str, ...], ...], orientat
 
 def clip(action: Int32[Array, ""], num_actions: int) -> tuple[Int32[Array, ""], Bool[Array, ""]]:
     """Bring an index into 0..A-1; return it and whether it had to be changed."""
-    inside = jnp.clip(jnp.asarray(action, jnp.int32), 0, np.int32(num_actions - 1))
+    action = jnp.asarray(action, jnp.int32)
+    chex.assert_rank(action, 0)  # one board plays one action; more would quietly become more boards
+    inside = jnp.clip(action, 0, np.int32(num_actions - 1))
     return inside, inside != action

@@ -5,7 +5,6 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import jax
-import jax.custom_batching
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -15,24 +14,23 @@ from tetrax.env.game import board, engine, locking
 from tetrax.env.game.board import Word
 from tetrax.env.game.moves import Pose
 from tetrax.env.game.pieces import MAX_BOX, NUM_ORIENTATIONS
-from tetrax.env.game.reach import at_cells, drops, placements, search, search_turns, twists
-from tetrax.env.game.reach.drops import Candidates
+from tetrax.env.game.reach import at_cells, at_columns, drops, placements, search, search_turns, twists
 from tetrax.env.game.reach.flood import Start
+from tetrax.env.game.reach.outcomes import Candidates
 from tetrax.env.game.reach.planes import WORD
 from tetrax.env.game.rules import Params, Rules
 from tetrax.env.game.state import (
     GAME_OVER_REASONS,
     Event,
     State,
-    by_word,
-    formed_like,
     no_event,
     piece_cells,
-    where,
+    select,
 )
-from tetrax.env.game.vector import lookup, once
+from tetrax.env.game.vector import decision, keep_boards_last, lookup, once
 
-Reached = UInt32[Array, "C 4W"]
+Reached = UInt32[Array, "C 4W"]  # of each piece that may be placed, as `search.reach` tells
+Asks = tuple[Bool[Array, ""], ...]  # for each of these pieces, whether to search
 
 NO_PLACEMENT = np.int32(GAME_OVER_REASONS.index("no_placement"))
 
@@ -59,12 +57,12 @@ class Drop(NamedTuple):
 
     def apply(self, params: Params, state: State, action: Int32[Array, ""]) -> tuple[State, Event]:
         """Place one piece."""
-        use_hold, pose, legal = drops.landing(self.rules, state, action)
+        use_hold, pose, legal = drops.find_landing(self.rules, state, action)
         return engine.place(self.rules, params, state, use_hold, pose, legal, jnp.int32(0))
 
     def candidates(self, state: State) -> Candidates:
         """Return where each action puts its piece."""
-        return drops.candidates(self.rules, state)
+        return at_columns.candidates(self.rules, state)
 
     def legal(self, state: State, candidates: Candidates | None) -> Bool[Array, "A"]:
         """Tell which placements can be reached."""
@@ -80,6 +78,13 @@ class _Chosen(NamedTuple):
     y: Int32[Array, ""]  # row of the lowest cell
     kind: Int32[Array, ""]
     start: Start  # where the piece is before
+
+
+class _Stage(NamedTuple):
+    """A part of a step that needs to know what can be reached, on some boards."""
+
+    ask: Callable[[State], Asks]
+    play: Callable[[State, Event, Asks, Reached], tuple[State, Event]]
 
 
 class LockedPosition(NamedTuple):
@@ -115,47 +120,27 @@ class LockedPosition(NamedTuple):
     def apply(self, params: Params, state: State, action: Int32[Array, ""]) -> tuple[State, Event]:
         """Place one piece, and lose where the next one has no place.
 
-        Two rounds, so that the search is compiled once: in the first it is asked whether and how the place can be
-        reached, where that is not plain, and in the second whether there is a place for what comes next. Both are
-        asked of few boards; the others take no part in the search.
+        Both parts need to know what can be reached, but only on few boards: where the chosen place is not plain,
+        and where the next piece may be stuck. The others take no part in the search.
         """
-        given, state = state, by_word(state)
-        chosen = self._chosen(state, action)
+        chosen = self._read(state, action)
 
-        def look(number: Array, carry: tuple[State, Event]) -> tuple[State, Event]:
-            state, event = carry
-            kinds, starts = placements.starts(self.rules, state)
-            is_asked = jax.lax.cond(
-                number == 0, lambda: self._is_asked(state, chosen), lambda: self._may_be_stuck(state)
-            )
-            starts = tuple(
-                start._replace(allowed=start.allowed & asked)
-                for start, asked in zip(starts, is_asked, strict=True)
-            )
-            reached = search.reached(self.rules, state.rows, kinds, starts)
+        def place(state: State, event: Event, asks: Asks, reached: Reached) -> tuple[State, Event]:
+            return self._place(params, state, chosen, reached)
 
-            def place() -> tuple[State, Event]:
-                return self._placed(params, state, chosen, reached)
-
-            def end() -> tuple[State, Event]:
-                stuck = is_asked[0] & ~jnp.any(self._places(reached) != 0)
-                lost = locking.lose(self.rules, state, event, jnp.asarray(NO_PLACEMENT))
-                return where(stuck, lost, (state, event))
-
-            return jax.lax.cond(number == 0, place, end)
-
-        state, event = jax.lax.fori_loop(0, 2, look, (state, no_event(state)))
-        return formed_like(given, state), event
+        placing = _Stage(ask=lambda state: self._ask_of_chosen(state, chosen), play=place)
+        ending = _Stage(ask=self._ask_of_next, play=self._lose_where_stuck)
+        return _play_both(self.rules, params, state, placing, ending)
 
     def candidates(self, state: State) -> Candidates:
         """Return the piece at every cell; where it chooses no orientation, in the first that can come to rest there."""
         rules = self.rules
         kinds, starts = placements.starts(rules, state)
-        reached = search.reached(rules, board.words(state.rows), kinds, starts)
-        legal = _expanded(rules.height)(self._places(reached)).reshape(-1)
+        reached = search.reach(rules, board.words(state.rows), kinds, starts)
+        legal = _expand(rules.height)(self._places(reached)).reshape(-1)
         if self.chooses_orientation:
             return at_cells.candidates(rules, kinds, (at_cells.every_orientation(rules),) * len(kinds), legal)
-        rests = _expanded(rules.height)(self._rests(reached))  # [C, 4, H, W]
+        rests = _expand(rules.height)(self._rests(reached))  # [C, 4, H, W]
         first = jnp.argmax(rests, axis=1, keepdims=True).astype(jnp.int32)
         return at_cells.candidates(rules, kinds, tuple(first[c] for c in range(len(kinds))), legal)
 
@@ -175,7 +160,8 @@ class LockedPosition(NamedTuple):
         visible = np.uint32(((1 << self.rules.height) - 1) << (WORD - self.rules.height))
         return (search.at_rest(reached) & visible).reshape(-1, NUM_ORIENTATIONS, self.rules.width)
 
-    def _chosen(self, state: State, action: Int32[Array, ""]) -> _Chosen:
+    @decision
+    def _read(self, state: State, action: Int32[Array, ""]) -> _Chosen:
         """Return the place that an action stands for."""
         rules, number = self.rules, action.astype(jnp.uint32)
         cell, x = number // np.uint32(rules.width), (number % np.uint32(rules.width)).astype(jnp.int32)
@@ -188,15 +174,15 @@ class LockedPosition(NamedTuple):
         kinds, starts = placements.starts(rules, state)
         kind, start = kinds[0], starts[0]
         if rules.hold:
-            kind, start = where(use_hold, (kinds[1], starts[1]), (kind, start))
-        return once(_Chosen(use_hold, orientation, x, y, kind, start))
+            kind, start = select(use_hold, (kinds[1], starts[1]), (kind, start))
+        return _Chosen(use_hold, orientation, x, y, kind, start)
 
-    def _is_asked(self, state: State, chosen: _Chosen) -> tuple[Bool[Array, ""], ...]:
-        """Tell for which piece, if any, it must be searched whether and how the chosen place can be reached."""
-        asked = ~self._is_plain(state, chosen)
+    def _ask_of_chosen(self, state: State, chosen: _Chosen) -> Asks:
+        """Ask for the chosen piece alone, and only where it is not plain whether and how it gets to its place."""
+        asks = ~self._is_plain(state, chosen)
         if not self.rules.hold:
-            return (asked,)
-        return asked & ~chosen.use_hold, asked & chosen.use_hold
+            return (asks,)
+        return asks & ~chosen.use_hold, asks & chosen.use_hold
 
     def _is_plain(self, state: State, chosen: _Chosen) -> Bool[Array, ""]:
         """Tell whether a piece that begins over open ground just drops into its place, which no turn makes a spin."""
@@ -207,7 +193,7 @@ class LockedPosition(NamedTuple):
         open_rows = [jnp.where(start.y <= y, row, np.uint32(0)) for y, row in enumerate(state.rows)]
         is_open = ~_any_bit(open_rows) & (start.y >= 0) & (start.y <= rules.total_height - MAX_BOX)
         is_inside = chosen.x + lookup(tables.width, chosen.kind, chosen.orientation) <= rules.width
-        walled = board.walled(rules, state.rows)
+        walled = board.add_walls(rules, state.rows)
         cells = piece_cells(rules, chosen.kind, chosen.orientation)
         rest = start.y - board.drop_distance(walled, cells, box.x, start.y)
         may_spin = lookup(tables.spins, chosen.kind) & twists.is_tight(walled, box)
@@ -219,18 +205,20 @@ class LockedPosition(NamedTuple):
             & ~may_spin
         )
 
+    @decision
     def _box(self, chosen: _Chosen) -> Pose:
+        """Return where the piece's own box is when it is in its place."""
         left, bottom = (
             lookup(table, chosen.kind, chosen.orientation)
             for table in (self.rules.tables.left, self.rules.tables.bottom)
         )
-        return once(Pose(chosen.orientation, chosen.x - left, chosen.y - bottom))
+        return Pose(chosen.orientation, chosen.x - left, chosen.y - bottom)
 
-    def _placed(self, params: Params, state: State, chosen: _Chosen, reached: Reached) -> tuple[State, Event]:
+    def _place(self, params: Params, state: State, chosen: _Chosen, reached: Reached) -> tuple[State, Event]:
         """Put a piece where it was chosen to be, if it can come to rest there."""
         rules = self.rules
         pieces = [tuple(reached[c, i] for i in range(reached.shape[1])) for c in range(reached.shape[0])]
-        words = once(where(chosen.use_hold, pieces[1], pieces[0]) if rules.hold else pieces[0])
+        words = once(select(chosen.use_hold, pieces[1], pieces[0]) if rules.hold else pieces[0])
         rests = [self._rests_at(words, o, chosen.x, chosen.y) for o in range(NUM_ORIENTATIONS)]
         if not self.chooses_orientation:
             for o in reversed(range(NUM_ORIENTATIONS)):
@@ -238,7 +226,9 @@ class LockedPosition(NamedTuple):
         is_plain = self._is_plain(state, chosen)
         legal = once(chosen.start.allowed & (is_plain | _at(rests, chosen.orientation)))
         box = self._box(chosen)
-        spin = twists.best_spin(rules, board.walled(rules, state.rows), words, chosen.kind, chosen.start, box)
+        spin = twists.best_spin(
+            rules, board.add_walls(rules, state.rows), words, chosen.kind, chosen.start, box
+        )
         spin = once(jnp.where(legal & ~is_plain, spin, 0))
         return engine.place(rules, params, state, chosen.use_hold, box, legal, spin)
 
@@ -248,10 +238,44 @@ class LockedPosition(NamedTuple):
         word = search.at_rest(_at(words[orientation * width : (orientation + 1) * width], x))
         return (word >> (WORD - 1 - y).astype(jnp.uint32)) & np.uint32(1) != 0
 
-    def _may_be_stuck(self, state: State) -> tuple[Bool[Array, ""], ...]:
-        """Tell, alike for each piece, whether the active one does not just move aside and drop into view."""
-        stuck = ~state.game_over & ~drops.drops_into_view(self.rules, state)
-        return (stuck,) * (2 if self.rules.hold else 1)
+    def _ask_of_next(self, state: State) -> Asks:
+        """Ask, alike for each piece, where the active one does not just move aside and drop into view."""
+        may_be_stuck = ~state.game_over & ~drops.drops_into_view(self.rules, state)
+        return (may_be_stuck,) * (2 if self.rules.hold else 1)
+
+    def _lose_where_stuck(
+        self, state: State, event: Event, asks: Asks, reached: Reached
+    ) -> tuple[State, Event]:
+        """Lose where it was asked for what comes next, and nothing can come to rest in view."""
+        is_stuck = asks[0] & ~jnp.any(self._places(reached) != 0)
+        lost = locking.lose(self.rules, state, event, jnp.asarray(NO_PLACEMENT))
+        return select(is_stuck, lost, (state, event))
+
+
+@board.keep_form
+def _play_both(
+    rules: Rules, params: Params, state: State, first: _Stage, second: _Stage
+) -> tuple[State, Event]:
+    """Play two stages, one after the other, each told what can be reached by the pieces that it asks for.
+
+    They are two rounds of one loop because the search is most of what there is to compile: so it is in the
+    program once.
+    """
+    del params  # the stages know them
+
+    def play(number: Array, so_far: tuple[State, Event]) -> tuple[State, Event]:
+        state, event = so_far
+        is_first = number == 0
+        kinds, starts = placements.starts(rules, state)
+        asks = jax.lax.cond(is_first, first.ask, second.ask, state)
+        starts = tuple(
+            start._replace(allowed=start.allowed & asks_for)
+            for start, asks_for in zip(starts, asks, strict=True)
+        )
+        reached = search.reach(rules, state.rows, kinds, starts)
+        return jax.lax.cond(is_first, first.play, second.play, state, event, asks, reached)
+
+    return jax.lax.fori_loop(0, 2, play, (state, no_event(state)))
 
 
 def _any_bit(words: Sequence[Word]) -> Bool[Array, ""]:
@@ -266,17 +290,12 @@ def _at(words: Sequence[Word], index: Int32[Array, ""]) -> Array:
 
 
 @functools.lru_cache(maxsize=64)
-def _expanded(height: int) -> Callable[[UInt32[Array, "C O W"]], Bool[Array, "C O height W"]]:
-    """Return what makes one bool of each place, and keeps boards last under vmap."""
+def _expand(height: int) -> Callable[[UInt32[Array, "C O W"]], Bool[Array, "C O height W"]]:
+    """Return what makes one bool of each place."""
 
-    @jax.custom_batching.custom_vmap
+    @keep_boards_last
     def expand(words: Array) -> Array:
         y = np.arange(height, dtype=np.uint32).reshape(1, 1, -1, *(1,) * (words.ndim - 2))
         return (words[:, :, None] >> (np.uint32(WORD - 1) - y)) & np.uint32(1) != 0
-
-    @expand.def_vmap
-    def expand_many(axis_size: int, in_batched: list, words: Array) -> tuple[Array, bool]:
-        del axis_size, in_batched  # there is one argument, so it is batched
-        return jnp.moveaxis(expand(jnp.moveaxis(words, 0, -1)), -1, 0), True
 
     return expand

@@ -2,7 +2,8 @@
 
 The rows of a board are words of their own (`Words`), so that for many boards side by side everything here is
 arithmetic on whole vectors: no row is looked up by a number that differs from board to board. `State.rows`
-may be an array or words.
+may be an array or words; a state whose rows and queue are tuples of scalars is one by word, and the rules
+compute on that form alone (`keep_form`).
 
 `Walled` boards carry a frame in which everything outside the matrix (walls, floor, and the space
 above the top row) is filled, so that a collision is one `and` and no index needs a bound check.
@@ -11,9 +12,11 @@ above the top row) is filled, so that a collision is one `and` and no index need
 import functools
 import itertools
 import operator
-from collections.abc import Iterable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Concatenate, NamedTuple, ParamSpec, TypeVar
 
+import chex
+import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -21,6 +24,7 @@ from jaxtyping import Bool, Int32, UInt32
 
 from tetrax.env.game.pieces import MAX_BOX
 from tetrax.env.game.rules import Rules
+from tetrax.env.game.state import State
 from tetrax.env.game.vector import choose, once
 
 WALL = 5  # columns of frame on the left: a box may stand 3 outside and be kicked 2 further
@@ -35,15 +39,69 @@ Walled = tuple[Word, ...]  # H + 13
 Rows = UInt32[Array, "H"] | Words
 Cells = UInt32[Array, "4"] | Words  # a piece by row of its box, bit dx of entry dy
 
+Choice = TypeVar("Choice")  # params, whatever they are
+Happening = TypeVar("Happening")
+Record = TypeVar("Record")
+Given = ParamSpec("Given")
+Play = Callable[Concatenate[Rules, Choice, State, Given], tuple[State, Happening]]
+
 
 def words(rows: Rows) -> Words:
     """Return the rows of a board as words."""
     return rows if isinstance(rows, tuple) else tuple(rows[y] for y in range(rows.shape[0]))
 
 
-def stacked(rows: Rows) -> UInt32[Array, "H"]:
+def stack(rows: Rows) -> UInt32[Array, "H"]:
     """Return the rows of a board as one array."""
     return jnp.stack(rows) if isinstance(rows, tuple) else rows
+
+
+def by_word(state: State) -> State:
+    """Return a state whose rows and queue are tuples of scalars: the form in which a step computes.
+
+    A batch of many boards is kept in it too, so that nothing is put together and taken apart at every step.
+    """
+    return state.replace(rows=words(state.rows), queue=words(state.queue))
+
+
+def by_array(state: State) -> State:
+    """Return a state whose rows and queue are arrays."""
+    queue = state.queue
+    if isinstance(queue, tuple):
+        queue = jnp.stack(queue) if queue else jnp.zeros(0, jnp.int32)
+    return state.replace(rows=stack(state.rows), queue=queue)
+
+
+def match_form(like: Any, state: Any) -> Any:
+    """Return a state in the form, by word or by array, of another; anything else as it is."""
+    if not isinstance(state, State) or not isinstance(like, State):
+        return state
+    return by_word(state) if isinstance(like.rows, tuple) else by_array(state)
+
+
+def keep_form(play: Play) -> Play:
+    """Let a part of the rules work on a state by word, and give back the state in the form that it was given.
+
+    An AssertionError where it is given anything but one board, whose rows would pass for those of another.
+    """
+
+    @functools.wraps(play)
+    def play_in_form(
+        rules: Rules, params: Choice, state: State, *args: Given.args, **kwargs: Given.kwargs
+    ) -> tuple[State, Happening]:
+        inside = by_word(state)
+        check_one(rules, inside)
+        after, event = play(rules, params, inside, *args, **kwargs)
+        return match_form(state, after), event
+
+    return play_in_form
+
+
+def check_one(rules: Rules, state: State) -> None:
+    """Raise an AssertionError unless a state is of one board of the rules (a batch goes through vmap)."""
+    rows, queue = words(state.rows), words(state.queue)
+    chex.assert_rank([*rows, *queue, state.piece, state.y], 0)
+    chex.assert_equal((len(rows), len(queue)), (rules.total_height, rules.preview))
 
 
 def full_row(rules: Rules) -> np.uint32:
@@ -51,14 +109,14 @@ def full_row(rules: Rules) -> np.uint32:
     return np.uint32((1 << rules.width) - 1)
 
 
-def walled(rules: Rules, rows: Rows) -> Walled:
+def add_walls(rules: Rules, rows: Rows) -> Walled:
     """Put the frame around a board."""
     walls = np.uint32(~(int(full_row(rules)) << WALL) & 0xFFFFFFFF)
     inside = tuple((row << np.uint32(WALL)) | walls for row in words(rows))
     return (FILLED,) * BELOW + inside + (FILLED,) * ABOVE
 
 
-def shifted(cells: Cells, x: Int32[Array, ""]) -> Words:
+def shift_cells(cells: Cells, x: Int32[Array, ""]) -> Words:
     """Move a piece's rows to column x of a walled board."""
     amount = (x + WALL).astype(jnp.uint32)
     return tuple(cells[dy] << amount for dy in range(MAX_BOX))
@@ -76,12 +134,12 @@ def fits(board: Walled, cells: Cells, x: Int32[Array, ""], y: Int32[Array, ""]) 
 
 def fits_in(rows: Words, cells: Cells, x: Int32[Array, ""]) -> Bool[Array, ""]:
     """Tell whether a piece in column x overlaps nothing of four rows of a walled board."""
-    return _overlap(rows, shifted(cells, x)) == 0
+    return _overlap(rows, shift_cells(cells, x)) == 0
 
 
 def drop_distance(board: Walled, cells: Cells, x: Int32[Array, ""], y: Int32[Array, ""]) -> Int32[Array, ""]:
     """Return how many cells a fitting piece can fall straight down."""
-    moved = shifted(cells, x)
+    moved = shift_cells(cells, x)
     blocked_at = jnp.int32(-BELOW - 1)
     for place in range(-BELOW, len(board) - MAX_BOX - BELOW):
         hit = _overlap(board[place + BELOW : place + BELOW + MAX_BOX], moved) != 0
@@ -91,7 +149,7 @@ def drop_distance(board: Walled, cells: Cells, x: Int32[Array, ""], y: Int32[Arr
 
 def first_free_row(board: Walled, cells: Cells, x: Int32[Array, ""], y: Int32[Array, ""]) -> Int32[Array, ""]:
     """Return the lowest row from y on where a piece fits at column x, or y itself if there is none."""
-    moved = shifted(cells, x)
+    moved = shift_cells(cells, x)
     free_at = y
     for place in reversed(range(-BELOW, len(board) - MAX_BOX - BELOW)):
         hit = _overlap(board[place + BELOW : place + BELOW + MAX_BOX], moved) != 0
@@ -101,7 +159,7 @@ def first_free_row(board: Walled, cells: Cells, x: Int32[Array, ""], y: Int32[Ar
 
 def place(rows: Rows, cells: Cells, x: Int32[Array, ""], y: Int32[Array, ""]) -> Words:
     """Fill a fitting piece's cells."""
-    moved = [word >> np.uint32(WALL) for word in shifted(cells, x)]
+    moved = [word >> np.uint32(WALL) for word in shift_cells(cells, x)]
     given = words(rows)
     starts = {row: y == row for row in range(1 - MAX_BOX, len(given))}  # whether the box starts there
     return tuple(
@@ -129,7 +187,7 @@ def settle(rules: Rules, rows: Rows, cells: Cells, x: Int32[Array, ""], y: Int32
     given = words(rows)
     near = once(_window((EMPTY,) * BELOW + given, y + BELOW, 2 * MAX_BOX, beyond=EMPTY))
     num_used = once(_count(row != 0 for row in given))
-    moved = [word >> np.uint32(WALL) for word in shifted(cells, x)]
+    moved = [word >> np.uint32(WALL) for word in shift_cells(cells, x)]
     placed = [row | piece for row, piece in zip(near, moved, strict=False)]
     full = tuple(row == full_row(rules) for row in placed)
     left: list[Word] = [*placed, *near[MAX_BOX:]]
@@ -143,7 +201,7 @@ def settle(rules: Rules, rows: Rows, cells: Cells, x: Int32[Array, ""], y: Int32
     y, left, lines, full, is_empty = once((y, left[:MAX_BOX], lines, full, is_empty))
     starts = {row: y == row for row in range(1 - MAX_BOX, len(given))}  # whether the box starts there
     settled = []
-    for row, (below, above) in enumerate(zip(given, _fallen(given, lines), strict=True)):
+    for row, (below, above) in enumerate(zip(given, _fall(given, lines), strict=True)):
         word = choose(y <= row - MAX_BOX, above, below)
         for dy in range(MAX_BOX):
             word = choose(starts[row - dy], left[dy], word)
@@ -151,9 +209,45 @@ def settle(rules: Rules, rows: Rows, cells: Cells, x: Int32[Array, ""], y: Int32
     return Settled(tuple(settled), lines, full, is_empty)
 
 
+class Raised(NamedTuple):
+    """A board into which rows came from below."""
+
+    rows: Words
+    pushed_out: Bool[Array, ""]  # a filled cell went over the top row
+
+
+def raise_rows(rows: Rows, entering: UInt32[Array, "n"], num_rows: Int32[Array, ""]) -> Raised:
+    """Move all rows up by `num_rows`, 0 to 31, and fill the lowest ones with `entering`, the lowest first.
+
+    Entries of `entering` from `num_rows` on are empty.
+    """
+    raised = stack(rows)
+    chex.assert_rank([raised, entering, num_rows], [1, 1, 0])
+    pushed_out = jnp.bool_(False)
+    for bit in range(5):
+        step = min(1 << bit, raised.shape[0])
+        moves = ((num_rows >> bit) & 1) != 0
+        pushed_out |= moves & jnp.any(raised[-step:] != 0)
+        moved = jnp.concatenate([np.zeros(step, np.uint32), raised[: raised.shape[0] - step]])
+        raised = jnp.where(moves, moved, raised)
+    size = min(*entering.shape, *raised.shape)
+    raised = raised.at[:size].set(raised[:size] | entering[:size])
+    return Raised(words(raised), pushed_out)
+
+
+def reaches(rows: Rows, y: int) -> Bool[Array, ""]:
+    """Tell whether a cell is filled in row y or above."""
+    return jnp.any(stack(rows[y:]) != 0)
+
+
+def clear_all(rows: Record) -> Record:
+    """Return a board, in either form, with nothing in it."""
+    return jax.tree.map(jnp.zeros_like, rows)
+
+
 def columns(rules: Rules, rows: Rows) -> UInt32[Array, "W"]:
     """Return the board by column: bit y of word x is cell (x, y), for the lowest 32 rows."""
-    rows = stacked(rows)
+    rows = stack(rows)
     num_rows = min(rules.total_height, 32)
     x = np.arange(rules.width, dtype=np.uint32)[:, None]
     y = np.arange(num_rows, dtype=np.uint32)
@@ -164,7 +258,7 @@ def columns(rules: Rules, rows: Rows) -> UInt32[Array, "W"]:
 def cells(rules: Rules, rows: Rows) -> Bool[Array, "R W"]:
     """Expand row words to cells."""
     x = np.arange(rules.width, dtype=np.uint32)[None]
-    return ((stacked(rows)[:, None] >> x) & np.uint32(1)) != 0
+    return ((stack(rows)[:, None] >> x) & np.uint32(1)) != 0
 
 
 def _window(rows: Words, first: Int32[Array, ""], num_rows: int, beyond: np.uint32) -> Words:
@@ -183,7 +277,7 @@ def _window(rows: Words, first: Int32[Array, ""], num_rows: int, beyond: np.uint
     return tuple(jnp.asarray(row) for row in moved)
 
 
-def _fallen(rows: Words, lines: Int32[Array, ""]) -> Words:
+def _fall(rows: Words, lines: Int32[Array, ""]) -> Words:
     """Return the row that is `lines` rows above each row; above the top row all is empty."""
     for bit in range(MAX_BOX.bit_length()):
         step = 1 << bit

@@ -3,13 +3,13 @@
 Within a tick: hold, rotation, shift, then hard drop, or gravity and lock delay.
 """
 
-import jax
 import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Int32, PRNGKeyArray
 
 from tetrax.env.game import board, garbage, moves, randomizer, scoring
-from tetrax.env.game.locking import BLOCK_OUT, added, advanced, lock, lose, spawned
+from tetrax.env.game.board import Walled, Words, keep_form
+from tetrax.env.game.locking import BLOCK_OUT, add_points, advance, lock, lose, spawn
 from tetrax.env.game.moves import Pose
 from tetrax.env.game.rules import (
     GRAVITY_ONE,
@@ -24,13 +24,11 @@ from tetrax.env.game.state import (
     Inputs,
     State,
     active_rows,
-    by_word,
-    formed_like,
     level,
     no_event,
-    where,
+    select,
 )
-from tetrax.env.game.vector import lookup, once
+from tetrax.env.game.vector import check_key, decision, lookup
 
 HARD_DROP, SOFT_DROP, LOCK_DELAY, PLACED = (
     LOCK_REASONS.index(reason) for reason in ("hard_drop", "soft_drop", "lock_delay", "placed")
@@ -42,13 +40,9 @@ def init(rules: Rules, params: Params, key: PRNGKeyArray) -> State:
 
     TypeError unless `key` is one typed Threefry key, as `jax.random.key(seed)` makes.
     """
-    _check_key(key)
+    check_key(key)
     zero, none = jnp.int32(0), jnp.int32(-1)
-    kinds, left = [], randomizer.source(rules, key)
-    for draw in range(1 + rules.preview):
-        kind, left = randomizer.next_piece(rules, key, jnp.int32(draw), left)
-        kinds.append(kind)
-    kinds, left = once((kinds, left))
+    kinds, left = randomizer.deal(rules, key, 1 + rules.preview)
     rows, waiting = garbage.start(rules, params, key)
     state = State(
         key=key,
@@ -59,7 +53,7 @@ def init(rules: Rules, params: Params, key: PRNGKeyArray) -> State:
         y=zero,
         hold=none,
         hold_used=jnp.bool_(False),
-        queue=jnp.stack(kinds[1:]) if kinds[1:] else jnp.zeros(0, jnp.int32),
+        queue=kinds[1:],
         draws=jnp.int32(len(kinds)),
         bag=left.bag,
         random=left.random,
@@ -78,35 +72,31 @@ def init(rules: Rules, params: Params, key: PRNGKeyArray) -> State:
         game_over=jnp.bool_(False),
         garbage=waiting,
     )
-    return spawned(rules, state, state.piece)[0]
+    return board.by_array(spawn(rules, state, state.piece)[0])
 
 
+@keep_form
 def tick(rules: Rules, params: Params, state: State, inputs: Inputs) -> tuple[State, Event]:
     """Play one tick. After the end nothing changes and the event is empty."""
-    given, state = state, by_word(state)
     before, event, running = state, no_event(state), ~state.game_over
     state = garbage.by_timer(rules, params, state.replace(ticks=state.ticks + 1))
     state, event, alive = _hold(rules, state, inputs.hold & running, event)
     held, held_event = state, event
 
-    walled = board.walled(rules, state.rows)
+    walled = board.add_walls(rules, state.rows)
     state, moved, box_rows = _turn_and_shift(rules, walled, state, inputs)
-    distance = once(board.drop_distance(walled, active_rows(rules, state), state.x, state.y))
+    distance = _find_distance(rules, walled, state)
     state, event, locks = _fall(rules, params, state, inputs, distance, moved, event)
-    # A piece that fell since its last turn has no kick and earns no spin: the rows are those of the box.
-    pose = Pose(state.orientation, state.x, state.y)
-    spin = scoring.spin_in(rules, box_rows, state.piece, pose, state.kick)
-    spin, locks = once((jnp.where(locks, spin, 0), locks & alive & running))
+    spin, locks = _find_spin(rules, state, box_rows, locks & alive & running)
     state, event = lock(rules, params, state, event.replace(spin=spin), locks)
 
-    # The rows changed only where something locked: they need not be chosen again.
-    rows = state.rows
-    held, before = held.replace(rows=rows), before.replace(rows=rows)
-    state, event = where(alive, (state, event), (held, held_event))
-    state, event = where(running, (state, event), (before, no_event(before)))
-    return formed_like(given, state), event
+    # Where the game stopped nothing locked, and the rows are those from before.
+    held, before = held.replace(rows=state.rows), before.replace(rows=state.rows)
+    state, event = select(alive, (state, event), (held, held_event))
+    return select(running, (state, event), (before, no_event(before)))
 
 
+@keep_form
 def place(
     rules: Rules,
     params: Params,
@@ -122,14 +112,13 @@ def place(
     it can be reached; when it cannot, only time passes. The way down counts as a hard drop. One call is
     one tick.
     """
-    given, state = state, by_word(state)
     before = state
     state = garbage.by_timer(rules, params, state.replace(ticks=state.ticks + 1))
     waiting = state
     state, event, _ = _hold(rules, state, use_hold, no_event(before))
     cells = jnp.maximum(state.y - pose.y, 0)
     state = state.replace(orientation=pose.orientation, x=pose.x, y=pose.y)
-    state = state.replace(score=added(state.score, scoring.HARD_DROP_POINTS * cells))
+    state = state.replace(score=add_points(state.score, scoring.HARD_DROP_POINTS * cells))
     event = event.replace(
         lock_reason=jnp.int32(PLACED),
         spin=spin,
@@ -137,9 +126,8 @@ def place(
         score=scoring.HARD_DROP_POINTS * cells,
     )
     state, event = lock(rules, params, state, event, jnp.bool_(True))
-    state, event = where(legal, (state, event), (waiting, no_event(before)))
-    state, event = where(before.game_over, (before, no_event(before)), (state, event))
-    return formed_like(given, state), event
+    state, event = select(legal, (state, event), (waiting, no_event(before)))
+    return select(before.game_over, (before, no_event(before)), (state, event))
 
 
 def incoming(rules: Rules, state: State) -> Int32[Array, ""]:
@@ -151,15 +139,6 @@ def incoming(rules: Rules, state: State) -> Int32[Array, ""]:
     return jnp.where(state.hold >= 0, state.hold, following)
 
 
-def _check_key(key: PRNGKeyArray) -> None:
-    typed = jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
-    if not typed or key.shape or str(jax.random.key_impl(key)) not in randomizer.THREEFRY_NAMES:
-        raise TypeError(
-            f"key: given {key.dtype}{list(key.shape)}; allowed: one typed Threefry key, "
-            "as jax.random.key(seed) makes (under vmap, one per board)"
-        )
-
-
 def _hold(
     rules: Rules, state: State, pressed: Bool[Array, ""], event: Event
 ) -> tuple[State, Event, Bool[Array, ""]]:
@@ -167,20 +146,20 @@ def _hold(
     if not rules.hold:
         return state, event.replace(hold_refused=pressed), jnp.bool_(True)
     allowed = pressed & ~state.hold_used
-    drawn, kind = advanced(rules, state)
-    swapped, kind = where(state.hold >= 0, (state, state.hold), (drawn, kind))
-    swapped, fits = spawned(rules, swapped, kind)
+    drawn, kind = advance(rules, state)
+    swapped, kind = select(state.hold >= 0, (state, state.hold), (drawn, kind))
+    swapped, fits = spawn(rules, swapped, kind)
     swapped = swapped.replace(hold=state.piece, hold_used=jnp.bool_(True))
     event = event.replace(hold_refused=pressed & ~allowed)
     blocked = allowed & ~fits
     lost = lose(rules, swapped, event, jnp.int32(BLOCK_OUT))
-    state, event = where(blocked, lost, (where(allowed, swapped, state), event))
+    state, event = select(blocked, lost, (select(allowed, swapped, state), event))
     return state, event, ~blocked
 
 
 def _turn_and_shift(
-    rules: Rules, walled: board.Walled, state: State, inputs: Inputs
-) -> tuple[State, Bool[Array, ""], board.Words]:
+    rules: Rules, walled: Walled, state: State, inputs: Inputs
+) -> tuple[State, Bool[Array, ""], Words]:
     """Rotate, then shift; return whether either succeeded, and the four rows of the box then."""
     pose = Pose(state.orientation, state.x, state.y)
     turn = inputs.rotate_cw.astype(jnp.int32) - inputs.rotate_ccw.astype(jnp.int32)
@@ -196,6 +175,12 @@ def _turn_and_shift(
         kick=jnp.where(shifted, -1, jnp.where(turned, kick, state.kick)),
     )
     return state, turned | shifted, rows
+
+
+@decision
+def _find_distance(rules: Rules, walled: Walled, state: State) -> Int32[Array, ""]:
+    """Return how many cells the active piece can fall."""
+    return board.drop_distance(walled, active_rows(rules, state), state.x, state.y)
 
 
 def _fall(
@@ -230,7 +215,7 @@ def _fall(
         lock_resets=resets,
         lowest_y=jnp.minimum(y, state.lowest_y),
         kick=jnp.where(fall > 0, -1, state.kick),
-        score=added(state.score, points),
+        score=add_points(state.score, points),
     )
     reason = jnp.where(hard, HARD_DROP, jnp.where(soft, SOFT_DROP, LOCK_DELAY))
     event = event.replace(
@@ -241,6 +226,19 @@ def _fall(
     )
     locks = hard | delay_over
     return state, event.replace(lock_reason=jnp.where(locks, event.lock_reason, 0)), locks
+
+
+@decision
+def _find_spin(
+    rules: Rules, state: State, box_rows: Words, locks: Bool[Array, ""]
+) -> tuple[Int32[Array, ""], Bool[Array, ""]]:
+    """Return the spin class of the lock, none where the piece does not lock, and again whether it does.
+
+    The rows are those of the box before the fall: a piece that fell since its last turn earns no spin anyway.
+    """
+    pose = Pose(state.orientation, state.x, state.y)
+    spin = scoring.spin_in(rules, box_rows, state.piece, pose, state.kick)
+    return jnp.where(locks, spin, 0), locks
 
 
 def _gravity(

@@ -12,10 +12,11 @@ import numpy as np
 from jax import Array
 from jaxtyping import Bool, Int32, PRNGKeyArray, UInt32
 
-from tetrax.env.game import randomizer
-from tetrax.env.game.board import full_row
+from tetrax.env.game import board, randomizer
+from tetrax.env.game.board import Words, full_row
 from tetrax.env.game.rules import MAX_GARBAGE_CAP, Params, Rules
 from tetrax.env.game.state import Garbage, State
+from tetrax.env.game.vector import draw_word
 
 MAX_PACKETS = 16  # Q; rows that arrive when all are taken join the newest packet
 FIRST_DRAW = np.uint32(2**31)  # pieces are drawn with smaller numbers
@@ -28,17 +29,24 @@ def start(rules: Rules, params: Params, key: PRNGKeyArray) -> tuple[UInt32[Array
         return rows, None
     count = jnp.clip(params.starting_garbage, 0, rules.height)
     number = np.arange(rules.height, dtype=np.int32)
-    holes = jax.vmap(drawn_hole, in_axes=(None, None, 0))(rules, key, jnp.asarray(number))
+    holes = jax.vmap(draw_hole, in_axes=(None, None, 0))(rules, key, jnp.asarray(number))
     lowest = jnp.where(number < count, _row(rules, holes), np.uint32(0))
     empty = jnp.zeros(MAX_PACKETS, jnp.int32)
     waiting = Garbage(rows=empty, hole=empty, ready=empty, received=count, height=count)
     return rows.at[: rules.height].set(lowest), waiting
 
 
-def drawn_hole(rules: Rules, key: PRNGKeyArray, number: Int32[Array, ""]) -> Int32[Array, ""]:
+def draw_hole(rules: Rules, key: PRNGKeyArray, number: Int32[Array, ""]) -> Int32[Array, ""]:
     """Return the column of the hole of the packet that arrives as the given number, from 0."""
-    word = randomizer.draw_word(key, FIRST_DRAW + number.astype(jnp.uint32))
-    return randomizer.scaled(word, np.uint32(rules.width)).astype(jnp.int32)
+    word = draw_word(key, FIRST_DRAW + number.astype(jnp.uint32))
+    return randomizer.scale(word, np.uint32(rules.width)).astype(jnp.int32)
+
+
+def redraw_holes(rules: Rules, waiting: Garbage, key: PRNGKeyArray) -> Garbage:
+    """Give every waiting packet any column for its hole, each as likely."""
+    slot = np.arange(MAX_PACKETS, dtype=np.int32)
+    holes = jax.vmap(draw_hole, in_axes=(None, None, 0))(rules, key, jnp.asarray(slot))
+    return waiting.replace(hole=jnp.where(waiting.rows > 0, holes, 0))
 
 
 def receive(
@@ -57,7 +65,7 @@ def receive(
     if waiting is None:
         raise ValueError("rules.garbage: given False; allowed: True, for a game that receives garbage")
     if hole is None:
-        hole = drawn_hole(rules, state.key, waiting.received)
+        hole = draw_hole(rules, state.key, waiting.received)
     arrives = (rows > 0) & ~state.game_over
     num_packets = jnp.sum(waiting.rows > 0, dtype=jnp.int32)
     full = num_packets == MAX_PACKETS
@@ -83,32 +91,30 @@ def by_timer(rules: Rules, params: Params, state: State) -> State:
 
 def cancel(waiting: Garbage, attack: Int32[Array, "2"]) -> tuple[Garbage, Int32[Array, "2"]]:
     """Take an attack off the waiting rows, oldest packet first; return what is left of its two parts."""
-    removed = _taken(waiting.rows, jnp.sum(attack, dtype=jnp.int32))
+    removed = _share_out(waiting.rows, jnp.sum(attack, dtype=jnp.int32))
     total = jnp.sum(removed, dtype=jnp.int32)
     from_first = jnp.minimum(attack[0], total)
     sent = attack - jnp.stack([from_first, total - from_first])
-    return _without(waiting, removed), sent
+    return _take_off(waiting, removed), sent
 
 
 class Entered(NamedTuple):
     """What came of letting garbage in."""
 
-    rows: UInt32[Array, "H"]
+    rows: Words
     waiting: Garbage
     num_rows: Int32[Array, ""]
     pushed_out: Bool[Array, ""]  # a filled cell went over the top row
 
 
-def enter(
-    rules: Rules, params: Params, state: State, rows: UInt32[Array, "H"], allowed: Bool[Array, ""]
-) -> Entered:
+def enter(rules: Rules, params: Params, state: State, allowed: Bool[Array, ""]) -> Entered:
     """Let ready packets in, oldest first, up to `params.garbage_cap` rows; each pushes all rows up."""
     waiting = state.garbage
     assert waiting is not None
     ready = (waiting.rows > 0) & (state.ticks >= waiting.ready)
     in_turn = jnp.cumprod(ready.astype(jnp.int32)) > 0
     cap = jnp.where(allowed, jnp.clip(params.garbage_cap, 0, MAX_GARBAGE_CAP), 0)
-    taken = _taken(jnp.where(in_turn, waiting.rows, 0), cap)
+    taken = _share_out(jnp.where(in_turn, waiting.rows, 0), cap)
     num_rows = jnp.sum(taken, dtype=jnp.int32)
     last = jnp.cumsum(taken, dtype=jnp.int32)  # number of the row after each packet's last, from 0
 
@@ -117,16 +123,14 @@ def enter(
     holes = jnp.sum(jnp.where(from_packet, waiting.hole[None], 0), axis=1, dtype=jnp.int32)
     entering = jnp.where(number >= 0, _row(rules, holes), np.uint32(0))
 
-    raised, pushed_out = _raised(rows, num_rows)
+    raised, pushed_out = board.raise_rows(state.rows, entering, num_rows)
     if rules.width > 1:  # a garbage row of one column is all hole
         pushed_out |= num_rows > rules.total_height  # garbage pushed out by garbage
-    size = min(MAX_GARBAGE_CAP, rules.total_height)
-    raised = raised.at[:size].set(raised[:size] | entering[:size])
-    waiting = _without(waiting, taken)
+    waiting = _take_off(waiting, taken)
     return Entered(raised, waiting.replace(height=waiting.height + num_rows), num_rows, pushed_out)
 
 
-def emptied(waiting: Garbage) -> Garbage:
+def empty(waiting: Garbage) -> Garbage:
     """Return garbage with nothing waiting and nothing in the matrix."""
     nothing = jnp.zeros_like(waiting.rows)
     return waiting.replace(rows=nothing, hole=nothing, ready=nothing, height=jnp.int32(0))
@@ -137,13 +141,13 @@ def _row(rules: Rules, hole: Int32[Array, "*n"]) -> UInt32[Array, "*n"]:
     return full_row(rules) & ~(np.uint32(1) << hole.astype(jnp.uint32))
 
 
-def _taken(rows: Int32[Array, "Q"], amount: Int32[Array, ""]) -> Int32[Array, "Q"]:
+def _share_out(rows: Int32[Array, "Q"], amount: Int32[Array, ""]) -> Int32[Array, "Q"]:
     """Share an amount out over packets, the oldest first, at most the rows of each."""
     before = jnp.cumsum(rows, dtype=jnp.int32) - rows
     return jnp.clip(amount - before, 0, rows)
 
 
-def _without(waiting: Garbage, taken: Int32[Array, "Q"]) -> Garbage:
+def _take_off(waiting: Garbage, taken: Int32[Array, "Q"]) -> Garbage:
     """Take rows off packets from the front, and move the packets that are left up to it."""
     rows = waiting.rows - taken
     gone = jnp.sum((waiting.rows > 0) & (rows == 0), dtype=jnp.int32)
@@ -157,17 +161,3 @@ def _without(waiting: Garbage, taken: Int32[Array, "Q"]) -> Garbage:
         hole=jnp.where(kept, waiting.hole[at], 0),
         ready=jnp.where(kept, waiting.ready[at], 0),
     )
-
-
-def _raised(
-    rows: UInt32[Array, "H"], num_rows: Int32[Array, ""]
-) -> tuple[UInt32[Array, "H"], Bool[Array, ""]]:
-    """Move all rows up by 0 to 31; tell whether a filled cell was pushed over the top."""
-    pushed_out = jnp.bool_(False)
-    for bit in range(5):
-        step = min(1 << bit, rows.shape[0])
-        moves = ((num_rows >> bit) & 1) != 0
-        pushed_out |= moves & jnp.any(rows[-step:] != 0)
-        moved = jnp.concatenate([np.zeros(step, np.uint32), rows[: rows.shape[0] - step]])
-        rows = jnp.where(moves, moved, rows)
-    return rows, pushed_out

@@ -1,15 +1,15 @@
 """What happens when a piece locks: clear, score, attack, garbage, the next piece, and losing."""
 
-import jax
 import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Int32
 
 from tetrax.env.game import board, garbage, moves, randomizer, scoring
+from tetrax.env.game.moves import Pose
 from tetrax.env.game.randomizer import Source
 from tetrax.env.game.rules import Params, Rules
-from tetrax.env.game.state import GAME_OVER_REASONS, Event, State, active_rows, level, where
-from tetrax.env.game.vector import choose, lookup, once
+from tetrax.env.game.state import GAME_OVER_REASONS, Event, State, active_rows, level, select
+from tetrax.env.game.vector import choose, decision, lookup
 
 BLOCK_OUT, LOCK_OUT, GARBAGE_OUT, STACK_OUT = (
     GAME_OVER_REASONS.index(reason) for reason in ("block_out", "lock_out", "garbage_out", "stack_out")
@@ -19,7 +19,7 @@ BLOCK_OUT, LOCK_OUT, GARBAGE_OUT, STACK_OUT = (
 def lock(
     rules: Rules, params: Params, state: State, event: Event, locks: Bool[Array, ""]
 ) -> tuple[State, Event]:
-    """Lock the active piece of a state by word where it is: clear, score, let garbage in, bring in the next piece.
+    """Lock the active piece where it is: clear, score, let garbage in, bring in the next piece.
 
     Where nothing locks, the state and the event stay as they are. `event.spin` is what the lock earns.
     """
@@ -35,7 +35,7 @@ def lock(
     )
     attack = scoring.attack(rules, params, lines, spin, perfect_clear, worth)
     state = state.replace(
-        score=added(state.score, worth.points),
+        score=add_points(state.score, worth.points),
         lines=state.lines + lines,
         pieces=state.pieces + 1,
         combo=worth.combo,
@@ -53,12 +53,12 @@ def lock(
         attack=attack,
         sent=attack,
     )
-    state, event, pushed_out = _garbage(rules, params, state, event, settled)
-    state, kind = advanced(rules, state)
-    state, fits = spawned(rules, state, kind)
-    reason = once(_reason(rules, state, above, pushed_out, fits))
-    state, event = where(reason != 0, lose(rules, state, event, reason), (state, event))
-    return where(locks, (state, event), before)
+    state, event, pushed_out = _exchange_garbage(rules, params, state, event, settled)
+    state, kind = advance(rules, state)
+    state, fits = spawn(rules, state, kind)
+    reason = _find_reason(rules, state, above, pushed_out, fits)
+    state, event = select(reason != 0, lose(rules, state, event, reason), (state, event))
+    return select(locks, (state, event), before)
 
 
 def lose(rules: Rules, state: State, event: Event, reason: Int32[Array, ""]) -> tuple[State, Event]:
@@ -69,28 +69,26 @@ def lose(rules: Rules, state: State, event: Event, reason: Int32[Array, ""]) -> 
     if rules.lives == 1:
         return ended, event
     fresh = state.replace(
-        rows=jax.tree.map(jnp.zeros_like, state.rows),
+        rows=board.clear_all(state.rows),
         combo=jnp.int32(-1),
         back_to_back=jnp.int32(-1),
-        garbage=None if state.garbage is None else garbage.emptied(state.garbage),
+        garbage=None if state.garbage is None else garbage.empty(state.garbage),
     )
-    fresh, _ = spawned(rules, fresh, state.piece)
-    return where(state.lives > 0, fresh, ended), event
+    fresh, _ = spawn(rules, fresh, state.piece)
+    return select(state.lives > 0, fresh, ended), event
 
 
-def advanced(rules: Rules, state: State) -> tuple[State, Int32[Array, ""]]:
-    """Take the next piece from the queue of a state by word and draw one more; return its kind."""
-    source = Source(state.bag, state.random)
-    drawn, left = once(randomizer.next_piece(rules, state.key, state.draws, source))
+def advance(rules: Rules, state: State) -> tuple[State, Int32[Array, ""]]:
+    """Take the next piece from the queue and draw one more; return its kind."""
+    drawn, left = randomizer.draw(rules, state.key, state.draws, Source(state.bag, state.random))
     pieces = (*state.queue, drawn)
     state = state.replace(queue=pieces[1:], draws=state.draws + 1, bag=left.bag, random=left.random)
     return state, pieces[0]
 
 
-def spawned(rules: Rules, state: State, kind: Int32[Array, ""]) -> tuple[State, Bool[Array, ""]]:
+def spawn(rules: Rules, state: State, kind: Int32[Array, ""]) -> tuple[State, Bool[Array, ""]]:
     """Bring in a piece of a kind; return whether it fits."""
-    walled = board.walled(rules, state.rows)
-    pose, fits = once(moves.spawn(rules, walled, kind, after_clear=state.combo >= 0))
+    pose, fits = _enter(rules, state, kind)
     state = state.replace(
         piece=kind,
         orientation=pose.orientation,
@@ -105,12 +103,19 @@ def spawned(rules: Rules, state: State, kind: Int32[Array, ""]) -> tuple[State, 
     return state, fits
 
 
-def added(score: Int32[Array, ""], points: Int32[Array, ""]) -> Int32[Array, ""]:
+@decision
+def _enter(rules: Rules, state: State, kind: Int32[Array, ""]) -> tuple[Pose, Bool[Array, ""]]:
+    """Return where a piece enters the board, and whether it fits there."""
+    walled = board.add_walls(rules, state.rows)
+    return moves.spawn(rules, walled, kind, after_clear=state.combo >= 0)
+
+
+def add_points(score: Int32[Array, ""], points: Int32[Array, ""]) -> Int32[Array, ""]:
     """Add points to a score that stops at the largest int32."""
     return score + jnp.minimum(points, scoring.MAX_SCORE - score)
 
 
-def _garbage(
+def _exchange_garbage(
     rules: Rules, params: Params, state: State, event: Event, settled: board.Settled
 ) -> tuple[State, Event, Bool[Array, ""]]:
     """Cancel waiting garbage by the attack, then let some in; return whether it pushed a block out."""
@@ -123,13 +128,14 @@ def _garbage(
         num_cleared += (full & (y + dy < waiting.height)).astype(jnp.int32)
     state = state.replace(garbage=waiting.replace(height=waiting.height - num_cleared))
     allowed = (event.lines == 0) | (not rules.garbage_blocking)
-    entered = garbage.enter(rules, params, state, board.stacked(state.rows), allowed)
+    entered = garbage.enter(rules, params, state, allowed)
     event = event.replace(sent=sent, garbage_received=entered.num_rows, garbage_cleared=num_cleared)
-    state = state.replace(rows=board.words(entered.rows), garbage=entered.waiting)
+    state = state.replace(rows=entered.rows, garbage=entered.waiting)
     return state, event, entered.pushed_out
 
 
-def _reason(
+@decision
+def _find_reason(
     rules: Rules,
     state: State,
     above: Bool[Array, ""],
@@ -141,6 +147,5 @@ def _reason(
     if rules.top_out == "guideline":
         reason = choose(above, LOCK_OUT, reason)
     if rules.top_out == "stack":
-        high = jnp.any(board.stacked(state.rows[rules.height :]) != 0)
-        reason = choose(high, STACK_OUT, reason)
+        reason = choose(board.reaches(state.rows, rules.height), STACK_OUT, reason)
     return choose(pushed_out, GARBAGE_OUT, reason).astype(jnp.int32)

@@ -9,6 +9,7 @@ import itertools
 from collections.abc import Iterable
 from typing import NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -42,7 +43,7 @@ class BoardFeatures(struct.PyTreeNode):
     column_transitions: Array  # the same along the columns, floor filled
 
 
-def cleared(columns: tuple[UInt32[Array, "*n"], ...]) -> Board:
+def clear_rows(columns: tuple[UInt32[Array, "*n"], ...]) -> Board:
     """Remove full rows, lowest first, at most as many as a piece has rows."""
     full = functools.reduce(jnp.bitwise_and, columns)
     remaining = full
@@ -60,6 +61,8 @@ def board_features(rules: Rules, columns: tuple[UInt32[Array, "*n"], ...]) -> Bo
     The features are those of the controllers of Dellacherie and of Thiery and Scherrer (2009),
     but for `wells`, which here are read off the surface; theirs are `covered_wells`.
     """
+    chex.assert_equal(len(columns), rules.width)
+    chex.assert_equal_shape(columns)
     heights = [height(column) for column in columns]
     covered = [
         ~c & ((np.uint32(1) << h.astype(jnp.uint32)) - 1) for c, h in zip(columns, heights, strict=True)
@@ -95,7 +98,7 @@ def covered_wells(columns: tuple[UInt32[Array, "*n"], ...], num_rows: int) -> In
     inside = [column & rows for column in columns]
     lefts, rights = [wall, *inside[:-1]], [*inside[1:], wall]
     if 2 * num_rows < 32 and len(columns) % 2 == 0:  # two columns share a word, an unused bit between them
-        lefts, inside, rights = _paired(lefts), _paired(inside), _paired(rights)
+        lefts, inside, rights = _pair(lefts), _pair(inside), _pair(rights)
         rows = rows | (rows << np.uint32(16))
     counted = []
     for left, here, right in zip(lefts, inside, rights, strict=True):
@@ -104,19 +107,19 @@ def covered_wells(columns: tuple[UInt32[Array, "*n"], ...], num_rows: int) -> In
         # row, then of two, of four, ….
         wells, reach = [empty & left & right], 1
         while reach < num_rows:
-            wells = _added(wells, [(bit >> np.uint32(reach)) & empty for bit in wells])
+            wells = _add(wells, [(bit >> np.uint32(reach)) & empty for bit in wells])
             empty, reach = empty & (empty >> np.uint32(reach)), 2 * reach
         counted += [popcount(bit) << power for power, bit in enumerate(wells)]
     return total(counted)
 
 
-def _paired(words: list[UInt32[Array, "*n"]]) -> list[UInt32[Array, "*n"]]:
+def _pair(words: list[UInt32[Array, "*n"]]) -> list[UInt32[Array, "*n"]]:
     """Put the second half of some words of 16 bits beside the first half."""
     half = len(words) // 2
     return [a | (b << np.uint32(16)) for a, b in zip(words[:half], words[half:], strict=True)]
 
 
-def _added(some: list[UInt32[Array, "*n"]], others: list[UInt32[Array, "*n"]]) -> list[UInt32[Array, "*n"]]:
+def _add(some: list[UInt32[Array, "*n"]], others: list[UInt32[Array, "*n"]]) -> list[UInt32[Array, "*n"]]:
     """Add numbers that are given bit by bit, the lowest first: 32 of them at once."""
     carry = jnp.zeros_like(some[0])
     added = []

@@ -12,8 +12,8 @@ from tetrax.env.game import board
 from tetrax.env.game.board import Cells, Walled
 from tetrax.env.game.pieces import MAX_BOX, MAX_KICK, NUM_ORIENTATIONS
 from tetrax.env.game.rules import Rules
-from tetrax.env.game.state import piece_cells, where
-from tetrax.env.game.vector import choose, lookup, once
+from tetrax.env.game.state import piece_cells, select
+from tetrax.env.game.vector import choose, decision, lookup
 
 HALF_TURN_KICK = 8  # added to the kick test of a half turn
 BYTE = 8  # bits of a row of a strip
@@ -51,6 +51,7 @@ def spawn(
     return Pose(orientation, x, y), fits
 
 
+@decision
 def turn_and_shift(
     rules: Rules,
     walled: Walled,
@@ -60,17 +61,17 @@ def turn_and_shift(
     dx: Int32[Array, ""],
 ) -> tuple[Pose, Int32[Array, ""], Bool[Array, ""], board.Words]:
     """Rotate, then shift; return the pose, the kick test, whether it was shifted, and the four rows of the box."""
-    near = once(_near(walled, pose.y))
-    turned, kick = once(_turned(rules, near, kind, pose, turn))
+    near = _find_near(walled, pose.y)
+    turned, kick = _turn(rules, near, kind, pose, turn)
     rows = near[MAX_KICK : MAX_KICK + MAX_BOX]
     for up in range(-MAX_KICK, MAX_KICK + 1):
         if up:
             kicked = near[MAX_KICK + up : MAX_KICK + up + MAX_BOX]
-            rows = where(turned.y - pose.y == up, kicked, rows)
+            rows = select(turned.y - pose.y == up, kicked, rows)
     cells = piece_cells(rules, kind, turned.orientation)
     shifted = (dx != 0) & board.fits_in(rows, cells, turned.x + dx)
     pose = turned._replace(x=turned.x + choose(shifted, dx, 0))
-    return once((pose, kick, shifted, tuple(rows)))
+    return pose, kick, shifted, tuple(rows)
 
 
 def shift(walled: Walled, cells: Cells, pose: Pose, dx: Int32[Array, ""]) -> tuple[Pose, Bool[Array, ""]]:
@@ -91,22 +92,24 @@ def rotate(
     Returns the pose and the number of the test used (for half turns `HALF_TURN_KICK` more), -1 when
     nothing turned.
     """
-    return _turned(rules, _near(walled, pose.y), kind, pose, turn)
+    return _turn(rules, _find_near(walled, pose.y), kind, pose, turn)
 
 
-def _near(walled: Walled, y: Int32[Array, ""]) -> board.Words:
+@decision
+def _find_near(walled: Walled, y: Int32[Array, ""]) -> board.Words:
     """Return the rows that a kicked piece may overlap, from y - MAX_KICK on."""
     return board.window(walled, y, MAX_BOX + 2 * MAX_KICK, below=MAX_KICK)
 
 
-def _turned(
+@decision
+def _turn(
     rules: Rules, near: board.Words, kind: Int32[Array, ""], pose: Pose, turn: Int32[Array, ""]
 ) -> tuple[Pose, Int32[Array, ""]]:
     orientation = (pose.orientation + turn) & (NUM_ORIENTATIONS - 1)
     direction = choose(turn < 0, 1, 0)
     if rules.half_turns:
         direction = choose(turn == 2, 2, direction)
-    piece = _packed(piece_cells(rules, kind, orientation))
+    piece = _pack(piece_cells(rules, kind, orientation))
     strips = _strips(near, pose.x)
     kick, x, y = jnp.int32(-1), pose.x, pose.y
     for test in reversed(range(rules.tables.kicks.shape[3])):  # the first that fits is written last
@@ -121,7 +124,7 @@ def _turned(
     did_turn = (kick >= 0) & (turn != 0)
     if rules.half_turns:
         kick += choose(turn == 2, HALF_TURN_KICK, 0)
-    return where(did_turn, Pose(orientation, x, y), pose), choose(did_turn, kick, -1)
+    return select(did_turn, Pose(orientation, x, y), pose), choose(did_turn, kick, -1)
 
 
 def _spawn_rows(rules: Rules, walled: Walled, y: Int32[Array, ""]) -> board.Words:
@@ -130,12 +133,12 @@ def _spawn_rows(rules: Rules, walled: Walled, y: Int32[Array, ""]) -> board.Word
     for row in np.unique(rules.spawn_y):
         first = int(row) + board.BELOW - 1
         rows = walled[first : first + MAX_BOX + 1]
-        found = rows if found is None else tuple(where(y == int(row), rows, found))
+        found = rows if found is None else tuple(select(y == int(row), rows, found))
     assert found is not None
     return found
 
 
-def _packed(cells: Cells) -> board.Word:
+def _pack(cells: Cells) -> board.Word:
     """Return a piece's rows as the bytes of one word."""
     word = cells[0]
     for dy in range(1, MAX_BOX):
@@ -150,7 +153,7 @@ def _strips(near: board.Words, x: Int32[Array, ""]) -> board.Words:
     """
     left = (x + (board.WALL - MAX_KICK)).astype(jnp.uint32)
     rows = [(row >> left) & np.uint32((1 << BYTE) - 1) for row in near]
-    return tuple(_packed(tuple(rows[up : up + MAX_BOX])) for up in range(2 * MAX_KICK + 1))
+    return tuple(_pack(tuple(rows[up : up + MAX_BOX])) for up in range(2 * MAX_KICK + 1))
 
 
 @functools.lru_cache(maxsize=64)

@@ -121,7 +121,7 @@ class PieceTables:
 def piece_tables(pieces: tuple[Piece, ...], kicks: KickSystem) -> PieceTables:
     """Derive every look-up table from the drawings."""
     boxes = np.array([len(piece.drawing) for piece in pieces], np.int32)
-    grids = [[_turned(piece, turns) for turns in range(4)] for piece in pieces]
+    grids = [[_turn(piece, turns) for turns in range(4)] for piece in pieces]
     bits = np.uint32(1) << np.arange(MAX_BOX, dtype=np.uint32)
     cells = np.array(grids)  # bool[K, 4, dy, dx]
     any_column, any_row = cells.any(axis=2), cells.any(axis=3)
@@ -147,7 +147,7 @@ def piece_tables(pieces: tuple[Piece, ...], kicks: KickSystem) -> PieceTables:
     )
 
 
-def _turned(piece: Piece, turns: int) -> np.ndarray:
+def _turn(piece: Piece, turns: int) -> np.ndarray:
     """Cells of a piece after `turns` clockwise quarter turns, bool[4, 4], bottom row first."""
     drawn = np.array([[mark == "#" for mark in row] for row in piece.drawing])
     grid = np.zeros((MAX_BOX, MAX_BOX), bool)

@@ -9,15 +9,12 @@ from jax import Array
 from jaxtyping import Int32, PRNGKeyArray, UInt32
 
 from tetrax.env.game.rules import TETRIO_ORDER, Rules
-from tetrax.env.game.vector import once
+from tetrax.env.game.vector import decision, draw_word
 
 # TETR.IO's generator is MINSTD (Park and Miller, 1988): v <- 16807 v mod (2^31 - 1).
 MINSTD_FACTOR = 16807
 MINSTD_MODULUS = 2**31 - 1
 BITS_PER_PIECE = 4  # of a "tetrio" bag
-THREEFRY_NAMES = ("fry", "threefry2x32")
-THREEFRY_PARITY = 0x1BD11BDA
-THREEFRY_ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))  # of rounds 1 to 4, 5 to 8, and so on
 
 
 class Source(NamedTuple):
@@ -35,64 +32,43 @@ def source(rules: Rules, key: PRNGKeyArray) -> Source:
     """
     if rules.randomizer != "tetrio":
         return Source(jnp.uint32(0), None)
-    seed = jax.random.key_data(key)[1] % np.uint32(MINSTD_MODULUS)
-    return Source(jnp.uint32(0), jnp.where(seed == 0, np.uint32(MINSTD_MODULUS - 1), seed))
+    return Source(jnp.uint32(0), seed_minstd(jax.random.key_data(key)[1]))
 
 
-def draw_word(key: PRNGKeyArray, draw: Int32[Array, ""] | UInt32[Array, ""]) -> UInt32[Array, ""]:
-    """Return the random word of one draw: half of the Threefry block of (key, draw).
-
-    Folding a number into a key runs the block cipher once; its output is as random as any draw
-    from the folded key and costs half as much.
-    """
-    return _folded_words(key, draw)[1]
-
-
-def folded(key: PRNGKeyArray, number: Int32[Array, ""] | UInt32[Array, ""]) -> PRNGKeyArray:
-    """Return `jax.random.fold_in(key, number)`, for a Threefry key computed in line."""
-    if str(jax.random.key_impl(key)) not in THREEFRY_NAMES:
-        return jax.random.fold_in(key, number)
-    words = jnp.stack(once(_folded_words(key, number)))
-    return jax.random.wrap_key_data(words, impl=jax.random.key_impl(key))
+@decision
+def deal(rules: Rules, key: PRNGKeyArray, count: int) -> tuple[tuple[Int32[Array, ""], ...], Source]:
+    """Draw the first `count` pieces of a game; return their kinds and what is left to draw from."""
+    kinds, left = [], source(rules, key)
+    for number in range(count):
+        kind, left = next_piece(rules, key, jnp.int32(number), left)
+        kinds.append(kind)
+    return tuple(kinds), left
 
 
-def _folded_words(
-    key: PRNGKeyArray, number: Int32[Array, ""] | UInt32[Array, ""]
-) -> tuple[UInt32[Array, ""], UInt32[Array, ""]]:
-    """Encrypt (0, number) with the key by Threefry-2x32-20 (Salmon et al. 2011, "Parallel random numbers").
-
-    These are the words that JAX's own fold_in gives; written out, they are arithmetic like the rest of a step,
-    where JAX's would be a loop of its own.
-    """
-    data = jax.random.key_data(key)
-    subkeys = (data[0], data[1], data[0] ^ data[1] ^ np.uint32(THREEFRY_PARITY))
-    first, second = subkeys[0], number.astype(jnp.uint32) + subkeys[1]
-    for group in range(5):
-        for rotation in THREEFRY_ROTATIONS[group % 2]:
-            first = first + second
-            turned = (second << np.uint32(rotation)) | (second >> np.uint32(32 - rotation))
-            second = turned ^ first
-        first = first + subkeys[(group + 1) % 3]
-        second = second + subkeys[(group + 2) % 3] + np.uint32(group + 1)
-    return first, second
+@decision
+def draw(
+    rules: Rules, key: PRNGKeyArray, number: Int32[Array, ""], left: Source
+) -> tuple[Int32[Array, ""], Source]:
+    """Draw the piece of a number during a game, as `next_piece`."""
+    return next_piece(rules, key, number, left)
 
 
 def next_piece(
-    rules: Rules, key: PRNGKeyArray, draw: Int32[Array, ""], left: Source
+    rules: Rules, key: PRNGKeyArray, number: Int32[Array, ""], left: Source
 ) -> tuple[Int32[Array, ""], Source]:
-    """Draw one piece; return its kind and what is left to draw from."""
+    """Draw the piece of a number, from 0; return its kind and what is left to draw from."""
     if rules.randomizer == "list":
-        return jnp.asarray(_sequence(rules))[draw % len(rules.sequence)], left
+        return jnp.asarray(_sequence(rules))[number % len(rules.sequence)], left
     if rules.randomizer == "tetrio":
-        return _from_tetrio_bag(rules, left)
-    word = draw_word(key, draw)
+        return _take_from_tetrio_bag(rules, left)
+    word = draw_word(key, number)
     if rules.randomizer == "uniform":
-        return scaled(word, np.uint32(rules.num_pieces)).astype(jnp.int32), left
-    kind, bag = _from_bag(rules, word, left.bag)
+        return scale(word, np.uint32(rules.num_pieces)).astype(jnp.int32), left
+    kind, bag = _take_from_bag(rules, word, left.bag)
     return kind, left._replace(bag=bag)
 
 
-def scaled(word: UInt32[Array, "*n"], count: UInt32[Array, ""] | np.uint32) -> UInt32[Array, "*n"]:
+def scale(word: UInt32[Array, "*n"], count: UInt32[Array, ""] | np.uint32) -> UInt32[Array, "*n"]:
     """Return floor(word * count / 2**32) for a small count: a number in 0..count-1.
 
     The counts that two outcomes get differ by at most one in 2**32 / count.
@@ -101,12 +77,12 @@ def scaled(word: UInt32[Array, "*n"], count: UInt32[Array, ""] | np.uint32) -> U
     return (high * count + ((low * count) >> np.uint32(16))) >> np.uint32(16)
 
 
-def _from_bag(
+def _take_from_bag(
     rules: Rules, word: UInt32[Array, ""], bag: UInt32[Array, ""]
 ) -> tuple[Int32[Array, ""], UInt32[Array, ""]]:
     """Take the piece of a random rank out of a bag; an empty bag is filled first."""
     bag = jnp.where(bag == 0, np.uint32((1 << rules.num_pieces) - 1), bag)
-    rank = scaled(word, jax.lax.population_count(bag))
+    rank = scale(word, jax.lax.population_count(bag))
     drawn, left, num_before = jnp.int32(0), bag, jnp.uint32(0)
     for kind in range(rules.num_pieces):
         in_bag = (bag >> np.uint32(kind)) & np.uint32(1)
@@ -122,7 +98,7 @@ def _sequence(rules: Rules) -> np.ndarray:
     return np.array([names.index(name) for name in rules.sequence], np.int32)
 
 
-def _from_tetrio_bag(rules: Rules, left: Source) -> tuple[Int32[Array, ""], Source]:
+def _take_from_tetrio_bag(rules: Rules, left: Source) -> tuple[Int32[Array, ""], Source]:
     """Take the next piece of a bag that was shuffled whole (Fisher-Yates, from the last piece down)."""
     assert left.random is not None
     names = [piece.name for piece in rules.pieces]
@@ -130,11 +106,27 @@ def _from_tetrio_bag(rules: Rules, left: Source) -> tuple[Int32[Array, ""], Sour
     shuffled, value = jnp.uint32(full), left.random
     for last in range(len(TETRIO_ORDER) - 1, 0, -1):
         value = minstd(value)
-        shuffled = _swapped(shuffled, last, _scaled_minstd(value, last + 1))
+        shuffled = _swap(shuffled, last, _scale_minstd(value, last + 1))
     empty = left.bag == 0
     bag = jnp.where(empty, shuffled, left.bag)
     kind = (bag & np.uint32((1 << BITS_PER_PIECE) - 1)).astype(jnp.int32) - 1
     return kind, Source(bag >> np.uint32(BITS_PER_PIECE), jnp.where(empty, value, left.random))
+
+
+def reshuffle(left: Source, key: PRNGKeyArray) -> Source:
+    """Put what is left of a "tetrio" bag into any order, each as likely, and the generator at any value."""
+    bag = left.bag
+    for last in range(len(TETRIO_ORDER) - 1, 0, -1):
+        is_left = bag >> np.uint32(BITS_PER_PIECE * last) != 0
+        other = scale(draw_word(key, np.uint32(last)), np.uint32(last + 1))
+        bag = jnp.where(is_left, _swap(bag, last, other), bag)
+    return Source(bag, seed_minstd(draw_word(key, np.uint32(0))))
+
+
+def seed_minstd(word: UInt32[Array, ""]) -> UInt32[Array, ""]:
+    """Return the first value of TETR.IO's generator, 1..2^31-2, for any word as a seed."""
+    seed = word % np.uint32(MINSTD_MODULUS)
+    return jnp.where(seed == 0, np.uint32(MINSTD_MODULUS - 1), seed)
 
 
 def minstd(value: UInt32[Array, ""]) -> UInt32[Array, ""]:
@@ -147,21 +139,21 @@ def minstd(value: UInt32[Array, ""]) -> UInt32[Array, ""]:
     return jnp.where(total >= modulus, total - modulus, total)
 
 
-def _scaled_minstd(value: UInt32[Array, ""], count: int) -> UInt32[Array, ""]:
+def _scale_minstd(value: UInt32[Array, ""], count: int) -> UInt32[Array, ""]:
     """Return floor((value - 1) / 2147483646 count), with the double-precision division of TETR.IO."""
     steps = [np.uint32(_first_value(step, count)) for step in range(1, count)]
     return sum(((value >= step).astype(jnp.uint32) for step in steps), start=jnp.uint32(0))
 
 
 def _first_value(step: int, count: int) -> int:
-    """Return the least value that `_scaled_minstd` maps to `step`."""
+    """Return the least value that `_scale_minstd` maps to `step`."""
     value = step * (MINSTD_MODULUS - 1) // count - 1
     while (value - 1) / (MINSTD_MODULUS - 1) * count < step:
         value += 1
     return value
 
 
-def _swapped(bag: UInt32[Array, ""], i: int, j: UInt32[Array, ""]) -> UInt32[Array, ""]:
+def _swap(bag: UInt32[Array, ""], i: int, j: UInt32[Array, ""]) -> UInt32[Array, ""]:
     """Swap pieces i and j of a packed bag."""
     shift_i, shift_j = np.uint32(BITS_PER_PIECE * i), np.uint32(BITS_PER_PIECE) * j
     difference = ((bag >> shift_i) ^ (bag >> shift_j)) & np.uint32((1 << BITS_PER_PIECE) - 1)

@@ -140,40 +140,9 @@ def level(params: Params, state: State) -> Array:
     return params.start_level + state.lines // 10
 
 
-def where(condition: Array, if_true: Record, if_false: Record) -> Record:
-    """Select between two records of the same structure by one bool[]."""
+def select(condition: Array, if_true: Record, if_false: Record) -> Record:
+    """Return one of two records of the same structure, by one bool[]."""
     return jax.tree.map(lambda a, b: a if a is b else choose(condition, a, b), if_true, if_false)
-
-
-def by_word(state: State) -> State:
-    """Return a state whose rows and queue are tuples of scalars: the form in which a step computes.
-
-    A batch of many boards is kept in it too, so that nothing is put together and taken apart at every step.
-    """
-    return state.replace(rows=_parts(state.rows), queue=_parts(state.queue))
-
-
-def by_array(state: State) -> State:
-    """Return a state whose rows and queue are arrays."""
-    queue = state.queue
-    if isinstance(queue, tuple):
-        queue = jnp.stack(queue) if queue else jnp.zeros(0, jnp.int32)
-    return state.replace(rows=_stacked(state.rows), queue=queue)
-
-
-def formed_like(like: Any, state: Any) -> Any:
-    """Return a state in the form, by word or by array, of another; anything else as it is."""
-    if not isinstance(state, State) or not isinstance(like, State):
-        return state
-    return by_word(state) if isinstance(like.rows, tuple) else by_array(state)
-
-
-def _parts(values: Any) -> tuple[Array, ...]:
-    return values if isinstance(values, tuple) else tuple(values[i] for i in range(values.shape[0]))
-
-
-def _stacked(values: Any) -> Array:
-    return jnp.stack(values) if isinstance(values, tuple) else values
 
 
 def piece_cells(rules: Rules, kind: Array, orientation: Array) -> tuple[Array, ...]:

@@ -1,24 +1,31 @@
-"""What keeps a step arithmetic on whole vectors of boards: look-ups by selects, and values computed once.
+"""What keeps a step arithmetic on whole vectors of boards: look-ups, values computed once, random words, boards last.
 
 A look-up in an array, for many boards, is a gather: one load after the other. A table of a few entries is
 faster as a chain of selects, which is vector arithmetic. And XLA, compiling for a CPU, copies the computation
 of a value into everything that uses it, unless that value comes out of a reduction; `once` makes it come out
-of one.
+of one. The rules do not speak of that: a function whose result much depends on is marked as a `decision`.
 """
 
-from collections.abc import Sequence
-from typing import TypeVar
+import functools
+from collections.abc import Callable, Sequence
+from typing import Any, ParamSpec, TypeVar
 
 import jax
+import jax.custom_batching
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Bool, Int32
+from jaxtyping import Bool, Int32, PRNGKeyArray, UInt32
 
 Record = TypeVar("Record")  # any pytree
+Given = ParamSpec("Given")
+Number = Int32[Array, ""] | UInt32[Array, ""] | np.uint32
 Value = Array | np.ndarray | np.generic | int
 
 TOGETHER = 16  # values that one reduction computes; with many more, the compiler gives up on vectors
+THREEFRY_NAMES = ("fry", "threefry2x32")
+THREEFRY_PARITY = 0x1BD11BDA
+THREEFRY_ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))  # of rounds 1 to 4, 5 to 8, and so on
 
 
 def lookup(table: np.ndarray, *index: Int32[Array, ""]) -> Array:
@@ -65,14 +72,91 @@ def once(values: Record) -> Record:
     for alike in by_shape.values():
         for group in (alike[i : i + TOGETHER] for i in range(0, len(alike), TOGETHER)):
             done = jax.lax.platform_dependent(
-                *(leaves[i] for i in group), cpu=_reduced, default=lambda *unchanged: unchanged
+                *(leaves[i] for i in group), cpu=_reduce, default=lambda *unchanged: unchanged
             )
             for i, leaf in zip(group, done, strict=True):
                 leaves[i] = leaf
     return jax.tree.unflatten(structure, leaves)
 
 
-def _reduced(*values: Array) -> tuple[Array, ...]:
+def decision(function: Callable[Given, Record]) -> Callable[Given, Record]:
+    """Mark a function whose result many things depend on: it is worked out once, as by `once`, and then read."""
+
+    @functools.wraps(function)
+    def decide(*args: Given.args, **kwargs: Given.kwargs) -> Record:
+        return once(function(*args, **kwargs))
+
+    return decide
+
+
+def keep_boards_last(function: Callable[..., Array]) -> Callable[..., Array]:
+    """Let a function of arrays [..., *n], which may be of any one shape *n, stay one under vmap.
+
+    The boards of a vmap become the last axis of every argument and of the result, side by side, where vmap
+    itself would put them first.
+    """
+    on_boards = jax.custom_batching.custom_vmap(function)
+
+    @on_boards.def_vmap
+    def on_many(axis_size: int, in_batched: list[Any], *arguments: Any) -> tuple[Array, bool]:
+        def boards_last(field: Array, is_batched: bool) -> Array:
+            if is_batched:
+                return jnp.moveaxis(field, 0, -1)
+            return jnp.broadcast_to(field[..., None], (*field.shape, axis_size))
+
+        found = on_boards(*jax.tree.map(boards_last, arguments, tuple(in_batched)))
+        return jnp.moveaxis(found, -1, 0), True
+
+    return on_boards
+
+
+def check_key(key: PRNGKeyArray) -> None:
+    """Raise a TypeError unless `key` is one typed Threefry key, as `jax.random.key(seed)` makes."""
+    is_typed = jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
+    if not is_typed or key.shape or str(jax.random.key_impl(key)) not in THREEFRY_NAMES:
+        raise TypeError(
+            f"key: given {key.dtype}{list(key.shape)}; allowed: one typed Threefry key, "
+            "as jax.random.key(seed) makes (under vmap, one per board)"
+        )
+
+
+def draw_word(key: PRNGKeyArray, draw: Number) -> UInt32[Array, ""]:
+    """Return the random word of one draw: half of the Threefry block of (key, draw).
+
+    Folding a number into a key runs the block cipher once; its output is as random as any draw
+    from the folded key and costs half as much.
+    """
+    return _encrypt(key, draw)[1]
+
+
+def fold(key: PRNGKeyArray, number: Number) -> PRNGKeyArray:
+    """Return `jax.random.fold_in(key, number)`, for a Threefry key computed in line."""
+    if str(jax.random.key_impl(key)) not in THREEFRY_NAMES:
+        return jax.random.fold_in(key, number)
+    words = jnp.stack(once(_encrypt(key, number)))
+    return jax.random.wrap_key_data(words, impl=jax.random.key_impl(key))
+
+
+def _encrypt(key: PRNGKeyArray, number: Number) -> tuple[UInt32[Array, ""], UInt32[Array, ""]]:
+    """Encrypt (0, number) with the key by Threefry-2x32-20 (Salmon et al. 2011, "Parallel random numbers").
+
+    These are the words that JAX's own fold_in gives; written out, they are arithmetic like the rest of a step,
+    where JAX's would be a loop of its own.
+    """
+    data = jax.random.key_data(key)
+    subkeys = (data[0], data[1], data[0] ^ data[1] ^ np.uint32(THREEFRY_PARITY))
+    first, second = subkeys[0], number.astype(jnp.uint32) + subkeys[1]
+    for group in range(5):
+        for rotation in THREEFRY_ROTATIONS[group % 2]:
+            first = first + second
+            turned = (second << np.uint32(rotation)) | (second >> np.uint32(32 - rotation))
+            second = turned ^ first
+        first = first + subkeys[(group + 1) % 3]
+        second = second + subkeys[(group + 2) % 3] + np.uint32(group + 1)
+    return first, second
+
+
+def _reduce(*values: Array) -> tuple[Array, ...]:
     """Return each value as itself or itself, once more."""
     words = [_as_word(value) for value in values]
     words += [jnp.zeros_like(words[0])] if len(words) == 1 else []  # of one XLA sees that it does nothing

@@ -18,7 +18,7 @@ from tests.reference.settings import Settings
 from tests.reference.side import STATE_FIELDS, Case, Side
 from tests.reference.tables import SHAPES
 from tetrax.env.game import measures
-from tetrax.env.game.reach import drops, placement_features
+from tetrax.env.game.reach import at_columns, outcomes, placement_features
 from tetrax.env.game.state import State
 
 SETTINGS = {
@@ -96,15 +96,15 @@ def engine(rules):
     """Compile everything the engine says about the placements of a batch of states."""
 
     def everything(state):
-        placed = drops.candidates(rules, state)
-        boards = drops.after(rules, state, placed)
+        placed = at_columns.candidates(rules, state)
+        boards = outcomes.after(rules, state, placed)
         return {
             "legal": placed.legal,
             "rows": measures.to_rows(boards.columns, min(32, rules.total_height)),
             "lines": boards.lines,
             "landing_height": placement_features.landing_height(rules, placed),
             "eroded_cells": placement_features.eroded_cells(placed, boards),
-            "ends_game": drops.ends_game(rules, state, placed, boards),
+            "ends_game": outcomes.ends_game(rules, state, placed, boards),
             **measures.board_features(rules, boards.columns).__dict__,
         }
 

@@ -70,7 +70,7 @@ def test_half_turns_of_a_high_spawn_in_two_words_of_rows():
 
 def test_equal_boards_are_joined_and_their_ways_added():
     boards = np.array([[1, 2], [3, 4], [1, 2], [2, 1], [1, 2]], np.uint32)
-    joined, ways = counting.merged(boards, np.array([1, 10, 100, 1000, 10000]))
+    joined, ways = counting.merge(boards, np.array([1, 10, 100, 1000, 10000]))
     found = {tuple(board): way for board, way in zip(joined.tolist(), ways.tolist(), strict=True)}
     assert found == {(1, 2): 10101, (3, 4): 10, (2, 1): 1000}
 

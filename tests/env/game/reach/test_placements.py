@@ -159,7 +159,7 @@ def drawn(rules, seed):
 def program(rules):
     def everything(state):
         reach = placements.reachable(rules, state)
-        listed = placements.listed(rules, reach, CAPACITY)
+        listed = placements.list_places(rules, reach, CAPACITY)
         rows, lines = placements.after(rules, state, listed)
         best = placements.spin_at(rules, reach)
         return reach, placements.mask(rules, reach), best, listed, rows, lines
@@ -251,7 +251,7 @@ def test_a_short_list_says_how_many_there_are():
     state = {"piece": 5, "orientation": 0, "x": 3, "y": 9, "hold_used": True}  # a T on an empty board
     reach = found_in(rules, [Case(np.zeros(rules.total_height, np.uint32), state, [])])[0]
     one = jax.tree.map(lambda field: jnp.asarray(field[0]), reach)
-    listed = jax.jit(placements.listed, static_argnums=(0, 2))(rules, one, 8)
+    listed = jax.jit(placements.list_places, static_argnums=(0, 2))(rules, one, 8)
     assert (int(listed.found), int(listed.valid.sum())) == (34, 8)
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from tetrax.env.game.pieces import DOMINOES
-from tetrax.env.game.reach import flood, search, search_turns
+from tetrax.env.game.reach import flood, search, search_tile, search_turns
 from tetrax.env.game.reach.flood import Start
 from tetrax.env.game.rules import Rules
 
@@ -48,11 +48,11 @@ def compare(rules: Rules, seed: int) -> None:
 
     @jax.jit
     def both(rows, kinds, starts):
-        fast = jax.vmap(functools.partial(search.reached, rules))(tuple(rows), kinds, starts)
+        fast = jax.vmap(functools.partial(search.reach, rules))(tuple(rows), kinds, starts)
         kind, begin = jax.tree.map(
             lambda *fields: jnp.stack(fields, axis=1), (kinds[0], starts[0]), (kinds[1], starts[1])
         )
-        plain = flood.reached(rules, jnp.broadcast_to(rows[..., None], (*rows.shape, 2)), kind, begin)
+        plain = flood.reach(rules, jnp.broadcast_to(rows[..., None], (*rows.shape, 2)), kind, begin)
         return fast, plain[0]  # [B, 2, 4 W], [4, W, B, 2]
 
     num_poses = 0
@@ -66,6 +66,17 @@ def compare(rules: Rules, seed: int) -> None:
         np.testing.assert_array_equal(fast, expected)
         num_poses += np.unpackbits(expected.view(np.uint8)).sum()
     assert num_poses > 20 * len(tops) * BOARDS
+
+
+def test_a_packed_search_is_read_as_it_was():
+    """The greatest and smallest of each part, and a box above the word, whose row counts as 32."""
+    kind, orientation, x, y = np.array(
+        [[0, 0, -8, -8], [255, 3, 55, 32], [6, 1, 3, 31], [1, 2, -3, 40]], np.int32
+    ).T
+    start = Start(orientation, x, y, np.zeros(4, np.int32), np.array([True, False, True, False]))
+    found = search_tile.unpack(search_tile.pack(kind, start))
+    for field, expected in zip(found, (kind, orientation, x, np.minimum(y, 32), start.allowed), strict=True):
+        np.testing.assert_array_equal(field, expected)
 
 
 @pytest.mark.parametrize("rules", RULES.values(), ids=RULES)

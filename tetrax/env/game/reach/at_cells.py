@@ -11,7 +11,7 @@ from jaxtyping import Bool, Int32
 
 from tetrax.env.game.moves import Pose
 from tetrax.env.game.pieces import NUM_ORIENTATIONS
-from tetrax.env.game.reach.drops import Candidates
+from tetrax.env.game.reach.outcomes import Candidates
 from tetrax.env.game.rules import Rules
 
 Orientation = Int32[Array, "O H W"] | np.ndarray

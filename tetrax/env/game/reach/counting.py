@@ -69,7 +69,7 @@ def perft(
             grow = functools.partial(_expand, rules, kind, spins=spins)
             counts, grown = zip(*pool.map(grow, *_parts(boards, ways)), strict=True)
             yield _total(counts)
-            boards, ways = merged(*(np.concatenate(arrays) for arrays in zip(*grown, strict=True)))
+            boards, ways = merge(*(np.concatenate(arrays) for arrays in zip(*grown, strict=True)))
 
         def last_two(part: Boards, part_ways: Ways) -> tuple[Counts, Counts]:
             counts, children = _expand(rules, queue[-2], part, part_ways, spins=spins)
@@ -80,7 +80,7 @@ def perft(
     yield _total(last)
 
 
-def merged(boards: Boards, ways: Ways) -> tuple[Boards, Ways]:
+def merge(boards: Boards, ways: Ways) -> tuple[Boards, Ways]:
     """Join equal boards and add up the ways that lead to them.
 
     Boards are sorted by a hash and compared with the one before: different ones are never joined.
@@ -108,7 +108,7 @@ def _expand(
     """Count one piece's placements on boards and make the boards after them."""
     children, leading = [], []
     counted = []
-    for part, part_ways, places in _placed(rules, kind, boards, ways, spins):
+    for part, part_ways, places in _find_places(rules, kind, boards, ways, spins):
         counted.append(_counts(places, part_ways))
         bits = np.unpackbits(np.moveaxis(places, -1, 0).copy().view(np.uint8), bitorder="little")
         found = np.flatnonzero(bits)
@@ -117,12 +117,12 @@ def _expand(
         y = WORD * word + WORD - 1 - bit
         children.append(_after(rules, kind, part[parent], orientation, x, y))
         leading.append(part_ways[parent])
-    return _total(counted), merged(np.concatenate(children), np.concatenate(leading))
+    return _total(counted), merge(np.concatenate(children), np.concatenate(leading))
 
 
 def _count(rules: Rules, kind: int, boards: Boards, ways: Ways, *, spins: bool) -> Counts:
     """Count one piece's placements on boards."""
-    return _total(_counts(places, part) for _, part, places in _placed(rules, kind, boards, ways, spins))
+    return _total(_counts(places, part) for _, part, places in _find_places(rules, kind, boards, ways, spins))
 
 
 def _counts(places: UInt32[np.ndarray, "spins words 4 W B"], ways: Ways) -> Counts:
@@ -141,7 +141,7 @@ def _parts(boards: Boards, ways: Ways) -> tuple[list[Boards], list[Ways]]:
     return np.split(boards, cuts), np.split(ways, cuts)
 
 
-def _placed(
+def _find_places(
     rules: Rules, kind: int, boards: Boards, ways: Ways, spins: bool
 ) -> Iterator[tuple[Boards, Ways, UInt32[np.ndarray, "spins words 4 W B"]]]:
     """Yield parts of the boards, each with the ways to them and the distinct places on them."""
@@ -166,7 +166,7 @@ def _search(rules: Rules, kind: int, spins: bool) -> Callable[[UInt32[np.ndarray
         x, y = int(rules.spawn_x[kind]), int(rules.spawn_y[kind])
         allowed = jnp.ones(rows.shape[1], bool)
         start = flood.Start(everywhere(0), everywhere(x), everywhere(y), everywhere(-1), allowed)
-        found = flood.resting(rules, rows, kind, start, spins=spins)
+        found = flood.find_resting(rules, rows, kind, start, spins=spins)
         places = jnp.stack(found if spins else found[:1])
         distinct = []
         for orientation in range(NUM_ORIENTATIONS):

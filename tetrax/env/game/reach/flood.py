@@ -53,7 +53,7 @@ class Resting(NamedTuple):
     full: Poses
 
 
-def resting(
+def find_resting(
     rules: Rules, rows: UInt32[Array, "H *n"], kind: Kind, start: Start, *, spins: bool = True
 ) -> Resting:
     """Find every pose at which a piece can come to rest by moves sideways, down, and turns with kicks.
@@ -67,8 +67,8 @@ def resting(
     first = start_pose(rules, free, kind, start)
     turns = kick_turns(rules, free, kind)
     reached = fill(rules, free, turns, kind, first)
-    above = planes.one(planes.prepared(rules, [(range(NUM_ORIENTATIONS), 0, 1)]), 0)
-    rest = free & ~planes.moved(free, above)
+    above = planes.one(planes.prepare(rules, [(range(NUM_ORIENTATIONS), 0, 1)]), 0)
+    rest = free & ~planes.move(free, above)
     spinning = tuple(np.flatnonzero(rules.tables.spins).tolist())
     if not spins or not spinning or (isinstance(kind, int) and kind not in spinning):
         nothing = jnp.zeros_like(reached)
@@ -81,7 +81,7 @@ def resting(
     return Resting(*(poses & rest for poses in classes))
 
 
-def reached(rules: Rules, rows: UInt32[Array, "H *n"], kind: Kind, start: Start) -> Poses:
+def reach(rules: Rules, rows: UInt32[Array, "H *n"], kind: Kind, start: Start) -> Poses:
     """Find every pose that a piece can reach by moves sideways, down, and turns with kicks."""
     free = free_poses(rules, planes.empty_cells(rules, rows), kind)
     return fill(rules, free, kick_turns(rules, free, kind), kind, start_pose(rules, free, kind, start))
@@ -93,7 +93,7 @@ def free_poses(rules: Rules, empty: Cells, kind: Kind) -> Poses:
     if isinstance(kind, int):
         of_kinds = of_kinds[kind : kind + 1]
     cells = np.argwhere(of_kinds.any(axis=(0, 1)))  # every (x, y) that belongs to a piece at all
-    moves = planes.prepared(rules, [([0] * 4, -x, -y) for y, x in cells], origins=1)
+    moves = planes.prepare(rules, [([0] * 4, -x, -y) for y, x in cells], origins=1)
     has = np.stack([of_kinds[:, :, y, x] for y, x in cells])  # [C, K, 4]
     trailing = empty.shape[2:]
 
@@ -101,7 +101,7 @@ def free_poses(rules: Rules, empty: Cells, kind: Kind) -> Poses:
         moves, has = cell
         lacks = has[0] if isinstance(kind, int) else jnp.moveaxis(has[kind], -1, 0)  # [4] or [4, *n]
         lacks = lacks.reshape(1, NUM_ORIENTATIONS, 1, *(lacks.shape[1:] or (1,) * len(trailing)))
-        return free & (planes.moved(empty[:, None], moves) | lacks), None
+        return free & (planes.move(empty[:, None], moves) | lacks), None
 
     everywhere = jnp.full((empty.shape[0], NUM_ORIENTATIONS, *empty.shape[1:]), ALL)
     return jax.lax.scan(overlap, everywhere, (moves, np.where(has, ZERO, ALL)))[0]
@@ -132,12 +132,12 @@ def kick_turns(rules: Rules, free: Poses, kind: Kind) -> Turns:
     def choose(earlier: Poses, test: tuple[Moves, Table]) -> tuple[Poses, Poses]:
         moves, is_first = test
         earlier = jnp.where(is_first, ZERO, earlier)
-        fits = _moved_by_kind(free, moves, kind, kinds)
+        fits = _move_by_kind(free, moves, kind, kinds)
         return earlier | fits, fits & free & ~earlier
 
     def lead(carry: None, test: tuple[Moves, Poses]) -> tuple[None, Poses]:
         moves, used = test
-        return None, _moved_by_kind(used, moves, kind, kinds)
+        return None, _move_by_kind(used, moves, kind, kinds)
 
     _, used = jax.lax.scan(choose, jnp.zeros_like(free), (to_origin, first))
     _, used = jax.lax.scan(lead, None, (to_target, used))
@@ -152,18 +152,18 @@ def fill(rules: Rules, free: Poses, turns: Turns, kind: Kind, start: Poses) -> P
     def turn(carry: tuple[Poses, Poses], test: tuple[Moves, Poses]) -> tuple[tuple[Poses, Poses], None]:
         before, reached = carry
         moves, used = test
-        return (before, reached | (_moved_by_kind(before, moves, kind, turns.kinds) & used)), None
+        return (before, reached | (_move_by_kind(before, moves, kind, turns.kinds) & used)), None
 
     def slide(reached: Poses, step: tuple[Moves, Poses]) -> tuple[Poses, None]:
         moves, way = step
-        right, left = (planes.moved(reached, planes.one(moves, side)) for side in range(2))
+        right, left = (planes.move(reached, planes.one(moves, side)) for side in range(2))
         return reached | (right & way[0]) | (left & way[1]), None
 
     def spread(carry: tuple[Poses, Bool[Array, ""]]) -> tuple[Poses, Bool[Array, ""]]:
         before, _ = carry
         (_, reached), _ = jax.lax.scan(turn, (before, before), (turns.moves, turns.used))
         reached, _ = jax.lax.scan(slide, reached, (sideways, ways))
-        reached = _fallen(reached, free)
+        reached = _fall(reached, free)
         return reached, jnp.any(reached != before)
 
     reached, _ = jax.lax.while_loop(lambda carry: carry[1], spread, (start, jnp.bool_(True)))
@@ -182,8 +182,8 @@ def _by_spin(
 ) -> Resting:
     """Part the reached poses by the last move of a way there; `kick` is that of the pose `first`."""
     same = range(NUM_ORIENTATIONS)
-    by_one = planes.prepared(rules, [(same, dx, dy) for dx, dy in ((1, 0), (-1, 0), (0, -1))])
-    moved = functools.reduce(jnp.bitwise_or, [planes.moved(reached, planes.one(by_one, i)) for i in range(3)])
+    by_one = planes.prepare(rules, [(same, dx, dy) for dx, dy in ((1, 0), (-1, 0), (0, -1))])
+    moved = functools.reduce(jnp.bitwise_or, [planes.move(reached, planes.one(by_one, i)) for i in range(3)])
     may_promote = np.array([rules.spins == "guideline" or o % 2 == 1 for o in same])
     by_turn = (kick >= 0)[None, None, None]
     started = (kick[None] == LAST_KICK) & planes.along(may_promote, 0, kick.ndim + 1)  # [4, *n]
@@ -196,7 +196,7 @@ def _by_spin(
         carry: tuple[Poses, Poses], test: tuple[Moves, Poses, Table]
     ) -> tuple[tuple[Poses, Poses], None]:
         moves, used, promotes = test
-        there = _moved_by_kind(reached, moves, kind, turns.kinds) & used
+        there = _move_by_kind(reached, moves, kind, turns.kinds) & used
         promotes = promotes.reshape(1, -1, *(1,) * (there.ndim - 2))
         return (carry[0] | (there & ~promotes), carry[1] | (there & promotes)), None
 
@@ -216,11 +216,11 @@ def _corners(rules: Rules, empty: Cells, kind: Kind) -> tuple[Poses, Poses]:
             offsets.setdefault(offset, []).append(k)
     filled = []  # by corner
     for dx, dy in CORNERS:
-        moves = planes.prepared(
+        moves = planes.prepare(
             rules, [([0] * 4, np.array(x) - dx, np.array(y) - dy) for x, y in offsets], origins=1
         )
-        options = [planes.moved(empty[:, None], planes.one(moves, i)) for i in range(len(offsets))]
-        filled.append(~_chosen(kind, list(map(tuple, offsets.values())), options))
+        options = [planes.move(empty[:, None], planes.one(moves, i)) for i in range(len(offsets))]
+        filled.append(~_choose_by_kind(kind, list(map(tuple, offsets.values())), options))
     a, b, c, d = filled
     tight = (a & b & (c | d)) | (c & d & (a | b))
     behind = [planes.along(np.where(FRONT[:, i], ZERO, ALL), 1, a.ndim) for i in range(len(CORNERS))]
@@ -248,16 +248,16 @@ def _ways(rules: Rules, free: Poses) -> UInt32[Array, "steps 2 words 4 W *n"]:
     ways = []
     sideways = _sideways(rules)
     for side in range(2):
-        way = free & planes.moved(free, planes.one(sideways, (0, side)))
+        way = free & planes.move(free, planes.one(sideways, (0, side)))
 
         def extend(way: Poses, moves: Moves, side: int = side) -> tuple[Poses, Poses]:
-            return way & planes.moved(way, planes.one(moves, side)), way
+            return way & planes.move(way, planes.one(moves, side)), way
 
         ways.append(jax.lax.scan(extend, way, sideways)[1])
     return jnp.stack(ways, axis=1)
 
 
-def _fallen(reached: Poses, free: Poses) -> Poses:
+def _fall(reached: Poses, free: Poses) -> Poses:
     """Return all that is reached by falling: a sum carries each pose down to the end of its free run."""
     words, above = [], None
     for word, way in zip(reversed(list(reached)), reversed(list(free)), strict=True):
@@ -268,13 +268,13 @@ def _fallen(reached: Poses, free: Poses) -> Poses:
     return jnp.stack(words[::-1])
 
 
-def _moved_by_kind(poses: Poses, moves: Moves, kind: Kind, kinds: tuple[tuple[int, ...], ...]) -> Poses:
-    return _chosen(
-        kind, kinds, [planes.moved(poses, planes.one(moves, group)) for group in range(len(kinds))]
+def _move_by_kind(poses: Poses, moves: Moves, kind: Kind, kinds: tuple[tuple[int, ...], ...]) -> Poses:
+    return _choose_by_kind(
+        kind, kinds, [planes.move(poses, planes.one(moves, group)) for group in range(len(kinds))]
     )
 
 
-def _chosen(kind: Kind, kinds: Sequence[tuple[int, ...]], values: Sequence[Poses]) -> Poses:
+def _choose_by_kind(kind: Kind, kinds: Sequence[tuple[int, ...]], values: Sequence[Poses]) -> Poses:
     """Select among values, each for some kinds."""
     chosen = values[0]
     for members, value in list(zip(kinds, values, strict=True))[1:]:
@@ -306,7 +306,7 @@ def num_tests(rules: Rules) -> int:
 def _sideways(rules: Rules) -> Moves:
     """Return moves of 1, 2, 4, … columns to the right and to the left, [steps, 2]."""
     steps = [1 << i for i in range((rules.width - 1).bit_length())] or [1]
-    moves = planes.prepared(
+    moves = planes.prepare(
         rules, [(range(NUM_ORIENTATIONS), side * step, 0) for step in steps for side in (1, -1)]
     )
     return Moves(*(field.reshape(len(steps), 2, *field.shape[1:]) for field in moves))
@@ -335,7 +335,7 @@ def _turn_moves(rules: Rules, kind: int | None) -> tuple[tuple[tuple[int, ...], 
                 forth.append((before, dx[before], dy[before]))
     shape = (len(turns) * num_tests(rules), len(groups))
     both = [
-        Moves(*(field.reshape(*shape, *field.shape[1:]) for field in planes.prepared(rules, moves)))
+        Moves(*(field.reshape(*shape, *field.shape[1:]) for field in planes.prepare(rules, moves)))
         for moves in (back, forth)
     ]
     return tuple(map(tuple, groups.values())), both[0], both[1]

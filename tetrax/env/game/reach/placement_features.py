@@ -17,7 +17,7 @@ from jaxtyping import Float32, Int32
 from tetrax.env.game import measures
 from tetrax.env.game.measures import Board, BoardFeatures
 from tetrax.env.game.pieces import MAX_BOX
-from tetrax.env.game.reach.drops import COLUMN_ROWS, Candidates
+from tetrax.env.game.reach.outcomes import COLUMN_ROWS, Candidates
 from tetrax.env.game.rules import Rules
 
 CLASSIC_FEATURES = (
@@ -63,7 +63,7 @@ def eroded_cells(placed: Candidates, boards: Board) -> Int32[Array, "A"]:
 
 def classic_features(rules: Rules, placed: Candidates, boards: Board) -> Float32[Array, "A 9"]:
     """Return CLASSIC_FEATURES of each placement in order, in cells unless said there, unscaled."""
-    return _stacked(_classic(rules, placed, boards, measures.board_features(rules, boards.columns)))
+    return _stack(_classic(rules, placed, boards, measures.board_features(rules, boards.columns)))
 
 
 def extended_features(rules: Rules, placed: Candidates, boards: Board) -> Float32[Array, "A 20"]:
@@ -74,10 +74,10 @@ def extended_features(rules: Rules, placed: Candidates, boards: Board) -> Float3
     scaled = {
         name: more[name].astype(jnp.float32) * np.float32(1 / scale) for name, scale in MORE_FEATURES.items()
     }
-    return _stacked(classic | scaled)
+    return _stack(classic | scaled)
 
 
-def _stacked(values: dict[str, Array]) -> Float32[Array, "A F"]:
+def _stack(values: dict[str, Array]) -> Float32[Array, "A F"]:
     return jnp.stack([value.astype(jnp.float32) for value in values.values()], axis=-1)
 
 

@@ -8,7 +8,6 @@ import functools
 from collections.abc import Callable
 
 import jax
-import jax.custom_batching
 import jax.numpy as jnp
 import numpy as np
 from flax import struct
@@ -23,6 +22,7 @@ from tetrax.env.game.pieces import NUM_ORIENTATIONS
 from tetrax.env.game.reach import flood, planes
 from tetrax.env.game.rules import Rules
 from tetrax.env.game.state import SPINS, State
+from tetrax.env.game.vector import keep_boards_last
 
 NUM_SPINS = len(SPINS)
 
@@ -88,7 +88,7 @@ def distinct(rules: Rules, reach: Reach) -> Reach:
     return reach.replace(rows=jnp.stack(merged, axis=2))
 
 
-def listed(rules: Rules, reach: Reach, capacity: int) -> Placements:
+def list_places(rules: Rules, reach: Reach, capacity: int) -> Placements:
     """List the distinct places, at most `capacity` of them, in the order of `Reach.rows`."""
     cells = _cells(rules, distinct(rules, reach).rows)
     places = jnp.nonzero(cells, size=capacity, fill_value=0)
@@ -122,7 +122,7 @@ def after(
     def one(kind: Array, box: Pose, valid: Array) -> tuple[Array, Array]:
         piece_rows = jnp.asarray(rules.tables.rows)[kind, box.orientation]
         settled = board.settle(rules, state.rows, jnp.where(valid, piece_rows, np.uint32(0)), box.x, box.y)
-        return board.stacked(settled.rows), settled.lines
+        return board.stack(settled.rows), settled.lines
 
     return jax.vmap(one)(placements.kind, pose(rules, placements), placements.valid)
 
@@ -135,22 +135,12 @@ def features(rules: Rules, rows: UInt32[Array, "N H"]) -> BoardFeatures:
 
 @functools.lru_cache(maxsize=64)
 def _search(rules: Rules) -> Callable[[Array, Array, flood.Start], Array]:
-    """Return the flood fill, rows uint32[H, *n] to uint32[3, 4, H, *n], which keeps boards last under vmap."""
+    """Return the flood fill, rows uint32[H, *n] to uint32[3, 4, H, *n]."""
 
-    @jax.custom_batching.custom_vmap
+    @keep_boards_last
     def search(rows: Array, kind: Array, start: flood.Start) -> Array:
-        classes = flood.resting(rules, rows, kind, start)
+        classes = flood.find_resting(rules, rows, kind, start)
         return jnp.stack([planes.to_rows(rules, poses) for poses in classes])
-
-    @search.def_vmap
-    def search_many(axis_size: int, in_batched: list, *arguments: object) -> tuple[Array, bool]:
-        def boards_last(field: Array, is_batched: bool) -> Array:
-            if is_batched:
-                return jnp.moveaxis(field, 0, -1)
-            return jnp.broadcast_to(field[..., None], (*field.shape, axis_size))
-
-        found = search(*jax.tree.map(boards_last, arguments, tuple(in_batched)))
-        return jnp.moveaxis(found, -1, 0), True
 
     return search
 
@@ -162,7 +152,7 @@ def starts(rules: Rules, state: State) -> tuple[tuple[Int32[Array, ""], ...], tu
     if not rules.hold:
         return (state.piece,), (active,)
     kind = incoming(rules, state)
-    box, fits = moves.spawn(rules, board.walled(rules, state.rows), kind, state.combo >= 0)
+    box, fits = moves.spawn(rules, board.add_walls(rules, state.rows), kind, state.combo >= 0)
     allowed = playing & ~state.hold_used & fits
     if rules.preview == 0:
         allowed &= state.hold >= 0

@@ -65,7 +65,7 @@ def to_rows(rules: Rules, poses: Poses) -> UInt32[Array, "4 H *n"]:
     return jnp.concatenate(parts, axis=1)
 
 
-def moved(poses: Poses, moves: Moves) -> Poses:
+def move(poses: Poses, moves: Moves) -> Poses:
     """Look up the poses that one move brings; what leaves the matrix is lost, and nothing enters it."""
     flat = poses.reshape(-1, *poses.shape[3:])
     num_words, trailing = moves.source.shape[0], (1,) * (poses.ndim - 3)
@@ -84,7 +84,7 @@ def moved(poses: Poses, moves: Moves) -> Poses:
     return found
 
 
-def prepared(
+def prepare(
     rules: Rules, moves: Sequence[tuple[Iterable[int], Any, Any]], origins: int = NUM_ORIENTATIONS
 ) -> Moves:
     """Prepare moves [m], each (origins, dx, dy) with one item, or the same, for each of 4 orientations.

@@ -8,23 +8,24 @@ hold all poses of a board, and on other devices, the whole call goes through `fl
 
 import functools
 from collections.abc import Callable
-from typing import Any
+from typing import NamedTuple
 
+import chex
 import jax
-import jax.custom_batching
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
-from jaxtyping import Int32, UInt32
+from jaxtyping import Bool, Int32, UInt32
 
 from tetrax.env.game.board import Words
 from tetrax.env.game.pieces import MAX_BOX, NUM_ORIENTATIONS
 from tetrax.env.game.reach import flood
 from tetrax.env.game.reach.flood import Start
 from tetrax.env.game.reach.planes import ONE, WORD
-from tetrax.env.game.reach.search_tile import OFFSET, TOP, looked_up, tile_words
+from tetrax.env.game.reach.search_tile import TOP, look_up, pack, tile_words
 from tetrax.env.game.reach.search_turns import groups_of
 from tetrax.env.game.rules import Rules
+from tetrax.env.game.vector import keep_boards_last
 
 TILE = 192  # searches side by side: what one tile goes through again and again stays in the nearest caches
 # Over the columns, at most; searches that are not finished after so many begin again among themselves.
@@ -32,7 +33,32 @@ PASSES = (3, 7, 2**31)
 STREAMS = 128  # searches that are counted side by side when they are sorted
 
 
-def reached(
+class _Tiles(NamedTuple):
+    """Searches laid out in tiles: those of one group of kinds together, each group from a tile of its own on."""
+
+    place: Int32[Array, "N"]  # of each search, beyond all tiles where it takes no part
+    order: Int32[Array, "P"]  # the search at each place, 0 where there is none
+    firsts: tuple[Int32[Array, ""], ...]  # each group's first tile
+    num_tiles: Int32[Array, ""]  # of all groups
+
+
+class _Tile(NamedTuple):
+    """What is carried from one tile to the next."""
+
+    number: Int32[Array, ""]  # of the tile that comes next
+    found: UInt32[Array, "4W+1 P"]  # the words of `tile_words` at each place of all rounds
+
+
+class _Round(NamedTuple):
+    """What is carried from one round, with its limit of passes, to the next."""
+
+    num_tiles: Int32[Array, ""]  # of the rounds before
+    waits: Bool[Array, "N"]  # searches that are not finished
+    place: Int32[Array, "N"]  # where in `found` each search has its words
+    found: UInt32[Array, "4W+1 P"]
+
+
+def reach(
     rules: Rules, rows: Words, kinds: tuple[Int32[Array, ""], ...], starts: tuple[Start, ...]
 ) -> UInt32[Array, "C 4W"]:
     """Find all poses that each of C pieces can reach on a board, by moves sideways, down, and turns with kicks.
@@ -40,6 +66,8 @@ def reached(
     Returns a word for each piece, orientation and leftmost column; bit 31 - y is lowest row y. Poses above
     row 31 are not told. A pose is at rest when the one below is not among them.
     """
+    chex.assert_rank(jax.tree.leaves((rows, kinds, starts)), 0)  # one board: boards are searched under vmap
+    chex.assert_equal((len(rows), len(kinds)), (rules.total_height, len(starts)))
     return _search(rules)(rows, kinds, starts)
 
 
@@ -50,28 +78,18 @@ def at_rest(words: UInt32[Array, "*n"]) -> UInt32[Array, "*n"]:
 
 @functools.lru_cache(maxsize=64)
 def _search(rules: Rules) -> Callable[..., UInt32[Array, "C 4W *n"]]:
-    """Return the search, on arrays of any one shape [*n], which keeps boards last under vmap."""
+    """Return the search, on arrays of any one shape [*n]."""
 
-    @jax.custom_batching.custom_vmap
+    @keep_boards_last
     def search(rows: Words, kinds: tuple[Array, ...], starts: tuple[Start, ...]) -> UInt32[Array, "C 4W *n"]:
         flat = jax.tree.map(lambda field: field.reshape(-1), (rows, kinds, starts))
-        words = _found(rules, *flat)  # [4 W, C B]
+        words = _search_flat(rules, *flat)  # [4 W, C B]
         return jnp.moveaxis(words.reshape(len(words), len(kinds), *rows[0].shape), 1, 0)
-
-    @search.def_vmap
-    def search_many(axis_size: int, in_batched: list, *arguments: object) -> tuple[Array, bool]:
-        def boards_last(field: Array, is_batched: bool) -> Array:
-            if is_batched:
-                return jnp.moveaxis(field, 0, -1)
-            return jnp.broadcast_to(field[..., None], (*field.shape, axis_size))
-
-        found = search(*jax.tree.map(boards_last, arguments, tuple(in_batched)))
-        return jnp.moveaxis(found, -1, 0), True
 
     return search
 
 
-def _found(
+def _search_flat(
     rules: Rules, rows: Words, kinds: tuple[Array, ...], starts: tuple[Start, ...]
 ) -> UInt32[Array, "4W N"]:
     """Search B boards for C pieces each, N = C B searches, all boards for one piece after the other."""
@@ -83,10 +101,10 @@ def _found(
 
     def slow() -> Array:
         stacked = jnp.tile(jnp.stack(rows), (1, len(kinds)))
-        return flood.reached(rules, stacked, kind, start)[0].reshape(-1, kind.shape[0])
+        return flood.reach(rules, stacked, kind, start)[0].reshape(-1, kind.shape[0])
 
     def fast() -> Array:
-        return jax.lax.platform_dependent(cpu=lambda: _by_tiles(rules, rows, kind, start), default=slow)
+        return jax.lax.platform_dependent(cpu=lambda: _search_tiles(rules, rows, kind, start), default=slow)
 
     is_any = jnp.any(start.allowed)
     if rules.total_height <= WORD:
@@ -101,57 +119,61 @@ def _found(
     return jax.lax.switch(jnp.where(is_any, jnp.where(is_high, 2, 1), 0), (none, fast, slow))
 
 
-def _by_tiles(rules: Rules, rows: Words, kind: Int32[Array, "N"], start: Start) -> UInt32[Array, "4W N"]:
-    """Search the boards in tiles, one group of kinds a tile."""
+def _search_tiles(rules: Rules, rows: Words, kind: Int32[Array, "N"], start: Start) -> UInt32[Array, "4W N"]:
+    """Search the boards in tiles, one group of kinds a tile.
+
+    A tile takes as long as its longest search, and few are long: rounds with more and more passes go through
+    those that the round before left unfinished.
+    """
     groups = groups_of(rules)
     num_searches, num_boards = kind.shape[0], rows[0].shape[0]
     size = min(TILE, max(8, num_searches))
-    number = np.zeros(rules.num_pieces, np.int32)
-    for g, group in enumerate(groups):
-        number[list(group.kinds)] = g
-    of_group = looked_up(number, kind)
-    num_tiles = -(-num_searches // size) + len(groups) - 1  # of one pass, at most
+    num_tiles = -(-num_searches // size) + len(groups) - 1  # of one round, at most
+    of_group = look_up(_number_groups(rules), kind)
     columns = _empty_columns(rules, rows)
-    packed = _packed(kind, start)
+    packed = pack(kind, start)
     branches = [functools.partial(tile_words, rules, group) for group in groups]
 
-    def search(carry: Any) -> Any:
-        """Go through one tile."""
-        tile, limit, order, first_tiles, first, found = carry
-        here = jax.lax.dynamic_slice(order, (tile * size,), (size,))
-        on_board = jnp.where(here >= num_boards, here % num_boards, here)
-        given = columns.at[:, on_board].get(mode="promise_in_bounds")
-        group = sum((tile >= first_tile).astype(jnp.int32) for first_tile in first_tiles[1:-1])
-        words = jax.lax.switch(jnp.asarray(group, jnp.int32), branches, given, _taken(packed, here), limit)
-        found = jax.lax.dynamic_update_slice(found, words, (0, (first + tile) * size))
-        return tile + 1, limit, order, first_tiles, first, found
+    def go_through(so_far: _Round, limit: UInt32[Array, ""]) -> tuple[_Round, None]:
+        """Search all that is not finished, with so many passes over the columns at most."""
+        tiles = _sort(jnp.where(so_far.waits, of_group, len(groups)), len(groups), size)
 
-    def look(carry: Any, limit: Any) -> tuple[Any, None]:
-        """Go through all searches that are not finished, with so many passes at most."""
-        first, waits, slot, found = carry
-        place, order, first_tiles = _sorted(jnp.where(waits, of_group, len(groups)), len(groups), size)
-        slot = jnp.where(waits, first * size + place, slot)
-        started = jnp.int32(0), limit, order, first_tiles, first, found
-        *_, found = jax.lax.while_loop(lambda carry: carry[0] < first_tiles[-1], search, started)
-        waits = waits & (_taken(found[-1], slot) != 0)
-        return (first + first_tiles[-1], waits, slot, found), None
+        def search(at: _Tile) -> _Tile:
+            here = jax.lax.dynamic_slice(tiles.order, (at.number * size,), (size,))
+            on_board = jnp.where(here >= num_boards, here % num_boards, here)
+            given = columns.at[:, on_board].get(mode="promise_in_bounds")
+            group = sum((at.number >= first).astype(jnp.int32) for first in tiles.firsts[1:])
+            words = jax.lax.switch(jnp.asarray(group, jnp.int32), branches, given, _take(packed, here), limit)
+            place = (so_far.num_tiles + at.number) * size
+            return _Tile(at.number + 1, jax.lax.dynamic_update_slice(at.found, words, (0, place)))
 
-    limits = np.array(PASSES, np.uint32)
-    num_places = len(limits) * num_tiles * size
+        begun = _Tile(jnp.int32(0), so_far.found)
+        found = jax.lax.while_loop(lambda at: at.number < tiles.num_tiles, search, begun).found
+        place = jnp.where(so_far.waits, so_far.num_tiles * size + tiles.place, so_far.place)
+        waits = so_far.waits & (_take(found[-1], place) != 0)
+        return _Round(so_far.num_tiles + tiles.num_tiles, waits, place, found), None
+
+    limits = jnp.asarray(PASSES, jnp.uint32)
+    num_places = len(PASSES) * num_tiles * size
+    nowhere = jnp.full(num_searches, num_places)  # one place more, where nothing is ever found
     nothing = jnp.zeros((NUM_ORIENTATIONS * rules.width + 1, num_places + 1), jnp.uint32)
-    started: Any = (jnp.int32(0), start.allowed, jnp.full(num_searches, num_places), nothing)
-    (_, _, slot, found), _ = jax.lax.scan(look, started, limits)
-    return found[:-1].at[:, slot].get(mode="promise_in_bounds")
+    begun = _Round(jnp.int32(0), start.allowed, nowhere, nothing)
+    last, _ = jax.lax.scan(go_through, begun, limits)
+    return last.found[:-1].at[:, last.place].get(mode="promise_in_bounds")
 
 
-def _sorted(
-    group: Int32[Array, "N"], num_groups: int, size: int
-) -> tuple[Int32[Array, "N"], Int32[Array, "P"], list[Int32[Array, ""]]]:
-    """Give each search a place among those of its group, which begin with a tile of their own.
+def _number_groups(rules: Rules) -> np.ndarray:
+    """Return the number of the group of each kind, int32[K]."""
+    number = np.zeros(rules.num_pieces, np.int32)
+    for g, group in enumerate(groups_of(rules)):
+        number[list(group.kinds)] = g
+    return number
 
-    Searches of no group (the number after the last) have the place after all others. Returns each search's
-    place, the search at each place (0 where there is none), and each group's first tile, with the number of
-    tiles at the end.
+
+def _sort(group: Int32[Array, "N"], num_groups: int, size: int) -> _Tiles:
+    """Give each search a place among those of its group, in tiles of a size.
+
+    Searches of no group (the number after the last) have the place after all others.
     """
     num_searches = group.shape[0]
     streams = min(STREAMS, num_searches)
@@ -179,10 +201,10 @@ def _sorted(
     order = jnp.zeros(num_places, jnp.int32)
     index = jnp.arange(num_searches, dtype=jnp.int32)
     order = order.at[place].set(index, mode="drop")
-    return place, order, [*first_tiles, first_tile]
+    return _Tiles(place, order, tuple(first_tiles), first_tile)
 
 
-def _taken(values: Array, index: Array) -> Array:
+def _take(values: Array, index: Array) -> Array:
     return values.at[index].get(mode="promise_in_bounds")
 
 
@@ -193,10 +215,3 @@ def _empty_columns(rules: Rules, rows: Words) -> UInt32[Array, "W B"]:
         jnp.bitwise_or,
         [((~jnp.asarray(row)[None] >> x) & ONE) << np.uint32(TOP - y) for y, row in enumerate(rows[:WORD])],
     )
-
-
-def _packed(kind: Int32[Array, "N"], start: Start) -> UInt32[Array, "N"]:
-    """Put all that a search needs besides the board into one word."""
-    x, y = start.x + OFFSET, jnp.clip(start.y, -OFFSET, WORD) + OFFSET
-    word = start.orientation | (x << 2) | (y << 8) | (kind << 16)
-    return word.astype(jnp.uint32) | (start.allowed.astype(jnp.uint32) << np.uint32(24))

@@ -6,6 +6,7 @@ reached in the column before moves on, turns lead there, and all of it falls as 
 """
 
 import functools
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import jax
@@ -16,87 +17,132 @@ from jaxtyping import Bool, Int32, UInt32
 
 from tetrax.env.game.pieces import MAX_BOX, NUM_ORIENTATIONS
 from tetrax.env.game.reach import flood
+from tetrax.env.game.reach.flood import Start
 from tetrax.env.game.reach.planes import ONE, WORD, ZERO
 from tetrax.env.game.reach.search_turns import Group, Turn
 from tetrax.env.game.rules import Rules
-from tetrax.env.game.vector import lookup, once
+from tetrax.env.game.vector import decision, lookup, once
 
-OFFSET = 8  # added to coordinates that may be negative, in a packed start
 TOP = np.uint32(WORD - 1)
 
 Lanes = UInt32[Array, "L"]
 Columns = UInt32[Array, "W L"]
+Sets = UInt32[Array, "P 4 L"]  # poses, with columns that stay empty at both sides
 
 
-class _Search(NamedTuple):
+class Part(NamedTuple):
+    """A part of the word that a search is packed in."""
+
+    first: int  # its lowest bit
+    num_bits: int
+
+
+ORIENTATION, X, Y, KIND, ALLOWED = Part(0, 2), Part(2, 6), Part(8, 8), Part(16, 8), Part(24, 1)
+OFFSET = 8  # added to coordinates, which may be negative
+
+
+class Search(NamedTuple):
+    """All that a search needs besides the board: the piece, and where it begins."""
+
+    kind: Int32[Array, "*n"]
+    orientation: Int32[Array, "*n"]
+    x: Int32[Array, "*n"]  # of the box, as in `Start`
+    y: Int32[Array, "*n"]  # at most WORD: above the word it is all the same where
+    allowed: Bool[Array, "*n"]
+
+
+def pack(kind: Int32[Array, "*n"], start: Start) -> UInt32[Array, "*n"]:
+    """Put a search into one word, so that sorting moves one number for each; a box is in columns -8 to 55."""
+    numbers = {
+        ORIENTATION: start.orientation,
+        X: start.x + OFFSET,
+        Y: jnp.clip(start.y, -OFFSET, WORD) + OFFSET,
+        KIND: kind,
+        ALLOWED: start.allowed.astype(jnp.int32),
+    }
+    placed = [number << part.first for part, number in numbers.items()]
+    return functools.reduce(jnp.bitwise_or, placed).astype(jnp.uint32)
+
+
+def unpack(word: UInt32[Array, "*n"]) -> Search:
+    """Read a search that `pack` wrote."""
+    number = word.astype(jnp.int32)
+
+    def read(part: Part) -> Int32[Array, "*n"]:
+        return (number >> part.first) & ((1 << part.num_bits) - 1)
+
+    return Search(read(KIND), read(ORIENTATION), read(X) - OFFSET, read(Y) - OFFSET, read(ALLOWED) != 0)
+
+
+class _Progress(NamedTuple):
     """Where the search of a tile has come to."""
 
     number: UInt32[Array, ""]  # passes over the columns
     changes: Lanes  # what the last one added, of all columns together
-    sets: UInt32[Array, "P 4 L"]  # what is reached, with columns that stay empty at both sides
+    sets: Sets  # what is reached
 
 
 def tile_words(
     rules: Rules, group: Group, empty: Columns, packed: Lanes, limit: UInt32[Array, ""]
 ) -> UInt32[Array, "4W+1 L"]:
-    """Search one tile in a limited number of passes; return 4 W words, and one that is 0 where all was found."""
-    number = packed.astype(jnp.int32)
-    kind = (number >> 16) & 255
-    free = once(_free(rules, group, empty, kind))
-    used = [_used(rules, turn, free[turn.after]) for turn in group.turns]
-    margin = max(1, *(abs(dx) for turn in group.turns for test in turn.tests for dx, _ in test))
-    first = _first(rules, group, empty, free, number)
-    sets = _padded(jnp.stack(first, axis=1), margin)
+    """Search one tile in a limited number of passes; return 4 W words, and one that is 0 where all was found.
 
-    def visit(step: Array, search: _Search) -> _Search:
-        leftwards = search.number & ONE
+    `packed` has the searches as `pack` writes them, `empty` the empty cells of the board of each.
+    """
+    searches = unpack(packed)
+    free = _free(rules, group, empty, searches.kind)
+    used = [_find_used(rules, turn, free[turn.after]) for turn in group.turns]
+    margin = max(1, *(abs(dx) for turn in group.turns for test in turn.tests for dx, _ in test))
+    first = _first(rules, group, empty, free, searches)
+    sets = _pad(jnp.stack(first, axis=1), margin)
+
+    def visit(step: Array, progress: _Progress) -> _Progress:
+        """Add to one column what comes from the column before, by turns, and by falling from all that."""
+        leftwards = progress.number & ONE
         column = jnp.where(leftwards == ONE, np.uint32(rules.width - 1) - step, step)
-        before = column + leftwards + leftwards + np.uint32(margin - 1)
-        words = []
+        before = column + leftwards + leftwards + np.uint32(margin - 1)  # the next one in `sets`, going left
+        olds, news = [], []
         for o in range(NUM_ORIENTATIONS):
             way = _column(free[o], column)
-            old = _word(search.sets, column + np.uint32(margin), o)
-            word = old | (_word(search.sets, before, o) & way)
-            for turn, of_turn in zip(group.turns, used, strict=True):
+            old = _word(progress.sets, column + np.uint32(margin), o)
+            word = old | (_word(progress.sets, before, o) & way)
+            for turn, fits in zip(group.turns, used, strict=True):
                 if turn.after == o:
-                    for test, fits in zip(turn.tests, of_turn, strict=True):
-                        there = [
-                            _raised(_word(search.sets, column + np.uint32(margin - dx), source), dy)
-                            for source, (dx, dy) in zip(turn.before, test, strict=True)
-                        ]
-                        word = word | (functools.reduce(jnp.bitwise_or, there) & _column(fits, column))
-            words.append((old, _fallen(word, way)))
-        added = functools.reduce(jnp.bitwise_or, [old ^ new for old, new in words])
-        changes, *news = once((search.changes | added, *(new for _, new in words)))
+                    for arriving in _turn_into(progress.sets, turn, fits, column, margin):
+                        word = word | arriving
+            olds.append(old)
+            news.append(_fall(word, way))
+        added = functools.reduce(jnp.bitwise_or, [old ^ new for old, new in zip(olds, news, strict=True)])
+        changes, *news = once((progress.changes | added, *news))
         at = (column + np.uint32(margin), ZERO, ZERO)
-        sets = jax.lax.dynamic_update_slice(search.sets, jnp.stack(news)[None], at)
-        return search._replace(changes=changes, sets=sets)
+        sets = jax.lax.dynamic_update_slice(progress.sets, jnp.stack(news)[None], at)
+        return progress._replace(changes=changes, sets=sets)
 
-    def go_through(search: _Search) -> _Search:
-        search = search._replace(changes=jnp.zeros_like(packed))
-        search = jax.lax.fori_loop(ZERO, np.uint32(rules.width), visit, search)
-        return search._replace(number=search.number + ONE)
+    def go_through(progress: _Progress) -> _Progress:
+        progress = progress._replace(changes=jnp.zeros_like(packed))
+        progress = jax.lax.fori_loop(ZERO, np.uint32(rules.width), visit, progress)
+        return progress._replace(number=progress.number + ONE)
 
-    def goes_on(search: _Search) -> Bool[Array, ""]:
+    def goes_on(progress: _Progress) -> Bool[Array, ""]:
         # What was gone through in one direction is closed under moves in that; the next pass looks at all others.
-        return (search.number < np.uint32(2)) | (jnp.any(search.changes != 0) & (search.number < limit))
+        return (progress.number < np.uint32(2)) | (jnp.any(progress.changes != 0) & (progress.number < limit))
 
-    search = jax.lax.while_loop(goes_on, go_through, _Search(jnp.uint32(0), jnp.zeros_like(packed), sets))
-    found = search.sets[margin : margin + rules.width]
-    return jnp.concatenate([*(found[:, o] for o in range(NUM_ORIENTATIONS)), search.changes[None]])
+    begun = _Progress(jnp.uint32(0), jnp.zeros_like(packed), sets)
+    progress = jax.lax.while_loop(goes_on, go_through, begun)
+    found = progress.sets[margin : margin + rules.width]
+    return jnp.concatenate([*(found[:, o] for o in range(NUM_ORIENTATIONS)), progress.changes[None]])
 
 
-def looked_up(table: np.ndarray, index: Int32[Array, "L"]) -> Array:
+def look_up(table: np.ndarray, index: Int32[Array, "L"]) -> Array:
     """Look up an entry of a table for each search."""
     return jax.vmap(functools.partial(lookup, table))(index)
 
 
 def _first(
-    rules: Rules, group: Group, empty: Columns, free: tuple[Columns, ...], packed: Int32[Array, "L"]
+    rules: Rules, group: Group, empty: Columns, free: tuple[Columns, ...], searches: Search
 ) -> list[Columns]:
     """Return the poses to begin with: where the piece is, and over open ground all others of that height."""
-    orientation, x, y = packed & 3, ((packed >> 2) & 63) - OFFSET, ((packed >> 8) & 255) - OFFSET
-    allowed = (packed >> 24) != 0
+    _, orientation, x, y, allowed = searches
     all_empty = functools.reduce(jnp.bitwise_and, [empty[c] for c in range(rules.width)])
     air = (np.uint32(2) << (TOP - jnp.maximum(y, 0).astype(jnp.uint32))) - ONE  # the rows from y on
     rows = min(WORD, rules.total_height)
@@ -118,10 +164,11 @@ def _first(
     return [words | (row[None] & way) for words, row, way in zip(first, everywhere, free, strict=True)]
 
 
+@decision
 def _free(rules: Rules, group: Group, empty: Columns, kind: Int32[Array, "L"]) -> tuple[Columns, ...]:
     """Return the poses at which a piece overlaps nothing and stands inside the matrix."""
     shapes = flood.shapes(rules)[list(group.kinds)]  # [k, 4, y, x]
-    padded = _padded(empty, 0, MAX_BOX)
+    padded = _pad(empty, 0, MAX_BOX)
     free = []
     for o in range(NUM_ORIENTATIONS):
         words = None
@@ -131,29 +178,41 @@ def _free(rules: Rules, group: Group, empty: Columns, kind: Int32[Array, "L"]) -
             if not of_group.all():
                 table = np.full(rules.num_pieces, ~ZERO)
                 table[list(group.kinds)] = np.where(of_group, ZERO, ~ZERO)
-                there = there | once(looked_up(table, kind))[None]
+                there = there | once(look_up(table, kind))[None]
             words = there if words is None else words & there
         assert words is not None
         free.append(words)
     return tuple(free)
 
 
-def _used(rules: Rules, turn: Turn, free: Columns) -> list[Columns]:
+def _find_used(rules: Rules, turn: Turn, free: Columns) -> list[Columns]:
     """Return for each test of a turn the poses that it leads to: the piece fits there, and by no earlier test."""
     kicks = [test[0] for test in turn.tests]
     margin = max(abs(a - b) for a, _ in kicks for b, _ in kicks)
-    padded = _padded(free, margin)
+    padded = _pad(free, margin)
     used = []
     for number, (dx, dy) in enumerate(kicks):
         words = free
         for earlier_dx, earlier_dy in kicks[:number]:
             first = margin + earlier_dx - dx
-            words = words & ~_raised(padded[first : first + rules.width], dy - earlier_dy)
+            words = words & ~_raise(padded[first : first + rules.width], dy - earlier_dy)
         used.append(words)
     return used
 
 
-def _padded(words: Array, before: int, after: int | None = None) -> Array:
+def _turn_into(
+    sets: Sets, turn: Turn, used: list[Columns], column: UInt32[Array, ""], margin: int
+) -> Iterator[Lanes]:
+    """Yield what each test of a turn brings to a column; `used` are the poses that the test leads to."""
+    for test, fits in zip(turn.tests, used, strict=True):
+        there = [
+            _raise(_word(sets, column + np.uint32(margin - dx), source), dy)
+            for source, (dx, dy) in zip(turn.before, test, strict=True)
+        ]
+        yield functools.reduce(jnp.bitwise_or, there) & _column(fits, column)
+
+
+def _pad(words: Array, before: int, after: int | None = None) -> Array:
     """Add columns without poses, along the first axis."""
     width = before + words.shape[0] + (before if after is None else after)
     nothing = jnp.zeros((width, *words.shape[1:]), jnp.uint32)
@@ -164,16 +223,16 @@ def _column(words: Columns, column: UInt32[Array, ""]) -> Lanes:
     return jax.lax.dynamic_slice(words, (column, ZERO), (1, words.shape[1]))[0]
 
 
-def _word(sets: UInt32[Array, "P 4 L"], column: UInt32[Array, ""], orientation: int) -> Lanes:
+def _word(sets: Sets, column: UInt32[Array, ""], orientation: int) -> Lanes:
     at = (column, np.uint32(orientation), ZERO)
     return jax.lax.dynamic_slice(sets, at, (1, 1, sets.shape[2]))[0, 0]
 
 
-def _raised(words: Array, rows: int) -> Array:
+def _raise(words: Array, rows: int) -> Array:
     """Move poses up."""
     return words >> np.uint32(rows) if rows > 0 else words << np.uint32(-rows) if rows < 0 else words
 
 
-def _fallen(word: Lanes, way: Lanes) -> Lanes:
+def _fall(word: Lanes, way: Lanes) -> Lanes:
     """Return all that is reached by falling: a sum carries each pose down to the end of its free run."""
     return word | (way & ~(way + word))

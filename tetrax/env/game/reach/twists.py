@@ -37,7 +37,7 @@ def best_spin(
 ) -> Int32[Array, ""]:
     """Return the best spin class (index into SPINS) of the ways to a place that can be reached.
 
-    `reached` are the 4 W words of `search.reached`, `start` where the flood began, `place` the box at rest.
+    `reached` are the 4 W words of `search.reach`, `start` where the flood began, `place` the box at rest.
     """
     spinning = np.flatnonzero(rules.tables.spins).tolist()
     if not spinning:
@@ -112,10 +112,10 @@ def _sources(
         pairs = zip(padded[: num_columns + step - 1], padded[step:], strict=False)
         padded = [jnp.where(moves, further, column) for column, further in pairs]
     lowest = WORD - 1 - row - MAX_KICK
-    return once(tuple(_shifted(column, lowest) for column in padded))
+    return once(tuple(_shift(column, lowest) for column in padded))
 
 
-def _shifted(word: Word, by: Int32[Array, ""]) -> Word:
+def _shift(word: Word, by: Int32[Array, ""]) -> Word:
     """Shift right, or left where `by` is negative."""
     right, left = jnp.maximum(by, 0).astype(jnp.uint32), jnp.maximum(-by, 0).astype(jnp.uint32)
     return (word >> right) << left

@@ -69,9 +69,9 @@ def test_statistics_add_up_each_game():
         ("lines", timesteps.event.lines),
         ("score", timesteps.event.score),
         ("pieces", timesteps.event.locked),
-        ("episode_return", timesteps.reward),
+        ("return", timesteps.reward),
     ):
-        per_game = np.where(done, np.asarray(getattr(finished, totals)), 0).sum()
-        left = np.asarray(getattr(running, totals))[-1].sum()
+        per_game = np.where(done, np.asarray(finished.totals[totals]), 0).sum()
+        left = np.asarray(running.totals[totals])[-1].sum()
         assert per_game + left == np.asarray(parts).sum(), totals
     assert np.asarray(timesteps.event.lines).sum() > 0

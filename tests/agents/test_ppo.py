@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import tetrax
+from tests.agents.recall import Recall
 from tetrax.agents import ppo
 from tetrax.agents.ppo import PPOConfig, Sample
 from tetrax.env.batch import Batch
@@ -144,6 +145,48 @@ def test_no_key_is_used_twice():
             jax.jit(update_twice)(samples, jax.random.key(2))
     keys = [jax.random.key_data(each).tolist() for each in (state.key, jax.jit(agent.train)(state)[0].key)]
     assert keys[0] != keys[1]
+
+
+@pytest.mark.parametrize(
+    ("config", "env"),
+    [
+        (TINY, MINI),
+        pytest.param(
+            dataclasses.replace(
+                TINY, network=dataclasses.replace(TINY.network, recurrent="gru", memory=4), num_groups=2
+            ),
+            Recall(is_cut=True),
+            marks=pytest.mark.slow,
+        ),
+    ],
+    ids=["placements", "memory"],
+)
+def test_learning_from_the_rollout_that_training_collects_is_training(config, env):
+    """Playing and learning in programs of their own, as games on the host are learned from, bit for bit."""
+    agent, network = ppo.make(config, env), actor_critic(env, config.network)
+
+    @jax.jit
+    def collect(state):
+        return ppo._collect(config, env, network, state, jax.random.split(state.key, 3)[0])
+
+    state, train, learn = jax.jit(agent.init)(jax.random.key(0)), jax.jit(agent.train), jax.jit(agent.learn)
+    for _ in range(2):
+        trained, told = train(state)
+        played, rollout, finished = collect(state)
+        assert rollout.action.shape == (agent.num_steps, agent.num_envs)
+        learned, told_by_learning = learn(played, rollout)
+        assert_equal(learned, trained)
+        assert told_by_learning.totals == {} and set(told.totals) >= {"games", "return"}
+        assert_equal((told_by_learning.means, finished), (told.means, told.totals))
+        state = trained
+    assert (np.asarray(jax.tree.leaves(state.params)[-1]) != 0).any()
+
+
+def assert_equal(one, other):
+    def plain(leaf):
+        return jax.random.key_data(leaf) if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf
+
+    jax.tree.map(lambda a, b: np.testing.assert_array_equal(plain(a), plain(b)), one, other)
 
 
 @pytest.mark.slow

@@ -80,8 +80,9 @@ def target_of(config, env, steps, online, target):
         target_params=target,
         value_moments=MOMENTS,
     )
-    _, sizes, values = windows.of_steps(player, env, state, online, windows_of(env, steps), jax.random.key(0))
-    return float(values[0, 0]), float(sizes[0, 0])
+    slots = windows_of(env, steps)
+    errors = windows.judge_steps(player, env, state, online, slots, jax.random.key(0))
+    return float(errors.target[0, 0]), float(errors.size[0, 0])
 
 
 ONLINE = table([1, 2], [5, 3], [0, 9])  # in cell 1 it likes LEFT, in cell 2 RIGHT
@@ -217,7 +218,7 @@ def test_the_replay_keeps_what_was_seen():
             slots,
             metrics,
             first,
-            *(windows.observed(env, state, w) for w in (slots.seen, slots.last)),
+            *(windows.show(env, state, w) for w in (slots.seen, slots.last)),
         )
 
     after, slots, metrics, first, seen, last = play(jax.random.key(0))

@@ -261,7 +261,7 @@ def test_the_replay_is_learned_from_with_each_reward_counted_once(played, num_st
     )
     state = state_of(config, ONLINE, TARGET, played)
     found = jax.jit(
-        lambda data: windows.of_steps(player, played.env, state, state.params, data, jax.random.key(0))
+        lambda data: windows.judge_steps(player, played.env, state, state.params, data, jax.random.key(0))
     )(data)
     losses, sizes, targets = (np.asarray(part).reshape(len(starts), BOARDS) for part in found)
     expected = n_step_targets(played, starts, num_steps, double)

@@ -160,9 +160,8 @@ def test_a_sequence_unrolled_at_once_is_what_was_played_step_by_step():
         params = jax.tree.map(lambda leaf: 3 * leaf, state.params)  # so that memory decides something
         state = state.replace(params=params)
         state, slots, _ = collecting.collect_slots(player, env, state, acting.at_random(), play_key)
-        seen = windows.observed(env, state, slots.seen)
-        _, memories = windows._unrolled(player, params, seen, slots, key)
-        return slots, memories
+        seen = windows.show(env, state, slots.seen)
+        return slots, windows._unroll(player, params, seen, slots, key).memory
 
     slots, memories = play(jax.random.key(0))
     assert np.asarray(slots.is_first)[1:].any()

@@ -12,7 +12,7 @@ from benchmarks.model_flops import model_flops
 from benchmarks.random_play import random_play
 from benchmarks.workers.stopwatch import Stopwatch
 from tetrax.agents import AGENTS
-from tetrax.agents.agent import Agent
+from tetrax.agents.agent import Agent, Sight
 from tetrax.env.tetris import EnvParams, Tetris
 from tetrax.train.config import TrainConfig
 
@@ -127,7 +127,8 @@ def _seconds_to_act(env: Tetris, agent: Agent, num_envs: int, seconds: float) ->
             # Boards are rolled, so that no two steps do the same work, which would then be done once.
             is_first = jnp.zeros(num_envs, bool)
             boards = jax.tree.map(lambda leaf: jnp.roll(leaf, 1, axis=0), memory[1])
-            action, inner, _ = agent.act(policy, boards, memory[0], is_first, step_key, False)
+            sight = Sight(observation=boards, is_first=is_first)
+            action, inner, _ = agent.act(policy, sight, memory[0], step_key, False)
             return (inner, boards), action
 
         start = (agent.initial_memory((num_envs,)), observation)

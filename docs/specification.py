@@ -20,9 +20,9 @@ from pathlib import Path
 import jax
 
 import tetrax
+from tetrax.env.contract import Observation
 from tetrax.env.game.rules import Params, Rules
 from tetrax.env.game.state import GAME_OVER_REASONS, LOCK_REASONS, SPINS, Event
-from tetrax.env.contract import Observation
 from tetrax.env.reward import REWARDS, RewardRule
 from tetrax.env.tetris import ENV_PRESETS, ENV_VERSION, EnvConfig, Tetris
 

@@ -26,4 +26,4 @@ def test_a_policy_loads_and_plays(folder):
     result = evaluate(loaded.env, loaded.actor, episodes=16, seed=3, max_pieces=300)
     # About one game in fifty of the classic 10x10 board's best players ends within 300 pieces.
     assert result.capped.sum() >= 14
-    assert result.lines[result.capped].min() > 100
+    assert result.totals["lines"][result.capped].min() > 100

@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from flax import struct
 
-from tetrax.env.contract import Observation
+from tests.agents.tiny_game import TinyGame
+from tetrax.env.contract import vector_observation
 
 CELLS = 5
 LEFT, RIGHT = 0, 1
@@ -20,7 +21,7 @@ class ChainState(struct.PyTreeNode):
 
 
 @dataclass(frozen=True)
-class Chain:
+class Chain(TinyGame):
     """Cells 0 to 4. Entering cell 4 pays `prize` and, if it ends the game, ends it; every step pays `wage`.
 
     The game starts in a cell that the key chooses (0 to 3). With a time limit it is truncated after so many steps.
@@ -32,7 +33,6 @@ class Chain:
     time_limit: int = 0
 
     num_actions = 2
-    default_params = ()
 
     @property
     def can_truncate(self) -> bool:
@@ -43,14 +43,8 @@ class Chain:
         return ChainState(cell=cell, time=jnp.int32(0), done=jnp.bool_(False))
 
     def observe(self, state, params=()):
-        return Observation(
-            planes=None,
-            pieces=jnp.zeros(0, jnp.int32),
-            features=jnp.zeros(0, jnp.float32),
-            legal=jnp.ones(2, bool) & ~state.done,
-            afterstates=None,
-            flat=jax.nn.one_hot(state.cell, CELLS, dtype=jnp.float32),
-        )
+        seen = vector_observation(jax.nn.one_hot(state.cell, CELLS, dtype=jnp.float32), self.num_actions)
+        return seen.replace(legal=seen.legal & ~state.done)
 
     def transition(self, state, action, params=()):
         cell = jnp.clip(state.cell + jnp.where(action == RIGHT, 1, -1), 0, CELLS - 1)
@@ -60,21 +54,6 @@ class Chain:
         truncated = (time >= self.time_limit) & ~terminated if self.can_truncate else jnp.bool_(False)
         reward = jnp.float32(self.wage) + self.prize * arrives
         return ChainState(cell=cell, time=time, done=terminated), reward, terminated, truncated, None
-
-    def reset(self, key, params=None):
-        state = self.init(key)
-        return state, self._timestep(state, jnp.float32(0), jnp.bool_(False), jnp.bool_(False))
-
-    def step(self, state, action, params=None):
-        state, *outcome, _ = self.transition(state, action)
-        return state, self._timestep(state, *outcome)
-
-    def _timestep(self, state, reward, terminated, truncated):
-        from tetrax.env.contract import TimeStep
-
-        seen = self.observe(state)
-        last = seen if self.can_truncate else None
-        return TimeStep(seen, reward, terminated, truncated, None, last)
 
 
 def best_values(discount: float) -> np.ndarray:

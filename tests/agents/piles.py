@@ -7,7 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from flax import struct
 
-from tetrax.env.contract import Afterstates, Observation, TimeStep
+from tests.agents.tiny_game import TinyGame
+from tetrax.env.contract import Afterstates, Observation, Shown
 from tetrax.env.foresight import AFTERSTATE_FEATURES
 
 PILES, TOP = 3, 4
@@ -22,7 +23,7 @@ class PilesState(struct.PyTreeNode):
 
 
 @dataclass(frozen=True)
-class Piles:
+class Piles(TinyGame):
     """An action is a pile; the highest one is illegal where the others are lower.
 
     A piece pays half its height on the first pile, its height on the second, and nothing on the third. Three equal
@@ -32,7 +33,7 @@ class Piles:
     time_limit: int = 0
 
     num_actions = PILES
-    default_params = ()
+    shows = Shown("afterstate_features", foretells_reward=True)
 
     @property
     def can_truncate(self):
@@ -72,21 +73,8 @@ class Piles:
         is_highest = (state.heights == state.heights.max()) & (state.heights.min() < state.heights.max())
         is_only = is_highest & (is_highest.sum() == 1)
         return Observation(
-            planes=None,
             pieces=state.piece[None],
             features=jnp.zeros(0, jnp.float32),
             legal=~is_only & ~state.lost,
             afterstates=Afterstates(rows=None, features=features, reward=paid, terminated=lost),
         )
-
-    def reset(self, key, params=()):
-        state, no = self.init(key, params), jnp.bool_(False)
-        return state, self._timestep(state, jnp.float32(0), no, no)
-
-    def step(self, state, action, params=()):
-        state, *outcome, _ = self.transition(state, action, params)
-        return state, self._timestep(state, *outcome)
-
-    def _timestep(self, state, reward, terminated, truncated):
-        seen = self.observe(state)
-        return TimeStep(seen, reward, terminated, truncated, None, seen if self.can_truncate else None)

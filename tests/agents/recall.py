@@ -7,7 +7,8 @@ import jax.numpy as jnp
 from flax import struct
 from jax import Array
 
-from tetrax.env.contract import Observation, TimeStep
+from tests.agents.tiny_game import TinyGame
+from tetrax.env.contract import vector_observation
 
 
 class RecallState(struct.PyTreeNode):
@@ -16,7 +17,7 @@ class RecallState(struct.PyTreeNode):
 
 
 @dataclass(frozen=True)
-class Recall:
+class Recall(TinyGame):
     """Games of `length` steps; the last brings 1 for the action shown before the first, all else brings 0.
 
     Who remembers gets 1 a game, who does not half a point. `is_cut`: games are truncated at the end, instead of
@@ -25,8 +26,8 @@ class Recall:
 
     length: int = 3
     is_cut: bool = False
-    num_actions: int = 2
-    default_params: tuple[()] = ()
+
+    num_actions = 2
 
     @property
     def can_truncate(self):
@@ -46,30 +47,5 @@ class Recall:
     def observe(self, state, params=None):
         del params
         shown = jnp.where(state.time == 0, jax.nn.one_hot(state.cue, 2), 0.0)
-        return Observation(
-            planes=None,
-            pieces=jnp.zeros(0, jnp.int32),
-            features=jnp.zeros(0, jnp.float32),
-            legal=jnp.ones(2, bool),
-            afterstates=None,
-            flat=jnp.concatenate([shown, jax.nn.one_hot(state.time, self.length + 1)]),
-        )
-
-    def reset(self, key, params=None):
-        state, no = self.init(key, params), jnp.bool_(False)
-        return state, self._timestep(state, jnp.float32(0), no, no)
-
-    def step(self, state, action, params=None):
-        state, reward, terminated, truncated, _ = self.transition(state, action, params)
-        return state, self._timestep(state, reward, terminated, truncated)
-
-    def _timestep(self, state, reward, terminated, truncated):
-        seen = self.observe(state)
-        return TimeStep(
-            observation=seen,
-            reward=reward,
-            terminated=terminated,
-            truncated=truncated,
-            event=None,
-            last_observation=seen if self.is_cut else None,
-        )
+        flat = jnp.concatenate([shown, jax.nn.one_hot(state.time, self.length + 1)])
+        return vector_observation(flat, self.num_actions)

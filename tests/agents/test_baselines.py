@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import tetrax
+from tetrax.agents.agent import Sight
 from tetrax.agents.baselines import BASELINES, LINEAR_WEIGHTS, environment
 from tetrax.env.ascii import state_from_ascii
 from tetrax.env.contract import Afterstates, Observation
@@ -254,16 +255,14 @@ def chosen(features, legal, terminated, name="dellacherie"):
         terminated=jnp.asarray(terminated)[None],
     )
     observation = Observation(
-        planes=None,
         pieces=jnp.zeros((1, 2), jnp.int32),
         features=jnp.zeros((1, 3), jnp.float32),
         legal=jnp.asarray(legal)[None],
         afterstates=afterstates,
     )
     actor = BASELINES[name](CLASSIC)
-    action, memory, _ = actor.act(
-        actor.policy, observation, actor.initial_memory((1,)), jnp.array([True]), jax.random.key(0), True
-    )
+    sight = Sight(observation=observation, is_first=jnp.array([True]))
+    action, memory, _ = actor.act(actor.policy, sight, actor.initial_memory((1,)), jax.random.key(0), True)
     assert action.dtype == jnp.int32 and memory == ()
     return action.tolist()
 
@@ -293,7 +292,7 @@ def test_equal_boards_lead_to_the_first_orientation_and_then_the_leftmost_column
     # On an empty board an O at the left wall and one at the right are mirror images, and equal.
     observation = seen(state_from_ascii(CLASSIC, "..........", piece="O"))
     actor = BASELINES["dellacherie"](CLASSIC)
-    action, _, _ = actor.act(actor.policy, observation, (), None, None, True)
+    action, _, _ = actor.act(actor.policy, Sight(observation=observation, is_first=None), (), None, True)
     assert action.tolist() == [0]
     assert not observation.legal[0, WIDTH - 1 :].any(), "the O's other orientations are the same placements"
 
@@ -326,7 +325,7 @@ def test_dellacherie_clears_as_many_lines_as_the_literature_says():
     # 2534 lines on average, about as many as the standard deviation, which an exponential distribution has:
     # the mean of 48 games lies within 3 * 2534 / sqrt(48) = 1100 of it.
     result = evaluate(CLASSIC, BASELINES["dellacherie"](CLASSIC), episodes=48)
-    assert abs(result.lines.mean() - 2534) < 1100
+    assert abs(result.totals["lines"].mean() - 2534) < 1100
     assert not result.capped.any()
 
 
@@ -334,4 +333,4 @@ def test_dellacherie_clears_as_many_lines_as_the_literature_says():
 def test_controllers_play_the_guideline_game_too():
     env = environment("dt20", "guideline")
     result = evaluate(env, BASELINES["dt20"](env), episodes=8, max_pieces=300)
-    assert result.capped.all() and result.lines.mean() > 100
+    assert result.capped.all() and result.totals["lines"].mean() > 100

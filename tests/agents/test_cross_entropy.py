@@ -10,11 +10,10 @@ import pytest
 
 import tetrax
 from tetrax.agents import cross_entropy
-from tetrax.agents.agent import Actor
+from tetrax.agents.agent import Actor, Sight
 from tetrax.agents.baselines import BASELINES, LINEAR_WEIGHTS
 from tetrax.agents.cross_entropy import CrossEntropyConfig, Gaussian, fitness, refit
 from tetrax.env.batch import Batch
-from tetrax.env.game.state import State
 from tetrax.train.report.evaluation import evaluate
 
 MINI = tetrax.make("mini", actions="drop", observation="afterstate_classic")
@@ -116,13 +115,13 @@ def test_each_candidate_plays_its_own_boards_and_all_get_the_same_pieces():
     play = jax.jit(
         lambda candidates: cross_entropy._play(TINY, CLASSIC, params, candidates, jax.random.key(7))
     )
-    games, lines, losses, totals = play(jnp.array([good, -good, 4 * good, good]))
+    games, (lines, losses), totals = play(jnp.array([good, -good, 4 * good, good]))
     assert lines[0] == lines[2] == lines[3] > lines[1], "a factor changes nothing"
     assert losses.tolist() == [0, losses[1], 0, 0] and losses[1] > 3, "40 pieces on each of 3 boards"
-    assert totals["episodes/count"] == losses[1]
-    assert totals["episodes/pieces"] > 10 * losses[1]
-    swapped = play(jnp.array([-good, good, good, good]))
-    assert swapped[1].tolist() == [lines[1], lines[0], lines[0], lines[0]]
+    assert totals["games"] == losses[1]
+    assert totals["pieces"] > 10 * losses[1]
+    _, swapped, _ = play(jnp.array([-good, good, good, good]))
+    assert swapped.gained.tolist() == [lines[1], lines[0], lines[0], lines[0]]
     keys = np.asarray(jax.random.key_data(games.env_state.key)).reshape(4, 3, 2)
     assert (keys == keys[:1]).all() and len(np.unique(keys[0], axis=0)) == 3
 
@@ -140,7 +139,7 @@ def test_a_generation_repeats_itself_and_no_key_comes_back(learner):
     keys += [jax.random.key_data(each.games.env_state.key[0]).tolist() for each in (state, first, second)]
     assert len({tuple(key) for key in keys}) == 6
     assert int(second.iteration) == 2 and np.linalg.norm(second.weights.mean) == pytest.approx(1)
-    assert metrics["fitness/best"] >= metrics["fitness/elite"] >= metrics["fitness/mean"]
+    assert metrics.means["fitness/best"] >= metrics.means["fitness/elite"] >= metrics.means["fitness/mean"]
     # The policy is the last mean, or moves towards it: here by a quarter of the way.
     np.testing.assert_allclose(second.average, second.weights.mean, atol=1e-7)
     slow, _ = train(first.replace(tunables=tunables(averaging=0.25)))
@@ -157,8 +156,9 @@ def test_the_policy_is_an_average_and_chooses_as_the_baselines_do(learner):
     state, _ = learner[0](learner[1])
     policy = agent.policy(state.replace(average=jnp.array(LINEAR_WEIGHTS["dt10"], jnp.float32)))
     observation = jax.jit(Batch(MINI).observe)(state.games.env_state.game)
-    action, memory, _ = agent.act(policy, observation, (), jnp.ones(12, bool), jax.random.key(0), True)
-    expected, _, _ = baseline.act(baseline.policy, observation, (), None, None, True)
+    sight = Sight(observation=observation, is_first=jnp.ones(12, bool))
+    action, memory, _ = agent.act(policy, sight, (), jax.random.key(0), True)
+    expected, _, _ = baseline.act(baseline.policy, sight, (), None, True)
     assert action.dtype == jnp.int32 and memory == ()
     assert action.tolist() == expected.tolist() and len(set(action.tolist())) > 1
 
@@ -185,10 +185,11 @@ def test_it_practises_on_a_board_with_fewer_rows():
     config = dataclasses.replace(TINY, fewer_rows=3)
     practice = cross_entropy._practice(config, CLASSIC)
     assert practice == tetrax.make("classic-10x10", observation="afterstate_classic", height=7)
-    games = jax.eval_shape(cross_entropy.make(config, CLASSIC).init, jax.random.key(0)).games
-    whole = jax.eval_shape(cross_entropy.make(TINY, practice).init, jax.random.key(0)).games
-    assert jax.tree.leaves(games) == jax.tree.leaves(whole)
-    assert not any(isinstance(part, State) for part in games), "the display would draw it on the larger board"
+    agent, whole = cross_entropy.make(config, CLASSIC), cross_entropy.make(TINY, practice)
+    state, of_whole = (jax.eval_shape(each.init, jax.random.key(0)) for each in (agent, whole))
+    assert jax.tree.leaves(state.games) == jax.tree.leaves(of_whole.games)
+    assert agent.games(state) is None, "the display would draw them on the larger board"
+    assert whole.games(of_whole) is of_whole.games.env_state.game
 
 
 def test_it_needs_features_of_placements():
@@ -208,6 +209,6 @@ def test_it_learns_the_classic_game_in_seconds():
     agent = cross_entropy.make(config, CLASSIC)
     train = jax.jit(lambda state: jax.lax.scan(lambda s, _: agent.train(s), state, length=8))
     state, metrics = train(jax.jit(agent.init)(jax.random.key(0)))
-    assert metrics["fitness/mean"][0] < 5
+    assert metrics.means["fitness/mean"][0] < 5
     actor = Actor(agent.policy(state), agent.initial_memory, agent.act)
-    assert evaluate(CLASSIC, actor, episodes=16, max_pieces=1_000).lines.mean() > 100
+    assert evaluate(CLASSIC, actor, episodes=16, max_pieces=1_000).totals["lines"].mean() > 100

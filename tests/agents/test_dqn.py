@@ -11,6 +11,7 @@ import pytest
 import tetrax
 from tests.agents.chain import Chain, ChainState
 from tetrax.agents import dqn
+from tetrax.agents.agent import Sight
 from tetrax.agents.dqn import DQNConfig, acting, collecting, judge, learning, windows
 from tetrax.agents.dqn.train_state import Slot
 from tetrax.env import batch
@@ -79,8 +80,9 @@ def target_of(config, env, steps, online, target):
         target_params=target,
         value_moments=MOMENTS,
     )
-    _, sizes, values = windows.of_steps(player, env, state, online, windows_of(env, steps), jax.random.key(0))
-    return float(values[0, 0]), float(sizes[0, 0])
+    slots = windows_of(env, steps)
+    errors = windows.judge_steps(player, env, state, online, slots, jax.random.key(0))
+    return float(errors.target[0, 0]), float(errors.size[0, 0])
 
 
 ONLINE = table([1, 2], [5, 3], [0, 9])  # in cell 1 it likes LEFT, in cell 2 RIGHT
@@ -209,14 +211,14 @@ def test_the_replay_keeps_what_was_seen():
     @jax.jit
     def play(key):
         state = agent.init(key)
-        after, slots, metrics = collecting.for_replay(player, env, state, acting.at_random(), key)
-        first = collecting.boards(config, env).observe(state.env_state, state.env_params)
+        after, slots, metrics = collecting.collect_slots(player, env, state, acting.at_random(), key)
+        first = collecting.make_boards(config, env).observe(state.env_state, state.env_params)
         return (
             after,
             slots,
             metrics,
             first,
-            *(windows.observed(env, state, w) for w in (slots.seen, slots.last)),
+            *(windows.show(env, state, w) for w in (slots.seen, slots.last)),
         )
 
     after, slots, metrics, first, seen, last = play(jax.random.key(0))
@@ -229,7 +231,7 @@ def test_the_replay_keeps_what_was_seen():
     goes_on = ~(truncated | np.asarray(slots.terminated))[:-1]
     same = jax.tree.map(lambda a, b: (np.asarray(a)[:-1] == np.asarray(b)[1:])[goes_on].all(), last, seen)
     assert all(jax.tree.leaves(same))
-    assert float(metrics["explore/random"]) == 1.0 and float(metrics["explore/greedy"]) == 0.0
+    assert float(metrics.means["explore/random"]) == 1.0 and float(metrics.means["explore/greedy"]) == 0.0
     assert int(after.replay.filled) == 8  # by the random games of the start
 
 
@@ -283,7 +285,7 @@ def test_a_soft_target_network_follows_by_its_rate():
     player = acting.Player(dataclasses.replace(PLAIN, target_network="soft"), Table(), False)
     state = SimpleNamespace(tunables={"target_rate": jnp.float32(0.25)}, params=ONLINE, target_params=TARGET)
     state.replace = lambda **changes: SimpleNamespace(**{**vars(state), **changes})
-    found = learning._with_target(player, state).target_params
+    found = learning._follow_with_target(player, state).target_params
     np.testing.assert_allclose(found, 0.75 * np.asarray(TARGET) + 0.25 * np.asarray(ONLINE))
 
 
@@ -320,18 +322,18 @@ def test_every_decision_says_who_made_it():
     )
     agent = dqn.make(config, env)
     state, metrics = jax.jit(agent.train)(jax.jit(agent.init)(jax.random.key(0)))
-    shares = {kind: float(metrics[f"explore/{kind.name.lower()}"]) for kind in Decider}
+    shares = {kind: float(metrics.means[f"explore/{kind.name.lower()}"]) for kind in Decider}
     assert sum(shares.values()) == pytest.approx(1.0, abs=1e-6)
     # 512 decisions: a quarter random, the rest half and half; 4 standard deviations are 0.09
     assert shares[Decider.RANDOM] == pytest.approx(0.25, abs=0.09)
     assert shares[Decider.BOLTZMANN] == pytest.approx(0.375, abs=0.09)
     observation = batch.Batch(env).observe(state.env_state.env_state.game, env.default_params)
-    act = jax.jit(agent.act, static_argnums=5)
-    policy, is_first = agent.policy(state), jnp.zeros(64, bool)
-    _, _, said = act(policy, observation, (), is_first, jax.random.key(1), True)
+    act = jax.jit(agent.act, static_argnums=4)
+    policy, sight = agent.policy(state), Sight(observation=observation, is_first=jnp.zeros(64, bool))
+    _, _, said = act(policy, sight, (), jax.random.key(1), True)
     assert set(np.asarray(said["decider"]).tolist()) == {float(Decider.GREEDY)}
     assert np.asarray(said["probability"]).tolist() == [1.0] * 64
-    _, _, said = act(policy, observation, (), is_first, jax.random.key(1), False)
+    _, _, said = act(policy, sight, (), jax.random.key(1), False)
     assert set(np.asarray(said["decider"]).tolist()) == {float(kind) for kind in Decider}
 
 

@@ -194,7 +194,7 @@ def test_a_rollout_is_learned_from_with_each_reward_counted_once(played, monkeyp
     @jax.jit
     def learn(state):
         now = acting.now(CONFIG, state)
-        after, samples, _ = collecting.for_returns(player, played.env, state, now, jax.random.key(1))
+        after, samples, _ = collecting.collect_samples(player, played.env, state, now, jax.random.key(1))
         return samples, learning.from_rollout(player, after, samples, jax.random.key(2))[1]
 
     samples, metrics = learn(state_of(CONFIG, ONLINE, played=played))
@@ -261,7 +261,7 @@ def test_the_replay_is_learned_from_with_each_reward_counted_once(played, num_st
     )
     state = state_of(config, ONLINE, TARGET, played)
     found = jax.jit(
-        lambda data: windows.of_steps(player, played.env, state, state.params, data, jax.random.key(0))
+        lambda data: windows.judge_steps(player, played.env, state, state.params, data, jax.random.key(0))
     )(data)
     losses, sizes, targets = (np.asarray(part).reshape(len(starts), BOARDS) for part in found)
     expected = n_step_targets(played, starts, num_steps, double)
@@ -295,7 +295,7 @@ def test_values_are_normalised_and_not_returns():
         value_moments=RunningMoments(count=jnp.float32(2), mean=jnp.float32(6), squares=jnp.float32(0))
     )
     samples = Sample(
-        shown=Observation(None, zeros, zeros, ones, None),
+        shown=Observation(pieces=zeros, features=zeros, legal=ones),
         action=zeros,
         offset=jnp.array([[3.0, 3.0, -10.0]]),
         scale=jnp.array([[0.5, 0.5, 0.0]]),

@@ -11,6 +11,7 @@ import pytest
 from tests.agents.chain import Chain
 from tests.agents.test_dqn import MOMENTS, PLAIN
 from tetrax.agents import dqn
+from tetrax.agents.agent import Sight
 from tetrax.agents.dqn import acting
 from tetrax.agents.dqn.train_state import Policy
 from tetrax.env.contract import Afterstates, Observation
@@ -38,7 +39,6 @@ def taken(config, loses, explores):
     """Decide on boards of four placements of which the last is illegal, and mark which were taken."""
     rows = (BOARDS, 4)
     observation = Observation(
-        planes=None,
         pieces=jnp.zeros((BOARDS, 0), jnp.int32),
         features=jnp.zeros((BOARDS, 0)),
         legal=jnp.broadcast_to(jnp.array([True, True, True, False])[None], rows),
@@ -88,7 +88,8 @@ def test_greedy_play_hears_no_noise():
         policy = Policy(params=params, value_moments=MOMENTS, discount=jnp.float32(0.5), exploration=explores)
 
         def values_of(greedy):
-            act = jax.vmap(lambda key: agent.act(policy, seen, (), is_first, key, greedy))
+            sight = Sight(observation=seen, is_first=is_first)
+            act = jax.vmap(lambda key: agent.act(policy, sight, (), key, greedy))
             return act(play_keys)[2]["value"][:, 0]
 
         quiet = network.apply(params, seen, (), is_first)[0].max()

@@ -37,9 +37,9 @@ ROLLOUTS = dataclasses.replace(
 
 def learned(config: DQNConfig, env: Chain, iterations: int):
     """Train, and return the worth of every action in every cell, [5, 2]."""
-    agent = dqn.make(config, env, horizon=iterations)
+    agent = dqn.make(config, env)
     train = jax.jit(lambda state: jax.lax.scan(lambda s, _: agent.train(s), state, length=iterations)[0])
-    state = train(jax.jit(agent.init)(jax.random.key(1)))
+    state = train(jax.jit(agent.init)(jax.random.key(1), horizon=iterations))
     return values_of(config, env, agent, state)
 
 
@@ -139,7 +139,7 @@ def test_a_game_of_memory_is_won_by_who_remembers(recurrent, is_cut, low, high):
         return jax.lax.scan(lambda state, _: agent.train(state), agent.init(key), length=200)[1]
 
     metrics = learn(jax.random.key(0))
-    mean = metrics["episodes/return"][-20:].sum() / metrics["episodes/count"][-20:].sum()
+    mean = metrics.totals["return"][-20:].sum() / metrics.totals["games"][-20:].sum()
     assert low <= float(mean) <= high
 
 
@@ -159,10 +159,9 @@ def test_a_sequence_unrolled_at_once_is_what_was_played_step_by_step():
         state = agent.init(init_key)
         params = jax.tree.map(lambda leaf: 3 * leaf, state.params)  # so that memory decides something
         state = state.replace(params=params)
-        state, slots, _ = collecting.for_replay(player, env, state, acting.at_random(), play_key)
-        seen = windows.observed(env, state, slots.seen)
-        _, memories = windows._unrolled(player, params, seen, slots, key)
-        return slots, memories
+        state, slots, _ = collecting.collect_slots(player, env, state, acting.at_random(), play_key)
+        seen = windows.show(env, state, slots.seen)
+        return slots, windows._unroll(player, params, seen, slots, key).memory
 
     slots, memories = play(jax.random.key(0))
     assert np.asarray(slots.is_first)[1:].any()

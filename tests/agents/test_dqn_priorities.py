@@ -34,11 +34,11 @@ def drawn(kept, key, num):
 
 
 def known_errors(player, env, state, params, data, key):
-    """Stand in for `windows.of_steps`: losses, sizes and targets of two steps of three sequences."""
+    """Stand in for `windows.judge_steps`: losses, sizes and targets of two steps of three sequences."""
     del player, env, state, data, key
     losses = params * jnp.array([[1.0, 3.0, 8.0], [3.0, 5.0, 8.0]])
     sizes = jnp.array([[1.0, 0.0, 6.0], [3.0, 0.0, 2.0]])
-    return losses, sizes, jnp.zeros_like(losses)
+    return windows.Errors(losses, sizes, jnp.zeros_like(losses))
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +72,7 @@ def learn():
         return state.replay, metrics["loss/value"]
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(windows, "of_steps", known_errors)
+        patch.setattr(windows, "judge_steps", known_errors)
         patch.setattr(replay, "sample", drawn)
         update = update.lower(jnp.int32(0), jnp.float32(0)).compile()
     return lambda iteration, horizon: update(jnp.int32(iteration), jnp.float32(horizon))
@@ -152,8 +152,8 @@ def test_each_network_has_noise_of_its_own():
     @jax.jit
     @jax.vmap
     def errors(key):
-        return windows.of_steps(player, Chain(), state, state.params, windows_of(Chain(), steps), key)[1:]
+        return windows.judge_steps(player, Chain(), state, state.params, windows_of(Chain(), steps), key)
 
-    sizes, targets = errors(jax.random.split(jax.random.key(0), 64))
-    assert sizes.min() > 1e-3
-    assert 16 < (targets < 0).sum() < 48
+    found = errors(jax.random.split(jax.random.key(0), 64))
+    assert found.size.min() > 1e-3
+    assert 16 < (found.target < 0).sum() < 48

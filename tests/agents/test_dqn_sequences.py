@@ -106,8 +106,8 @@ def errors(config, network, params, target_params, games):
             target_params=target_params,
             value_moments=normalise.RunningMoments.empty(),
         )
-        found = windows.of_sequences(player, ENV, state, params, data, jax.random.key(0))
-        return found[0].sum(), found
+        found = windows.judge_sequences(player, ENV, state, params, data, jax.random.key(0))
+        return found.loss.sum(), found
 
     gradient, found = jax.jit(jax.grad(total, has_aux=True))(params, slots(games))
     return [np.asarray(part) for part in found], gradient

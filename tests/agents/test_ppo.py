@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import tetrax
+from tests.agents.recall import Recall
 from tetrax.agents import ppo
 from tetrax.agents.ppo import PPOConfig, Sample
 from tetrax.env.batch import Batch
@@ -92,8 +93,8 @@ def test_the_clipped_value_loss_by_hand():
 
 
 def test_the_learning_rate_falls_to_its_fraction_at_the_horizon():
-    agent = ppo.make(dataclasses.replace(TINY, final_learning_rate_fraction=0.1), MINI, horizon=100)
-    state = jax.jit(agent.init)(jax.random.key(0))
+    agent = ppo.make(dataclasses.replace(TINY, final_learning_rate_fraction=0.1), MINI)
+    state = jax.jit(agent.init)(jax.random.key(0), horizon=100)
     rates = [float(ppo._learning_rate(state.replace(iteration=jnp.int32(i)))) for i in (0, 50, 100, 200)]
     assert rates == pytest.approx([5e-3, 5e-3 * 0.55, 5e-4, 5e-4])
     endless = state.replace(tunables={**state.tunables, "horizon": jnp.float32(0)}, iteration=jnp.int32(99))
@@ -106,10 +107,10 @@ def test_values_bootstrap_through_a_time_limit_from_the_true_last_observation():
     agent, network = ppo.make(config, env), actor_critic(env, config.network)
     state = jax.jit(agent.init)(jax.random.key(0))
     collect = jax.jit(lambda state, key: ppo._collect(config, env, network, state, key))
-    after, rollout, episodes = collect(state, jax.random.key(1))
+    after, rollout, finished = collect(state, jax.random.key(1))
     truncated = np.asarray(rollout.truncated)
     assert truncated.sum() > 5
-    assert episodes["episodes/count"] == (truncated | np.asarray(rollout.terminated)).sum()
+    assert finished["games"] == (truncated | np.asarray(rollout.terminated)).sum()
 
     # Play the same actions again, and ask the network what the last boards were worth.
     env_state = state.env_state
@@ -146,6 +147,48 @@ def test_no_key_is_used_twice():
     assert keys[0] != keys[1]
 
 
+@pytest.mark.parametrize(
+    ("config", "env"),
+    [
+        (TINY, MINI),
+        pytest.param(
+            dataclasses.replace(
+                TINY, network=dataclasses.replace(TINY.network, recurrent="gru", memory=4), num_groups=2
+            ),
+            Recall(is_cut=True),
+            marks=pytest.mark.slow,
+        ),
+    ],
+    ids=["placements", "memory"],
+)
+def test_learning_from_the_rollout_that_training_collects_is_training(config, env):
+    """Playing and learning in programs of their own, as games on the host are learned from, bit for bit."""
+    agent, network = ppo.make(config, env), actor_critic(env, config.network)
+
+    @jax.jit
+    def collect(state):
+        return ppo._collect(config, env, network, state, jax.random.split(state.key, 3)[0])
+
+    state, train, learn = jax.jit(agent.init)(jax.random.key(0)), jax.jit(agent.train), jax.jit(agent.learn)
+    for _ in range(2):
+        trained, told = train(state)
+        played, rollout, finished = collect(state)
+        assert rollout.action.shape == (agent.num_steps, agent.num_envs)
+        learned, told_by_learning = learn(played, rollout)
+        assert_equal(learned, trained)
+        assert told_by_learning.totals == {} and set(told.totals) >= {"games", "return"}
+        assert_equal((told_by_learning.means, finished), (told.means, told.totals))
+        state = trained
+    assert (np.asarray(jax.tree.leaves(state.params)[-1]) != 0).any()
+
+
+def assert_equal(one, other):
+    def plain(leaf):
+        return jax.random.key_data(leaf) if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key) else leaf
+
+    jax.tree.map(lambda a, b: np.testing.assert_array_equal(plain(a), plain(b)), one, other)
+
+
 @pytest.mark.slow
 def test_seeds_side_by_side_equal_separate_runs():
     agent = ppo.make(TINY, MINI)
@@ -159,7 +202,9 @@ def test_seeds_side_by_side_equal_separate_runs():
         leaves = zip(jax.tree.leaves(together.params), jax.tree.leaves(state.params), strict=True)
         for several, one in leaves:
             np.testing.assert_allclose(several[i], one, rtol=1e-3, atol=1e-5)
-        assert float(metrics["loss/value"][i]) == pytest.approx(float(own["loss/value"]), rel=1e-4)
+        assert float(metrics.means["loss/value"][i]) == pytest.approx(
+            float(own.means["loss/value"]), rel=1e-4
+        )
 
 
 def test_tunables_change_learning_without_another_trace():
@@ -185,15 +230,15 @@ def test_it_learns_the_best_play_of_a_tiny_game():
 
     20 pieces bring at most 10 lines, and never losing is possible. Random play clears far fewer.
     """
-    agent = ppo.make(TINY, MINI, horizon=60)
+    agent = ppo.make(TINY, MINI)
     train = jax.jit(lambda state: jax.lax.scan(lambda s, _: agent.train(s), state, length=60)[0])
-    state = train(jax.jit(agent.init)(jax.random.key(0)))
+    state = train(jax.jit(agent.init)(jax.random.key(0), horizon=60))
     played = evaluate(MINI, _actor(agent, state), episodes=64, max_pieces=20)
     assert played.capped.all()
-    assert played.lines.mean() > 9.5
+    assert played.totals["lines"].mean() > 9.5
     untrained = jax.jit(agent.init)(jax.random.key(0))
     at_first = evaluate(MINI, _actor(agent, untrained), episodes=64, max_pieces=20, greedy=False)
-    assert at_first.lines.mean() < 7
+    assert at_first.totals["lines"].mean() < 7
 
 
 @pytest.mark.parametrize("compute_dtype", ["float32", "bfloat16"])
@@ -212,15 +257,16 @@ def test_bfloat16_learns_what_float32_learns():
     """Three seeds each: lines in 64 games of 20 pieces, halfway through learning and at the end of it."""
     lines = {}
     for compute_dtype in ("float32", "bfloat16"):
-        agent = ppo.make(computing_in(compute_dtype), MINI, horizon=60)
+        agent = ppo.make(computing_in(compute_dtype), MINI)
         train = jax.jit(jax.vmap(functools.partial(_train_on, agent.train, 30)))
-        states = jax.jit(jax.vmap(agent.init))(jax.random.split(jax.random.key(0), 3))
+        init = jax.jit(jax.vmap(functools.partial(agent.init, horizon=60)))
+        states = init(jax.random.split(jax.random.key(0), 3))
         seen = []
         for _ in range(2):
             states = train(states)
             seeds = [jax.tree.map(lambda leaf, i=i: leaf[i], states) for i in range(3)]
             played = [evaluate(MINI, _actor(agent, state), episodes=64, max_pieces=20) for state in seeds]
-            seen.append([result.lines.mean() for result in played])
+            seen.append([result.totals["lines"].mean() for result in played])
         lines[compute_dtype] = np.array(seen)  # [2, seeds]
     exact, rough = lines["float32"], lines["bfloat16"]
     spread = exact.max(axis=1) - exact.min(axis=1)

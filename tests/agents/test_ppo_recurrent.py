@@ -9,6 +9,7 @@ import pytest
 
 from tests.agents.recall import Recall
 from tetrax.agents import ppo
+from tetrax.agents.agent import Sight
 from tetrax.agents.ppo import PPOConfig
 from tetrax.networks.actor_critic import actor_critic, judge, judge_again
 from tetrax.networks.network_config import NetworkConfig
@@ -40,7 +41,7 @@ def test_a_game_of_memory_is_won_by_who_remembers(recurrent, low, high):
         return jax.lax.scan(lambda state, _: agent.train(state), agent.init(key), length=60)[1]
 
     metrics = learn(jax.random.key(0))
-    mean = metrics["episodes/return"][-4:].sum() / metrics["episodes/count"][-4:].sum()
+    mean = metrics.totals["return"][-4:].sum() / metrics.totals["games"][-4:].sum()
     assert low <= float(mean) <= high
 
 
@@ -61,7 +62,8 @@ def test_a_rollout_unrolled_at_once_is_what_was_played_step_by_step(recurrent):
 
         def act(memory, step):
             seen, is_first = step
-            _, memory, told = agent.act(agent.policy(begun), seen, memory, is_first, second_key, True)
+            sight = Sight(observation=seen, is_first=is_first)
+            _, memory, told = agent.act(agent.policy(begun), sight, memory, second_key, True)
             return memory, told["value"]
 
         acted = jax.lax.scan(act, begun.memory, (rollout.observation, rollout.is_first))

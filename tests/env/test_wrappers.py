@@ -3,9 +3,11 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 import tetrax
 from tetrax.env.game import engine
+from tetrax.env.record import record
 from tetrax.env.wrappers import AutoReset, EpisodeStatistics
 
 NUM_BOARDS, NUM_STEPS = 8, 60
@@ -69,9 +71,43 @@ def test_statistics_add_up_each_game():
         ("lines", timesteps.event.lines),
         ("score", timesteps.event.score),
         ("pieces", timesteps.event.locked),
-        ("episode_return", timesteps.reward),
+        ("return", timesteps.reward),
     ):
-        per_game = np.where(done, np.asarray(getattr(finished, totals)), 0).sum()
-        left = np.asarray(getattr(running, totals))[-1].sum()
+        per_game = np.where(done, np.asarray(finished.totals[totals]), 0).sum()
+        left = np.asarray(running.totals[totals])[-1].sum()
         assert per_game + left == np.asarray(parts).sum(), totals
     assert np.asarray(timesteps.event.lines).sum() > 0
+
+
+def test_statistics_of_a_game_are_its_recordings():
+    """Lines, points and pieces as the rules counted them in the state, apart from what each step tells."""
+    env = tetrax.make("mini", actions="drop", reward="survival")
+    game, reset_keys = EpisodeStatistics(env), jax.random.split(jax.random.key(3), NUM_BOARDS)
+
+    @jax.jit
+    @jax.vmap
+    def play(reset_key, play_keys):
+        def step(carry, key):
+            state, legal = carry
+            action = jnp.asarray(jax.random.categorical(key, jnp.where(legal, 0.0, -1e9)), jnp.int32)
+            state, timestep = game.step(state, action)
+            legal = timestep.observation.legal
+            return (state, legal), (state.finished, timestep.reward, timestep.terminated, action)
+
+        state, first = game.reset(reset_key)
+        return jax.lax.scan(step, (state, first.observation.legal), play_keys)[1]
+
+    play_keys = jax.random.split(jax.random.key(4), (NUM_BOARDS, NUM_STEPS))
+    finished, rewards, terminated, actions = jax.device_get(play(reset_keys, play_keys))
+    ends = np.argmax(terminated, axis=1)
+    for board, end in enumerate(ends):
+        assert terminated[board, end]
+        outcome = record(env.config, env.default_params, reset_keys[board], actions[board]).outcome
+        episode = jax.tree.map(lambda leaf, at=(board, end): leaf[at].item(), finished)
+        counted = {"lines": outcome.lines, "score": outcome.score, "pieces": outcome.pieces}
+        total = float(rewards[board, : end + 1].sum(dtype=np.float64))
+        assert episode.totals == {**counted, "return": pytest.approx(total, rel=1e-5)}
+        assert episode.steps == end + 1 == outcome.ticks
+        assert outcome.game_over
+    assert finished.totals["lines"][np.arange(NUM_BOARDS), ends].sum() > 0
+    assert set(env.spec.measures) == set(finished.totals)

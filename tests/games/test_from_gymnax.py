@@ -8,6 +8,7 @@ import pytest
 gymnax = pytest.importorskip("gymnax")
 
 from tetrax.agents import ppo  # noqa: E402
+from tetrax.agents.agent import Sight  # noqa: E402
 from tetrax.env.batch import Batch  # noqa: E402
 from tetrax.env.wrappers import AutoReset, EpisodeStatistics  # noqa: E402
 from tetrax.games.from_gymnax import from_gymnax  # noqa: E402
@@ -46,8 +47,9 @@ def test_truncation_keeps_the_last_observation_and_termination_wins(lenient):
     assert cut.sum() > 5
     assert not (lost & cut).any()
     assert (np.asarray(finished.steps)[cut] == 12).all()
-    np.testing.assert_array_equal(np.asarray(finished.episode_return)[done], finished.steps[done])
-    assert not np.asarray(finished.lines).any()
+    np.testing.assert_array_equal(np.asarray(finished.totals["return"])[done], finished.steps[done])
+    assert set(finished.totals) == {"return", "steps"}
+    np.testing.assert_array_equal(finished.totals["steps"], finished.steps)
     last, seen = np.asarray(timesteps.last_observation.flat), np.asarray(timesteps.observation.flat)
     np.testing.assert_array_equal(last[~done], seen[~done])
     assert (np.abs(seen[done]) <= 0.05).all()  # where CartPole starts
@@ -59,23 +61,24 @@ def test_truncation_keeps_the_last_observation_and_termination_wins(lenient):
 def test_ppo_trains_on_cartpole(lenient):
     """Two updates, and a decision of what they made."""
     env = from_gymnax("CartPole-v1")
-    agent = ppo.make(CONFIG, env, horizon=2)
+    agent = ppo.make(CONFIG, env)
 
     def run(key):
         init_key, act_key = jax.random.split(key)
-        start = agent.init(init_key)
+        start = agent.init(init_key, horizon=2)
         state, metrics = jax.lax.scan(lambda state, _: agent.train(state), start, length=2)
         seen = Batch(AutoReset(env)).observe(state.env_state.env_state)
-        action, _, told = agent.act(agent.policy(state), seen, (), jnp.zeros(8, bool), act_key, True)
+        sight = Sight(observation=seen, is_first=jnp.zeros(8, bool))
+        action, _, told = agent.act(agent.policy(state), sight, (), act_key, True)
         return start, state, metrics, action, told
 
     start, state, metrics, action, told = jax.jit(run, compiler_options=FAST)(jax.random.key(0))
     assert state.iteration == 2
-    assert all(np.isfinite(value).all() for value in (metrics | told).values())
+    assert all(np.isfinite(value).all() for value in (metrics.totals | metrics.means | told).values())
     for before, after in zip(jax.tree.leaves(start.params), jax.tree.leaves(state.params), strict=True):
         assert (before != after).any()
-    running = np.asarray(state.env_state.running.episode_return).sum()
-    assert metrics["episodes/return"].sum() == 2 * 8 * 16 - running  # a point for every step
+    running = np.asarray(state.env_state.running.totals["return"]).sum()
+    assert metrics.totals["return"].sum() == 2 * 8 * 16 - running  # a point for every step
     assert action.shape == (8,)
     assert set(action.tolist()) <= {0, 1}
 
@@ -91,14 +94,14 @@ def test_ppo_learns_cartpole(lenient):
         learning_rate=2.5e-3,
         entropy=0.0,
     )
-    agent = ppo.make(config, from_gymnax("CartPole-v1"), horizon=50)
+    agent = ppo.make(config, from_gymnax("CartPole-v1"))
 
     def run(key):
-        return jax.lax.scan(lambda state, _: agent.train(state), agent.init(key), length=50)[1]
+        return jax.lax.scan(lambda state, _: agent.train(state), agent.init(key, horizon=50), length=50)[1]
 
     metrics = jax.jit(jax.vmap(run))(jax.random.split(jax.random.key(0), 3))
-    returns = np.asarray(metrics["episodes/return"]).reshape(3, 5, 10).sum(axis=2)
-    counts = np.asarray(metrics["episodes/count"]).reshape(3, 5, 10).sum(axis=2)
+    returns = np.asarray(metrics.totals["return"]).reshape(3, 5, 10).sum(axis=2)
+    counts = np.asarray(metrics.totals["games"]).reshape(3, 5, 10).sum(axis=2)
     means = returns / counts  # by ten iterations
     assert (means[:, 0] < 150).all(), means
     assert (means[:, -1] > 300).all(), means
@@ -113,7 +116,7 @@ def test_observations_of_other_shapes_are_flat(lenient):
         space = raw.observation_space(params)
         size = int(np.prod(space.shape)) if space.shape else space.n
         assert seen.flat.shape == (size,)
-        assert seen.legal.shape == (env.num_actions,)
+        assert seen.legal.shape == (env.spec.num_actions,)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ class AgentSpec(NamedTuple):
     """An algorithm: the type of its configuration, and how an agent is made from one."""
 
     config: type
-    make: Callable[..., Agent]  # (config, env, horizon: iterations of the whole run) -> agent
+    make: Callable[..., Agent]  # (config, env) -> agent
     tunables: tuple[str, ...]  # settings that are arrays in the TrainState and may change on resume
     changeable: tuple[
         str, ...

@@ -154,6 +154,12 @@ class Game(Environment, Protocol):
     ) -> tuple[Any, Array, Array, Array, Any]:
         """Step without observing: state, reward, terminated, truncated, event (None if there is none)."""
 
+    def resample_future(self, state: Any, key: PRNGKeyArray) -> Any:
+        """Return the state with all that its player cannot know drawn anew: where whatever plans begins.
+
+        ValueError where nothing can be drawn again.
+        """
+
     def with_discount(self, params: Params, discount: Array) -> Params:
         """Return the numbers with a learner's discount in them, where rewards are shaped by one."""
 

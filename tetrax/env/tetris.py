@@ -13,7 +13,7 @@ from jaxtyping import Float32, Int32, PRNGKeyArray
 
 from tetrax.env import actions, foresight, observe, reward
 from tetrax.env.contract import RETURN, Observation, Shown, Spec, TimeStep
-from tetrax.env.game import engine
+from tetrax.env.game import engine, future
 from tetrax.env.game.board import by_array, match_form
 from tetrax.env.game.reach import outcomes
 from tetrax.env.game.rules import MAX_GARBAGE_CAP, RULE_PRESETS, Params, Rules, check_choice, default_params
@@ -194,6 +194,10 @@ class Tetris:
     def default_params(self) -> EnvParams:
         """Return the numbers of the rules and of the named reward."""
         return EnvParams(game=default_params(self.rules), reward=reward.default_params(self.config.reward))
+
+    def resample_future(self, state: State, key: PRNGKeyArray) -> State:
+        """Return the state with all that its player cannot know drawn anew: see `future.resample_future`."""
+        return future.resample_future(self.rules, state, key)
 
     def with_discount(self, params: EnvParams, discount: Float32[Array, ""]) -> EnvParams:
         """Return parameters whose shaping, if any, has the agent's discount.

@@ -60,6 +60,10 @@ class FromGymnax:
             measures=(RETURN, STEPS),
         )
 
+    def resample_future(self, state: GymnaxState, key: PRNGKeyArray) -> GymnaxState:
+        """Return the state with other chances from here on: nothing that was drawn before is hidden."""
+        return state.replace(key=key)
+
     def with_discount(self, params: Any, discount: Array) -> Any:
         """Return the numbers as they are: no reward is shaped."""
         del discount

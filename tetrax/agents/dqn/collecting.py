@@ -55,7 +55,7 @@ class Decided(NamedTuple):
     frame: judge.Frame  # of the action
     value: Array  # float32, of the best action
     cut_off_value: Array | None  # float32, of the true last observation; None where games are not truncated
-    follows: Array  # bool, the best action was taken
+    is_best: Array  # bool, the best action was taken
     reward: Array  # float32
     terminated: Array  # bool
     truncated: Array  # bool
@@ -79,7 +79,7 @@ def collect_slots(
 
     keys = jax.random.split(key, player.config.num_steps)
     after, (slots, metrics) = jax.lax.scan(step, _running(state), keys)
-    return _left_at(state, after), slots, metrics.reduce()
+    return _put_back(state, after), slots, metrics.reduce()
 
 
 def collect_samples(
@@ -95,14 +95,14 @@ def collect_samples(
         step_key, is_played = step_input
         play_key, end_key = jax.random.split(step_key)
         after, played = _play(collector, before, play_key)
-        decided = _decided(collector, played, end_key)
+        decided = _keep_decision(collector, played, end_key)
         return select(is_played, after, before), (decided, _metrics(played, after.env_state))
 
     is_played = np.arange(num_steps + 1) < num_steps
     inputs = (jax.random.split(key, num_steps + 1), jnp.asarray(is_played))
     after, (decided, metrics) = jax.lax.scan(step, _running(state), inputs)
     metrics = jax.tree.map(lambda leaf: leaf[:-1], metrics)
-    return _left_at(state, after), _samples(player, state, decided), metrics.reduce()
+    return _put_back(state, after), _samples(player, state, decided), metrics.reduce()
 
 
 def keep_placement(observation: Observation, action: Array) -> Observation:
@@ -126,7 +126,7 @@ def _running(state: TrainState) -> Running:
     return Running(state.env_state, state.memory, state.is_first)
 
 
-def _left_at(state: TrainState, after: Running) -> TrainState:
+def _put_back(state: TrainState, after: Running) -> TrainState:
     """Return the state with its boards where they stand now."""
     return state.replace(env_state=after.env_state, memory=after.memory, is_first=after.is_first)
 
@@ -161,7 +161,7 @@ def _slot(before: Running, after: Running, played: Played) -> Slot:
     )
 
 
-def _decided(collector: Collector, played: Played, end_key: PRNGKeyArray) -> Decided:
+def _keep_decision(collector: Collector, played: Played, end_key: PRNGKeyArray) -> Decided:
     """Return what a rollout keeps of a step."""
     player, decision, timestep = collector.player, played.decision, played.timestep
     action, best = decision.explored.action, judge.greedy(decision.worths)
@@ -169,10 +169,10 @@ def _decided(collector: Collector, played: Played, end_key: PRNGKeyArray) -> Dec
     return Decided(
         shown=keep_placement(observation, action) if player.learns_afterstates else observation,
         action=action,
-        frame=judge.Frame(*(judge.of_action(part, action) for part in decision.frame)),
+        frame=decision.frame.of_action(action),
         value=judge.of_action(decision.worths, best),
         cut_off_value=_value_at_the_end(collector, timestep, end_key),
-        follows=action == best,
+        is_best=action == best,
         reward=timestep.reward,
         terminated=timestep.terminated,
         truncated=timestep.truncated,
@@ -195,13 +195,13 @@ def _samples(player: Player, state: TrainState, looked: Decided) -> Sample:
     decided: Decided = jax.tree.map(lambda leaf: leaf[:-1], looked)
     if decided.cut_off_value is not None:
         next_value = jnp.where(decided.truncated, decided.cut_off_value, next_value)
-    next_follows = jnp.concatenate([decided.follows[1:], jnp.ones_like(decided.follows[:1])])
+    next_is_best = jnp.concatenate([decided.is_best[1:], jnp.ones_like(decided.is_best[:1])])
     target = value_targets.q_lambda(
         decided.reward,
         decided.terminated,
         decided.truncated,
         next_value,
-        next_follows,
+        next_is_best,
         state.tunables["discount"],
         state.tunables["trace_decay"],
     )

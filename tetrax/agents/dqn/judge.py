@@ -28,6 +28,10 @@ class Frame(NamedTuple):
     offset: Array
     scale: Array
 
+    def of_action(self, action: Int32[Array, "*n"]) -> "Frame":
+        """Take that of one action: [*n, A] -> [*n]."""
+        return Frame(of_action(self.offset, action), of_action(self.scale, action))
+
 
 class Returns(NamedTuple):
     """Returns that may follow, and how probable each is: float32[..., K]."""
@@ -98,7 +102,7 @@ def errors(
         loss = value_distributions.quantile_huber(z, target.values)
         error = jnp.abs(jnp.mean(z, axis=-1) - jnp.sum(target.values * target.probabilities, axis=-1))
     else:
-        difference = (z - _scaled(config, moments, target.values))[..., 0]
+        difference = (z - _scale(config, moments, target.values))[..., 0]
         error = jnp.abs(difference)
         huber = jnp.where(error <= 1.0, 0.5 * difference**2, error - 0.5)
         loss = huber if config.loss == "huber" else 0.5 * difference**2
@@ -121,7 +125,7 @@ def of_action(values: Array, action: Int32[Array, "*n"]) -> Array:
     return jnp.take_along_axis(values, index, axis=action.ndim).squeeze(action.ndim)
 
 
-def _scaled(config: DQNConfig, moments: RunningMoments, value: Float32[Array, "*n"]) -> Float32[Array, "*n"]:
+def _scale(config: DQNConfig, moments: RunningMoments, value: Float32[Array, "*n"]) -> Float32[Array, "*n"]:
     if config.value_scale == "rescaled":
         return value_targets.rescale(value)
     return normalise.normalise(moments, value) if config.value_scale == "normalised" else value

@@ -36,7 +36,7 @@ def from_rollout(
     num_groups, num_samples = samples.action.shape
 
     def loss(params: Any, part: Sample, noise_key: PRNGKeyArray) -> tuple[Array, Measured]:
-        z = windows.judged(player, params, part.shown, part.action, noise_key)
+        z = windows.judge_action(player, params, part.shown, part.action, noise_key)
         target = judge.Returns(part.target[:, None], jnp.ones_like(part.target)[:, None])
         frame = judge.Frame(part.offset, part.scale)
         losses, sizes = judge.errors(config, moments, z, frame, target)
@@ -62,7 +62,7 @@ def from_replay(
     player: Player, env: Game, state: TrainState, key: PRNGKeyArray
 ) -> tuple[TrainState, Measured]:
     """Make `num_updates` updates from samples of the replay."""
-    errors = windows.of_sequences if player.config.is_recurrent else windows.of_steps
+    judge_windows = windows.judge_sequences if player.config.is_recurrent else windows.judge_steps
 
     def update(state: TrainState, update_key: PRNGKeyArray) -> tuple[TrainState, Measured]:
         sample_key, noise_key = jax.random.split(update_key)
@@ -71,10 +71,10 @@ def from_replay(
         weights = _importance(player, state, drawn.probability)
 
         def loss(params: Any) -> tuple[Array, tuple[Array, Measured]]:
-            losses, sizes, values = errors(player, env, state, params, drawn.data, noise_key)
-            weighed = jnp.mean(weights * jnp.mean(losses, axis=0))
-            metrics = {"loss/value": weighed, "td_error": jnp.mean(sizes), "value/target": jnp.mean(values)}
-            return weighed, (sizes, metrics)
+            errors = judge_windows(player, env, state, params, drawn.data, noise_key)
+            weighed = jnp.mean(weights * jnp.mean(errors.loss, axis=0))
+            means = {"td_error": jnp.mean(errors.size), "value/target": jnp.mean(errors.target)}
+            return weighed, (errors.size, {"loss/value": weighed, **means})
 
         grads, (sizes, metrics) = jax.grad(loss, has_aux=True)(state.params)
         state, metrics = _take_step(state, grads, metrics)

@@ -1,6 +1,11 @@
-"""Errors of the network's judgements on windows of the replay: of single steps, and of sequences with a memory."""
+"""What the network gets wrong in windows of the replay: in single steps, and in sequences with a memory.
 
-from typing import Any
+A window is L steps of one board in a row; Slots [L, N] hold N of them. A step should have been judged by its target:
+what n steps gain, and then the returns of the best action in what was seen after the last of them. A game that ends
+on the way ends the target there; one that is cut off goes on from its true last observation.
+"""
+
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -9,92 +14,103 @@ from jaxtyping import Float32, Int32, PRNGKeyArray
 
 from tetrax.agents.dqn import collecting, judge
 from tetrax.agents.dqn.acting import Player
-from tetrax.agents.dqn.judge import Returns
+from tetrax.agents.dqn.judge import Frame, Returns
 from tetrax.agents.dqn.train_state import Slot, TrainState
 from tetrax.env.contract import Game, Observation
 from tetrax.networks.noisy import NOISE
 from tetrax.ops import packing, value_targets
 
-Errors = tuple[Float32[Array, "S N"], Float32[Array, "S N"], Float32[Array, "S N"]]
-"""Losses, sizes of the errors, and means of the targets, of S steps of N windows."""
+
+class Errors(NamedTuple):
+    """What is wrong with the judgements of S steps of N windows: float32[S, N] each."""
+
+    loss: Array
+    size: Array  # of the error, as priorities are made of it
+    target: Array  # mean of the returns that the step should have been judged to bring
 
 
-def of_steps(
-    player: Player, env: Game, state: TrainState, params: Any, data: Slot, key: PRNGKeyArray
+class Prospect(NamedTuple):
+    """What is seen at some point, and what is said of every action there."""
+
+    seen: Observation  # [...]
+    z: Array  # float32[..., A, K], by the network that tells the returns
+    choosing_z: Array  # float32[..., A, K], by the one that chooses: with double learning another
+
+
+class Unrolled(NamedTuple):
+    """What a network with a memory makes of every step of N windows."""
+
+    z: Array  # float32[L, N, A, K]
+    memory: Any  # [L, N, ...], after the step
+
+
+def judge_steps(
+    player: Player, env: Game, state: TrainState, params: Any, slots: Slot, key: PRNGKeyArray
 ) -> Errors:
-    """Return the errors of the first steps of windows [n + 1, N], S = 1; gradients flow to `params` alone."""
-    num_steps, discount = player.config.n_step, state.tunables["discount"]
-    online_key, select_key, target_key = jax.random.split(key, 3)
-    seen, action = observed(env, state, data.seen[0]), data.action[0]
-    frame = judge.Frame(*(judge.of_action(part, action) for part in _frame(player, state, seen)))
+    """Judge the first step of each window, of n + 1 steps: S = 1. Gradients flow to `params` alone."""
+    online_key, choosing_key, target_key = jax.random.split(key, 3)
+    gained, discount, last_step = value_targets.n_step(
+        slots.reward[:-1], slots.terminated[:-1], slots.truncated[:-1], state.tunables["discount"]
+    )
+    end = show(env, state, _take_step(_find_next(slots), last_step))
+    end_z = choosing_z = _judge_all(player, _target_params(state), end, target_key)
+    if player.config.double:
+        choosing_z = _judge_all(player, state.params, end, choosing_key)
+    target = _add_up(gained, discount, _find_best(player, state, Prospect(end, end_z, choosing_z)))
+
+    seen, action = show(env, state, slots.seen[0]), slots.action[0]
+    frame = _frame(player, state, seen).of_action(action)
     if player.learns_afterstates:
         seen, action = collecting.keep_placement(seen, action), jnp.zeros_like(action)
-    z = judged(player, params, seen, action, online_key)
-
-    reward, terminated, truncated = (
-        part[:num_steps] for part in (data.reward, data.terminated, data.truncated)
-    )
-    gained, end_discount, end = value_targets.n_step(reward, terminated, truncated, discount)
-    follow = data.seen[1 : num_steps + 1]
-    if data.last is not None:
-        follow = jnp.where(data.truncated[:num_steps, :, None], data.last[:num_steps], follow)
-    last = observed(env, state, _at(follow, end))
-    z_target = _judgements(player, _target_params(state), last, target_key)
-    z_select = _judgements(player, state.params, last, select_key) if player.config.double else z_target
-    target = _ending(gained, end_discount, _best(player, state, last, z_target, z_select))
-    losses, sizes = judge.errors(player.config, state.value_moments, z, frame, target)
-    return losses[None], sizes[None], _mean(target)[None]
+    z = judge_action(player, params, seen, action, online_key)
+    return jax.tree.map(lambda leaf: leaf[None], _measure(player, state, z, frame, target))
 
 
-def of_sequences(
-    player: Player, env: Game, state: TrainState, params: Any, data: Slot, key: PRNGKeyArray
+def judge_sequences(
+    player: Player, env: Game, state: TrainState, params: Any, slots: Slot, key: PRNGKeyArray
 ) -> Errors:
-    """Return the errors of the S = `sequence_length` steps after the burn-in of windows [L, N].
+    """Judge the S = `sequence_length` steps of each window that come after the burn-in.
 
     The memory stored with the first step is brought up to date over the burn-in, without gradients (Kapturowski et
     al. 2019, "Recurrent Experience Replay in Distributed Reinforcement Learning", section 3).
     """
-    config, discount = player.config, state.tunables["discount"]
-    first, learned = config.burn_in, config.burn_in + config.sequence_length
-    online_key, target_key, online_end_key, target_end_key = jax.random.split(key, 4)
-    seen = observed(env, state, data.seen)
-    z, memories = _unrolled(player, params, seen, data, online_key)
-    z_target, target_memories = _unrolled(player, _target_params(state), seen, data, target_key)
-    z_select = jax.lax.stop_gradient(z) if config.double else z_target
-    follow = _best(
-        player, state, *(jax.tree.map(lambda leaf: leaf[1:], part) for part in (seen, z_target, z_select))
-    )
-    if data.last is not None:
-        last = observed(env, state, data.last[:-1])
-        cut_off = select = _cut_off(player, _target_params(state), last, target_memories, target_end_key)
-        if config.double:
-            select = _cut_off(player, state.params, last, memories, online_end_key)
-        ends = _best(player, state, last, cut_off, select)
-        cut = data.truncated[:-1, :, None]
-        follow = Returns(*(jnp.where(cut, end, other) for end, other in zip(ends, follow, strict=True)))
+    config = player.config
+    online_key, target_key, *end_keys = jax.random.split(key, 4)
+    seen = show(env, state, slots.seen)
+    online = _unroll(player, params, seen, slots, online_key)
+    targets = _unroll(player, _target_params(state), seen, slots, target_key)
+    choosing_z = jax.lax.stop_gradient(online.z) if config.double else targets.z
+    each_step = Prospect(seen, targets.z, choosing_z)
+    best = _find_best(
+        player, state, jax.tree.map(lambda leaf: leaf[1:], each_step)
+    )  # after all steps but the last
+    if slots.last is not None:
+        last = show(env, state, slots.last[:-1])
+        at_cuts = _look_at_cuts(player, state, last, online.memory, targets.memory, *end_keys)
+        best = _select(slots.truncated[:-1], _find_best(player, state, at_cuts), best)
 
-    steps = jnp.arange(first, learned)[None] + jnp.arange(config.n_step)[:, None]  # [n, S]
-    outcome = data.reward[steps], data.terminated[steps], data.truncated[steps]  # [n, S, N]
-    gained, end_discount, end = value_targets.n_step(*outcome, discount)
-    reached = steps[0][:, None] + end  # [S, N], the steps whose follow-ups end the targets
-    best = Returns(*(_at(part, reached) for part in follow))
-    target = _ending(gained, end_discount, best)
-    action = data.action[first:learned]
-    frame = _frame(player, state, jax.tree.map(lambda leaf: leaf[first:learned], seen))
-    frame = judge.Frame(*(judge.of_action(part, action) for part in frame))
-    z = judge.of_action(z[first:learned], action)
-    losses, sizes = judge.errors(config, state.value_moments, z, frame, target)
-    return losses, sizes, _mean(target)
+    learned = slice(config.burn_in, config.burn_in + config.sequence_length)
+    first_steps = jnp.arange(learned.start, learned.stop)
+    steps = first_steps[None] + jnp.arange(config.n_step)[:, None]  # [n, S]
+    gained, discount, num_further = value_targets.n_step(
+        slots.reward[steps], slots.terminated[steps], slots.truncated[steps], state.tunables["discount"]
+    )  # [S, N]
+    last_step = first_steps[:, None] + num_further
+    target = _add_up(gained, discount, jax.tree.map(lambda leaf: _take_step(leaf, last_step), best))
+
+    action = slots.action[learned]
+    frame = _frame(player, state, jax.tree.map(lambda leaf: leaf[learned], seen)).of_action(action)
+    return _measure(player, state, judge.of_action(online.z[learned], action), frame, target)
 
 
-def judged(
-    player: Player, params: Any, shown: Observation, action: Int32[Array, "N"], key: PRNGKeyArray
+def judge_action(
+    player: Player, params: Any, seen: Observation, action: Int32[Array, "N"], key: PRNGKeyArray
 ) -> Float32[Array, "N K"]:
-    """Judge one action of each observation."""
-    return judge.of_action(_judgements(player, params, shown, key), action)
+    """Judge one action of each observation, without a memory."""
+    return judge.of_action(_judge_all(player, params, seen, key), action)
 
 
-def observed(env: Game, state: TrainState, words: Array) -> Observation:
+def show(env: Game, state: TrainState, words: Array) -> Observation:
     """Show packed states, uint32[*n, N]."""
     params = env.with_discount(state.env_params, state.tunables["discount"])
     like = jax.eval_shape(lambda key: env.init(key, params), jax.random.key(0))
@@ -107,7 +123,7 @@ def _target_params(state: TrainState) -> Any:
     return state.params if state.target_params is None else state.target_params
 
 
-def _frame(player: Player, state: TrainState, seen: Observation) -> judge.Frame:
+def _frame(player: Player, state: TrainState, seen: Observation) -> Frame:
     return judge.frame(player.learns_afterstates, seen, state.tunables["discount"])
 
 
@@ -115,72 +131,95 @@ def _noise(player: Player, key: PRNGKeyArray) -> dict[str, PRNGKeyArray] | None:
     return {NOISE: key} if player.config.noisy else None
 
 
-def _judgements(player: Player, params: Any, seen: Observation, key: PRNGKeyArray) -> Float32[Array, "N A K"]:
+def _judge_all(player: Player, params: Any, seen: Observation, key: PRNGKeyArray) -> Float32[Array, "N A K"]:
     """Judge every action without a memory."""
     is_first = jnp.zeros(seen.legal.shape[:-1], bool)
     return player.network.apply(params, seen, (), is_first, rngs=_noise(player, key))[0]
 
 
-def _unrolled(
-    player: Player, params: Any, seen: Observation, data: Slot, key: PRNGKeyArray
-) -> tuple[Float32[Array, "L N A K"], Any]:
-    """Judge every step of windows one after the other; return the memory after each step too, [L, N, ...]."""
+def _unroll(player: Player, params: Any, seen: Observation, slots: Slot, key: PRNGKeyArray) -> Unrolled:
+    """Judge every step of windows one after the other."""
     network, burn_in = player.network, player.config.burn_in
     encoded: Any = network.apply(params, seen, method=network.encode)
 
-    def step(memory: Any, step_input: tuple[Array, Array]) -> Any:
+    def step(memory: Any, step_input: tuple[Array, Array]) -> tuple[Any, Unrolled]:
+        encoded, is_first = step_input
         z, memory = network.apply(
-            params, *_in_order(step_input, memory), method=network.step, rngs=_noise(player, key)
+            params, encoded, memory, is_first, method=network.step, rngs=_noise(player, key)
         )
-        return memory, (z, memory)
+        return memory, Unrolled(z, memory)
 
-    def part(memory: Any, steps: slice) -> Any:
-        return jax.lax.scan(step, memory, (encoded[steps], data.is_first[steps]))
+    def go_through(memory: Any, steps: slice) -> tuple[Any, Unrolled]:
+        return jax.lax.scan(step, memory, (encoded[steps], slots.is_first[steps]))
 
-    memory, warm = part(jax.tree.map(lambda leaf: leaf[0], data.memory), slice(0, burn_in))
-    _, rest = part(jax.lax.stop_gradient(memory), slice(burn_in, None))
+    memory, warm = go_through(jax.tree.map(lambda leaf: leaf[0], slots.memory), slice(0, burn_in))
+    _, rest = go_through(jax.lax.stop_gradient(memory), slice(burn_in, None))
     return jax.tree.map(lambda *leaves: jnp.concatenate(leaves), jax.lax.stop_gradient(warm), rest)
 
 
-def _in_order(step_input: tuple[Array, Array], memory: Any) -> tuple[Array, Any, Array]:
-    encoded, is_first = step_input
-    return encoded, memory, is_first
+def _look_at_cuts(
+    player: Player,
+    state: TrainState,
+    last: Observation,
+    online_memory: Any,
+    target_memory: Any,
+    online_key: PRNGKeyArray,
+    target_key: PRNGKeyArray,
+) -> Prospect:
+    """Judge what games show last, [L - 1, N], as if each step had been followed by it; the memories are [L, N, ...]."""
+    z = choosing_z = _judge_with_memory(player, _target_params(state), last, target_memory, target_key)
+    if player.config.double:
+        choosing_z = _judge_with_memory(player, state.params, last, online_memory, online_key)
+    return Prospect(last, z, choosing_z)
 
 
-def _cut_off(
-    player: Player, params: Any, last: Observation, memories: Any, key: PRNGKeyArray
+def _judge_with_memory(
+    player: Player, params: Any, seen: Observation, memory: Any, key: PRNGKeyArray
 ) -> Float32[Array, "L N A K"]:
     """Judge what is seen after each step but the last with the memory of then."""
-    num_steps, num_windows = last.legal.shape[:2]
-    memories = jax.lax.stop_gradient(jax.tree.map(lambda leaf: leaf[:-1], memories))
-    last, memories = jax.tree.map(lambda leaf: jax.lax.collapse(leaf, 0, 2), (last, memories))
+    num_steps, num_windows = seen.legal.shape[:2]
+    memory = jax.lax.stop_gradient(jax.tree.map(lambda leaf: leaf[:-1], memory))
+    seen, memory = jax.tree.map(lambda leaf: jax.lax.collapse(leaf, 0, 2), (seen, memory))
     is_first = jnp.zeros(num_steps * num_windows, bool)
-    z, _ = player.network.apply(params, last, memories, is_first, rngs=_noise(player, key))
+    z, _ = player.network.apply(params, seen, memory, is_first, rngs=_noise(player, key))
     return z.reshape(num_steps, num_windows, *z.shape[1:])
 
 
-def _best(player: Player, state: TrainState, seen: Observation, z: Array, z_select: Array) -> Returns:
-    """Return the returns that follow the best action by `z_select` as `z` has them (double learning, where they differ:
-    van Hasselt et al. 2016, arXiv 1509.06461, equation 4).
+def _find_next(slots: Slot) -> Array:
+    """Return the packed states after each step but the last, before a cut game is reset: uint32[L - 1, N, M]."""
+    if slots.last is None:
+        return slots.seen[1:]
+    return jnp.where(slots.truncated[:-1, :, None], slots.last[:-1], slots.seen[1:])
+
+
+def _find_best(player: Player, state: TrainState, prospect: Prospect) -> Returns:
+    """Return the returns that follow the best action: one network chooses it, and one tells its returns (double
+    learning, where they differ: van Hasselt et al. 2016, arXiv 1509.06461, equation 4).
     """
-    config, moments = player.config, state.value_moments
+    config, moments, seen = player.config, state.value_moments, prospect.seen
     frame = _frame(player, state, seen)
-    action = judge.greedy(judge.worth(config, moments, z_select, frame, seen))
-    offset, scale = (judge.of_action(part, action)[..., None] for part in frame)
-    best = judge.returns(config, moments, judge.of_action(z, action))
-    return Returns(offset + scale * best.values, best.probabilities)
+    action = judge.greedy(judge.worth(config, moments, prospect.choosing_z, frame, seen))
+    best = judge.returns(config, moments, judge.of_action(prospect.z, action))
+    return _add_up(*frame.of_action(action), best)
 
 
-def _ending(gained: Array, discount: Array, end: Returns) -> Returns:
+def _select(condition: Array, if_true: Returns, if_false: Returns) -> Returns:
+    """Select returns [..., K] by a condition bool[...]."""
+    return jax.tree.map(lambda a, b: jnp.where(condition[..., None], a, b), if_true, if_false)
+
+
+def _add_up(gained: Array, discount: Array, end: Returns) -> Returns:
     """Put what was gained on the way in front of the returns at the end."""
     return Returns(gained[..., None] + discount[..., None] * end.values, end.probabilities)
 
 
-def _mean(target: Returns) -> Array:
-    return jnp.sum(target.values * target.probabilities, axis=-1)
+def _measure(player: Player, state: TrainState, z: Array, frame: Frame, target: Returns) -> Errors:
+    """Compare judgements z of chosen actions, [..., K], with the returns that they should have told."""
+    loss, size = judge.errors(player.config, state.value_moments, z, frame, target)
+    return Errors(loss, size, target=jnp.sum(target.values * target.probabilities, axis=-1))
 
 
-def _at(values: Array, index: Int32[Array, "*S N"]) -> Array:
+def _take_step(values: Array, step: Int32[Array, "*S N"]) -> Array:
     """Take one step of each window: [L, N, ...] -> [*S, N, ...]."""
-    windows = jnp.broadcast_to(jnp.arange(values.shape[1]), index.shape)
-    return values[index, windows]
+    windows = jnp.broadcast_to(jnp.arange(values.shape[1]), step.shape)
+    return values[step, windows]

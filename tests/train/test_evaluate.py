@@ -16,7 +16,7 @@ from tetrax.agents.baselines import BASELINES
 from tetrax.env import record
 from tetrax.env.game.rules import Rules
 from tetrax.evaluate import main
-from tetrax.train.report import evaluation as evaluation
+from tetrax.train.report import blocks, evaluation
 from tetrax.train.report.evaluation import evaluate, game_key, recording_of_best, statistics
 
 RULES = Rules(width=4, height=8, buffer=4, hold=False, preview=1)  # short games, some with lines

@@ -1,0 +1,41 @@
+"""A gymnasium environment that can be worked out by hand: it counts, and ends when it is told to or at a limit."""
+
+from typing import Any
+
+import gymnasium
+import numpy as np
+from gymnasium import spaces
+
+ID = "tests/Counting-v0"
+GO_ON, END = 0, 1
+
+
+class Counting(gymnasium.Env[np.ndarray, int]):
+    """What is seen is (steps so far, seed of the episode modulo 100); a step pays the steps before it.
+
+    END terminates. The limit of steps, 4, is gymnasium's own wrapper's.
+    """
+
+    observation_space = spaces.Box(-np.inf, np.inf, (2,), np.float32)
+    action_space = spaces.Discrete(2)
+
+    def __init__(self) -> None:
+        self.count, self.drawn = 0, 0
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> Any:
+        super().reset(seed=seed)
+        self.count, self.drawn = 0, int(self.np_random.integers(100))
+        return self._seen(), {}
+
+    def step(self, action: int) -> Any:
+        paid, self.count = float(self.count), self.count + 1
+        return self._seen(), paid, action == END, False, {}
+
+    def _seen(self) -> np.ndarray:
+        return np.array([self.count, self.drawn], np.float32)
+
+
+def register() -> None:
+    """Enter it among gymnasium's; a second call changes nothing."""
+    if ID not in gymnasium.registry:
+        gymnasium.register(ID, entry_point=Counting, max_episode_steps=4)

@@ -20,7 +20,8 @@ class Sight(struct.PyTreeNode):
     """What a policy decides by, of B games."""
 
     observation: Observation  # [B, ...]
-    is_first: Array  # bool[B], whether the game has just begun: what is remembered belongs to another
+    is_first: Array | None  # bool[B], whether the game has just begun: what is remembered belongs to another
+    # (None from those who remember nothing)
     state: Any = None  # of the games, for those that plan; None where it is not given
 
 

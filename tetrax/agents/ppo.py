@@ -23,7 +23,7 @@ from tetrax.agents import checks, episodes
 from tetrax.agents.agent import Agent, Memory, Metrics, Rollout, Sight
 from tetrax.env import batch
 from tetrax.env.batch import Batch
-from tetrax.env.contract import Game, HostGame, Observation, example_observation
+from tetrax.env.contract import Game, HostGame, Observation, TimeStep, example_observation
 from tetrax.env.game.state import select
 from tetrax.env.wrappers import AutoReset, EpisodeState, EpisodeStatistics
 from tetrax.networks.actor_critic import ActorCritic, actor_critic, initial_params, judge, judge_again
@@ -271,57 +271,52 @@ def _collect(
     once. The scan looks once more than it plays, for the value after the last step.
     """
     boards, env_params = _boards(env), env.with_discount(state.env_params, state.tunables["discount"])
-
-    def look(seen: Observation, memory: Memory, is_first: Array | None) -> tuple[Array, Array, Memory]:
-        logits, value, memory = judge(network, state.params, seen, memory, is_first)
-        return logits, _in_rewards(config, state.value_moments, value), memory
-
-    @jax.named_scope("acting")
-    def decide(act_key: PRNGKeyArray, observation: Observation, *remembered: Any) -> Any:
-        logits, value, memory = look(observation, *remembered)
-        distribution = MaskedCategorical.from_logits(logits, observation.legal)
-        action = jnp.asarray(distribution.sample(act_key), jnp.int32)
-        return action, distribution.log_prob(action), value, memory
+    policy = Policy(params=state.params, value_moments=state.value_moments)
 
     def step(carry: tuple[EpisodeState, Memory], step_input: tuple[PRNGKeyArray, Array]) -> Any:
         (env_state, memory), (act_key, is_played) = carry, step_input
         observation = boards.observe(env_state, env_params)
         is_first = env_state.running.steps == 0 if config.is_recurrent else None
-        action, log_prob, value, remembered = decide(act_key, observation, memory, is_first)
+        with jax.named_scope("acting"):
+            sight = Sight(observation=observation, is_first=is_first)
+            action, remembered, told = _act(config, network, policy, sight, memory, act_key, greedy=False)
         after, timestep = boards.step(env_state, action, env_params)
-        last = timestep.last_observation
-        cut_off_value = (
-            None if last is None else look(last, remembered, jnp.zeros_like(timestep.truncated))[1]
+        looked = Rollout(
+            observation=observation,
+            action=action,
+            log_prob=told["log_prob"],
+            value=told["value"],
+            next_value=cast(Array, _value_at_the_end(config, network, policy, timestep, remembered)),
+            reward=timestep.reward,
+            terminated=timestep.terminated,
+            truncated=timestep.truncated,
+            is_first=is_first,
+            memory=(),
         )
-        played = (observation, action, log_prob, value, cut_off_value, is_first)
-        outcome = (timestep.reward, timestep.terminated, timestep.truncated)
         finished = episodes.finished_games(timestep, after)
-        return select(is_played, (after, remembered), carry), (played, outcome, finished)
+        return select(is_played, (after, remembered), carry), (looked, finished)
 
     is_played = jnp.arange(config.num_steps + 1) < config.num_steps
     inputs = (jax.random.split(key, config.num_steps + 1), is_played)
     carry: Any = (state.env_state, state.memory)
-    (env_state, memory), (played, outcome, finished) = jax.lax.scan(step, carry, inputs)
-    next_value = played[3][1:]  # of [T + 1, B]
-    played, outcome, finished = jax.tree.map(lambda leaf: leaf[:-1], (played, outcome, finished))
-    observation, action, log_prob, value, cut_off_value, is_first = played
-    reward, terminated, truncated = outcome
-    if cut_off_value is not None:
-        next_value = jnp.where(truncated, cut_off_value, next_value)
-    rollout = Rollout(
-        observation=observation,
-        action=action,
-        log_prob=log_prob,
-        value=value,
-        next_value=next_value,
-        reward=reward,
-        terminated=terminated,
-        truncated=truncated,
-        is_first=is_first,
-        memory=state.memory,
-    )
-    sums = {name: jnp.sum(value) for name, value in finished.items()}
-    return state.replace(env_state=env_state, memory=memory), rollout, sums
+    (env_state, memory), (looked, finished) = jax.lax.scan(step, carry, inputs)
+    next_value = looked.value[1:]  # of [T + 1, B]
+    rollout, finished = jax.tree.map(lambda leaf: leaf[:-1], (looked, finished))
+    if rollout.next_value is not None:
+        next_value = jnp.where(rollout.truncated, rollout.next_value, next_value)
+    rollout = rollout.replace(next_value=next_value, memory=state.memory)
+    return state.replace(env_state=env_state, memory=memory), rollout, jax.tree.map(jnp.sum, finished)
+
+
+def _value_at_the_end(
+    config: PPOConfig, network: ActorCritic, policy: Policy, timestep: TimeStep, memory: Memory
+) -> Array | None:
+    """Return the value of the true last observation, where games can be truncated."""
+    last = timestep.last_observation
+    if last is None:
+        return None
+    _, value, _ = judge(network, policy.params, last, memory, jnp.zeros_like(timestep.truncated))
+    return _in_rewards(config, policy.value_moments, value)
 
 
 def _advantages(

@@ -8,7 +8,7 @@ et al. 2019). Without a replay lambda returns of whole rollouts, as in PQN (Gall
 with values of afterstates that is TD(lambda) as it has long been used in Tetris (Bertsekas and Ioffe 1996).
 """
 
-from tetrax.agents.dqn.agent import make
+from tetrax.agents.dqn.algorithm import make
 from tetrax.agents.dqn.dqn_config import CHANGEABLE, TUNABLE_RANGES, DQNConfig
 
 __all__ = ["CHANGEABLE", "TUNABLE_RANGES", "DQNConfig", "make"]

@@ -18,10 +18,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from tetrax.agents.agent import Actor, Sight
+from tetrax.agents.agent import Sight
 from tetrax.env.contract import Game, Spec
 from tetrax.env.wrappers import Episode, count_step, no_episode
-from tetrax.train.report.tally import Tally
+from tetrax.train.report.tally import Asked, Tally
 
 BLOCK_GAMES = {"cpu": 16}  # games of a block; on a CPU more are no faster, and fewer wait at the end
 BLOCK_GAMES_ON_ACCELERATOR = 256
@@ -53,19 +53,12 @@ class Programs(NamedTuple):
     advance: Callable[..., tuple[Games, Array]]  # (policy, params, Games, cap) -> (Games, actions [T, B])
 
 
-def play(
-    env: Game,
-    actor: Actor,
-    tally: Tally,
-    seed: int,
-    cap: int,
-    greedy: bool,
-    on_progress: Callable[[int, int], None] | None,
-) -> None:
+def play(asked: Asked, tally: Tally) -> None:
     """Play as many games as the tally has room for; see `tetrax.train.report.evaluation.evaluate`."""
-    programs = _programs(env, actor.initial_memory, actor.act, greedy)
-    params, largest = env.default_params, jnp.int32(cap or np.iinfo(np.int32).max)
-    begin = functools.partial(programs.begin, params, jax.random.key(seed))
+    env, actor = asked.env, asked.actor
+    programs = _programs(env, actor.initial_memory, actor.act, asked.greedy)
+    params, largest = env.default_params, jnp.int32(asked.cap or np.iinfo(np.int32).max)
+    begin = functools.partial(programs.begin, params, jax.random.key(asked.seed))
     backend, episodes = jax.default_backend(), len(tally.steps)
     size = BLOCK_GAMES.get(backend, BLOCK_GAMES_ON_ACCELERATOR)
     num_blocks = min(NUM_BLOCKS.get(backend, NUM_BLOCKS_ON_ACCELERATOR), math.ceil(episodes / size))
@@ -78,9 +71,9 @@ def play(
             block.collect(tally)
             block.refill(numbers, begin)
         blocks = _join([block for block in blocks if block.running.any()])
-        if on_progress is not None:
+        if asked.on_progress is not None:
             longest = max((block.longest(env.spec.length) for block in blocks), default=0)
-            on_progress(tally.num_over, longest)
+            asked.on_progress(tally.num_over, longest)
 
 
 def action_type(spec: Spec) -> Any:

@@ -23,7 +23,7 @@ from tetrax.agents.agent import Actor
 from tetrax.env.record import Recording, Replay
 from tetrax.env.record import play as play_recorded
 from tetrax.train.report import blocks, host_evaluation
-from tetrax.train.report.tally import Tally
+from tetrax.train.report.tally import Asked, Tally
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 NORMAL_97_5 = 1.959964  # standard deviations that hold 95% of a normal distribution
@@ -92,7 +92,7 @@ def evaluate(
         raise ValueError(f"record: given True for {env.spec.title}; allowed: False for a game on the host")
     tally = Tally.of(env.spec, episodes, blocks.action_type(env.spec) if record else None)
     play = host_evaluation.play if env.spec.on_host else blocks.play
-    play(env, actor, tally, seed, max_pieces, greedy, on_progress)
+    play(Asked(env, actor, seed, max_pieces, greedy, on_progress), tally)
     return EvalResult(
         seed=seed,
         cap=max_pieces,

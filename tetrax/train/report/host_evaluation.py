@@ -18,9 +18,9 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from tetrax.agents.agent import Actor, Sight
+from tetrax.agents.agent import Sight
 from tetrax.env.contract import RETURN, STEPS
-from tetrax.train.report.tally import Tally
+from tetrax.train.report.tally import Asked, Tally
 
 NUM_SLOTS = 16  # games that are decided together
 ACTING = 2**32 - 1  # folded into a game's key for its acting keys
@@ -37,19 +37,11 @@ class _Slot:
     gained: float = 0.0
 
 
-def play(
-    env: Any,
-    actor: Actor,
-    tally: Tally,
-    seed: int,
-    cap: int,
-    greedy: bool,
-    on_progress: Callable[[int, int], None] | None,
-) -> None:
+def play(asked: Asked, tally: Tally) -> None:
     """Play as many games as the tally has room for; see `tetrax.train.report.evaluation.evaluate`."""
-    episodes = len(tally.steps)
-    decide = _decide(env, actor.act, greedy)
-    keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(seed), jnp.arange(episodes))
+    env, actor, episodes = asked.env, asked.actor, len(tally.steps)
+    decide = _decide(env, actor.act, asked.greedy)
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(asked.seed), jnp.arange(episodes))
     seeds = np.asarray(jax.vmap(jax.random.bits)(keys))
     numbers = iter(range(episodes))
     with contextlib.ExitStack() as stack:
@@ -61,11 +53,11 @@ def play(
         while any(slot.number >= 0 for slot in slots):
             actions, memory = _choose(decide, actor.policy, slots, memory, keys)
             for slot, action in zip(slots, actions.tolist(), strict=True):
-                if slot.number >= 0 and _step(slot, action, cap, tally):
+                if slot.number >= 0 and _step(slot, action, asked.cap, tally):
                     _begin(slot, next(numbers, -1), seeds)
-            if on_progress is not None:
+            if asked.on_progress is not None:
                 longest = max((slot.steps for slot in slots if slot.number >= 0), default=0)
-                on_progress(tally.num_over, longest)
+                asked.on_progress(tally.num_over, longest)
 
 
 def _choose(

@@ -1,14 +1,26 @@
-"""What the games of an evaluation came to, filled in as they end."""
+"""What an evaluation is asked to play, and what its games came to, filled in as they end."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
+from tetrax.agents.agent import Actor
 from tetrax.env.contract import RETURN, Spec
+
+
+class Asked(NamedTuple):
+    """What is to be played."""
+
+    env: Any
+    actor: Actor
+    seed: int  # game i is decided by fold_in(key(seed), i)
+    cap: int  # length at which a game is stopped; 0 = never
+    greedy: bool
+    on_progress: Callable[[int, int], None] | None  # (games over, length of the longest running one)
 
 
 @dataclass

@@ -25,7 +25,7 @@ class Options:
     """What to measure."""
 
     algorithm: str | None = None
-    """The learning algorithm; when not given, every one by turns."""
+    """The learning algorithm, one with a network; when not given, every one of these by turns."""
     preset: str | None = None
     """Its configuration; when not given, small on CPUs and large on others."""
     actions: str | None = None
@@ -90,9 +90,9 @@ def _run(argv: list[str]) -> None:
 
 def check(options: Options) -> Any:
     """Return what gives the configurations; UserError for the first value that cannot be meant."""
-    if options.algorithm is not None and options.algorithm not in presets.algorithms():
-        raise wrong_name("--algorithm", options.algorithm, presets.algorithms())
-    algorithms = [options.algorithm] if options.algorithm else presets.algorithms()
+    if options.algorithm is not None and options.algorithm not in algorithms_with_networks():
+        raise wrong_name("--algorithm", options.algorithm, algorithms_with_networks())
+    algorithms = [options.algorithm] if options.algorithm else algorithms_with_networks()
     check_positive("--seconds", options.seconds)
 
     def configs(name: str) -> list[TrainConfig]:
@@ -104,6 +104,11 @@ def check(options: Options) -> Any:
 
     configs(options.preset or presets.CPU_PRESET)  # before anything slow begins
     return lambda: configs(options.preset or default_preset())
+
+
+def algorithms_with_networks() -> list[str]:
+    """Return the algorithms that learn a network: the parts of others' iterations are not these."""
+    return [name for name in presets.algorithms() if hasattr(presets.any_config(name).agent, "network")]
 
 
 def sizes(options: Options) -> dict[str, Any]:

@@ -100,11 +100,13 @@ def test_a_real_trace_finds_the_parts_of_a_compiled_program():
 
 
 @pytest.mark.slow
-def test_an_iteration_of_training_is_taken_apart(capsys):
-    words = ["--preset", "tiny", "--num-envs", "4", "--num-steps", "4", "--seconds", "0.2", "--json"]
-    assert train_throughput.main(words) == 0
+@pytest.mark.parametrize("algorithm", ["ppo", "dqn"])
+def test_an_iteration_of_training_is_taken_apart(algorithm, capsys):
+    words = ["--algorithm", algorithm, "--preset", "tiny", "--num-envs", "4", "--num-steps", "4"]
+    assert train_throughput.main([*words, "--seconds", "0.2", "--json"]) == 0
     found = json.loads(capsys.readouterr().out.strip().splitlines()[-1])
     (agent,) = found["agents"]
+    assert agent["algorithm"] == algorithm
     assert found["steps_per_second"] == agent["steps_per_second"] > 0
     assert agent["steps_per_iteration"] == 16
     assert sum(agent["profile"][part] for part in train_throughput.PARTS) == pytest.approx(1)
@@ -117,7 +119,8 @@ def test_an_iteration_of_training_is_taken_apart(capsys):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["--algorithm", "pp"], "--algorithm: given 'pp'; allowed: "),
+        (["--algorithm", "pp"], "--algorithm: given 'pp'; allowed: dqn, ppo"),
+        (["--algorithm", "cross-entropy"], "--algorithm: given 'cross-entropy'; allowed: dqn, ppo"),
         (["--preset", "smal"], "did you mean 'small'?"),
         (["--num-envs", "3", "--num-minibatches", "7"], "num_minibatches: given 7"),
         (["--seconds", "0"], "--seconds: given 0.0; allowed: a number above 0"),

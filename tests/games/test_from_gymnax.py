@@ -107,6 +107,14 @@ def test_ppo_learns_cartpole(lenient):
     assert (means[:, -1] > 300).all(), means
 
 
+def test_nothing_is_shaped_and_there_is_no_board():
+    env = from_gymnax("CartPole-v1")
+    assert env.with_discount(env.default_params, np.float32(0.5)) is env.default_params
+    assert env.measure(None) == {}
+    with pytest.raises(ValueError, match=r"height: given 4 for CartPole-v1 of gymnax; allowed: a game with"):
+        env.with_height(4)
+
+
 def test_observations_of_other_shapes_are_flat(lenient):
     """Catch shows an image, FrozenLake a number: the image is laid out, the number becomes one-hot."""
     for name in ("Catch-bsuite", "FrozenLake-misc"):

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from tests.agents.chain import Chain
 from tests.env.games import Letters, played_by_keys, played_by_placements, played_with_garbage
 from tetrax.env.ascii import state_from_ascii
 from tetrax.env.game.rules import Rules
@@ -18,7 +19,7 @@ from tetrax.env.tetris import make
 from tetrax.view.cells import EMPTY, clear_rows, garbage_kind, unknown_kind
 from tetrax.view.frames import frames, scene_at, scenes
 from tetrax.view.origins import find_placed_cells
-from tetrax.view.scene import numbers, read_moments, scene, scene_of
+from tetrax.view.scene import has_pictures, numbers, read_moments, scene, scene_of
 
 RULES = Rules(width=6, height=7, buffer=4, preview=2)
 BOARD = """
@@ -111,11 +112,13 @@ def test_a_state_is_shown_with_its_active_piece_and_ghost() -> None:
 def test_a_game_is_shown_by_its_name_if_it_has_pictures() -> None:
     env = make("mini")
     state = state_from_ascii(env, "#.#.")
-    shown, same = scene_of("tetris", env, state), scene(env.rules, state)
+    shown, same = scene_of(env, state), scene(env.rules, state)
     assert shown is not None
     assert (shown.cells == same.cells).all()
     assert (shown.rules, shown.active, shown.queue) == (same.rules, same.active, same.queue)
-    assert scene_of("cartpole", None, None) is None
+    assert has_pictures(env)
+    chain = Chain()
+    assert not has_pictures(chain) and scene_of(chain, chain.init(jax.random.key(0))) is None
 
 
 def test_no_ghost_where_the_piece_already_lies_nor_after_the_end() -> None:

@@ -1,6 +1,6 @@
 """Policy and value networks: for both kinds of action set, and for games that are not Tetris.
 
-Shapes carry batch axes B; observations are `tetrax.env.observe.Observation`. A `Torso` encodes what is seen; the
+Shapes carry batch axes B; observations are `tetrax.env.contract.Observation`. A `Torso` encodes what is seen; the
 heads here read policy and value off it, and are float32 always.
 """
 

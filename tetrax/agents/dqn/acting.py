@@ -49,7 +49,7 @@ def decide(
     policy: Policy,
     observation: Observation,
     memory: Any,
-    is_first: Bool[Array, "B"],
+    is_first: Bool[Array, "B"] | None,
     key: PRNGKeyArray,
     greedy: bool = False,
 ) -> Decision:

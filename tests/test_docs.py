@@ -64,14 +64,50 @@ def test_every_way_to_lose_and_to_draw_is_documented():
 
 
 @pytest.mark.slow
-def test_the_examples_of_the_adapters_run(capsys):
-    page = (ROOT / "docs" / "adapters.md").read_text()
-    examples = re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+@pytest.mark.parametrize(("page", "number"), [("adapters.md", 4), ("games.md", 1)])
+def test_the_examples_run(page, number, capsys):
+    text = (ROOT / "docs" / page).read_text()
+    examples = re.findall(r"^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
     names: dict[str, object] = {}
     for example in examples:
-        exec(compile(example, "docs/adapters.md", "exec"), names)
-    assert len(examples) >= 4
+        exec(compile(example, f"docs/{page}", "exec"), names)
+    assert len(examples) >= number
     assert capsys.readouterr().out.strip()
+
+
+def test_the_map_shows_every_file_of_the_house():
+    drawn = (ROOT / "docs" / "design.md").read_text().split("```")[1]
+    modules = {path.stem for path in (ROOT / "tetrax").rglob("*.py")} - {"__init__", "__main__"}
+    big = {path.name for path in (ROOT / "tetrax").iterdir() if (path / "__init__.py").exists()}
+    of_small_rooms = {  # rooms whose one line says what is in them
+        path.stem
+        for room in ("ops", "networks", "adapters", "games", "env/actions", "agents")
+        for path in (ROOT / "tetrax" / room).glob("*.py")
+    }
+    of_training = {path.stem for path in (ROOT / "tetrax" / "train").glob("*/*.py")}
+    missing = [
+        name
+        for name in sorted(modules - of_small_rooms - of_training)
+        if not re.search(rf"\b{name}\b", drawn)
+    ]
+    assert missing == []
+    assert [room for room in sorted(big) if f"{room}/" not in drawn] == []
+
+
+def test_where_things_are_is_true():
+    page = (ROOT / "docs" / "design.md").read_text()
+    rows = re.findall(r"^\| (?!where|---)(.+?) \| (.+?) \|$", page, re.MULTILINE)
+    assert len(rows) >= 12
+    for what, where in rows:
+        named = re.findall(r"`([\w/]+(?:\.py|/))`", where)
+        assert named or "dataclass" in where, what
+        for path in named:
+            found = [*(ROOT / "tetrax").rglob(path.rstrip("/"))] or [ROOT / "tetrax" / path]
+            assert found[0].exists(), (what, path)
+        places = [ROOT / "tetrax" / path for path in named if path.endswith(".py")]
+        text = "".join(path.read_text() for path in places if path.exists())
+        for name in re.findall(r"`([A-Z][A-Za-z]+|[A-Z]{4,})`", where):
+            assert not places or name in text, (what, name)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

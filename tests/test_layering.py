@@ -141,6 +141,47 @@ def test_imports_run_one_way():
     assert violations(TETRAX) == []
 
 
+def import_graph(root: Path) -> dict[str, set[str]]:
+    """Return which of our modules each one imports, lazily too."""
+    ours = f"{root.name}."
+    graph: dict[str, set[str]] = {}
+    for path in sorted(root.rglob("*.py")):
+        module = module_name(path, root)
+        targets = {
+            real_module(target, root) for target, _, _ in imports(path, root) if target.startswith(ours)
+        }
+        graph[module] = targets - {module}
+    return graph
+
+
+def circles(graph: dict[str, set[str]]) -> list[list[str]]:
+    """Return the sets of modules that import each other, by repeatedly dropping what imports or is imported by none."""
+    left = {module: {target for target in targets if target in graph} for module, targets in graph.items()}
+    while True:
+        imported = set().union(*left.values()) if left else set()
+        free = {module for module, targets in left.items() if not targets or module not in imported}
+        if not free:
+            return [sorted(left)] if left else []
+        left = {module: targets - free for module, targets in left.items() if module not in free}
+
+
+@pytest.mark.parametrize("root", [TETRAX, TETRAX.parent / "benchmarks"], ids=lambda root: root.name)
+def test_no_files_import_each_other_in_a_circle(root):
+    graph = import_graph(root)
+    assert len(graph) > 15 and any(graph.values())
+    assert circles(graph) == []
+
+
+def test_circles_are_found():
+    assert circles({"a": {"b"}, "b": {"c"}, "c": {"b"}, "d": {"a"}}) == [["b", "c"]]
+    assert circles({"a": {"b", "c"}, "b": {"c"}, "c": set()}) == []
+
+
+def test_a_name_stands_once_in_the_house():
+    names = [path.stem for path in TETRAX.rglob("*.py") if not path.stem.startswith("__")]
+    assert sorted(name for name in set(names) if names.count(name) > 1) == []
+
+
 def test_every_folder_is_a_room():
     folders = {f"tetrax.{path.parent.name}" for path in TETRAX.glob("*/__init__.py")}
     assert folders <= ROOMS.keys()

@@ -171,7 +171,7 @@ def draw() -> None:
     found = read()
     for path in ablation_page.draw(found, ablation_page.FOLDER):
         print(path)
-    tables.AGENTS.write_text(tables.wanted()[tables.AGENTS])
+    tables.AGENTS.write_text(tables.make_texts()[tables.AGENTS])
     print(tables.AGENTS)
 
 

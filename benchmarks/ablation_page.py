@@ -73,11 +73,11 @@ def _numbers(one: Result) -> list[str]:
     greedy = [seed["evaluation"]["lines"] for seed in one.seeds]
     starts = [one.warmup_steps, one.warmup_steps + one.steps * 9 / 10]
     end = one.warmup_steps + one.steps
-    ended = [[ended_games(seed["points"], start, end) for seed in one.seeds] for start in starts]
+    ended = [[count_ended(seed["points"], start, end) for seed in one.seeds] for start in starts]
     return [*(_spread(values) for values in (greedy, *ended)), f"{one.seconds:,.0f}"]
 
 
-def ended_games(points: Sequence[Sequence[float]], start: float, end: float) -> float:
+def count_ended(points: Sequence[Sequence[float]], start: float, end: float) -> float:
     """Return the training games that ended after one step and up to another, per 1,000 steps."""
     # A point lies at the end of its steps; none was kept where no game ended.
     return 1_000 * sum(games for step, _, games in points if start < step <= end) / (end - start)
@@ -147,17 +147,17 @@ def _panels(found: Sequence[Result]) -> Any:
 
 def _curve(axis: Any, one: Result, colour: str) -> None:
     """Draw the seeds of a variant thin, and their mean thick."""
-    seeds = [ended_over_steps(one, seed["points"]) for seed in one.seeds]
+    seeds = [count_ended_over_steps(one, seed["points"]) for seed in one.seeds]
     for points in seeds:
         axis.plot(*curves.columns(points, 1), color=colour, linewidth=0.8, alpha=0.45)
     mean = curves.mean_curve(seeds, column=1)
     axis.plot(*curves.columns(mean, 1), color=colour, linewidth=2, label=one.name)
 
 
-def ended_over_steps(one: Result, points: Sequence[Sequence[float]]) -> list[tuple[float, float]]:
+def count_ended_over_steps(one: Result, points: Sequence[Sequence[float]]) -> list[tuple[float, float]]:
     """Return [(step, games that ended per 1,000 steps up to there, from the point before)], POINTS of them."""
     edges = [one.warmup_steps + one.steps * number / POINTS for number in range(POINTS + 1)]
-    return [(end, ended_games(points, start, end)) for start, end in itertools.pairwise(edges)]
+    return [(end, count_ended(points, start, end)) for start, end in itertools.pairwise(edges)]
 
 
 def _greedy(axis: Any, found: Sequence[Result]) -> None:

@@ -96,7 +96,7 @@ def compare(options: Options, names: Sequence[str]) -> dict[str, Any]:
     import jax
 
     backend = jax.default_backend()
-    with started(options, names, backend) as (playing, about, absent):
+    with start_all(options, names, backend) as (playing, about, absent):
         turns = play_by_turns(playing, options.rounds, options.seconds)
     for name in turns:
         about[name] |= {"rates": medians(turns[name]), "turns": [one._asdict() for one in turns[name]]}
@@ -112,7 +112,7 @@ def compare(options: Options, names: Sequence[str]) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def started(
+def start_all(
     options: Options, names: Sequence[str], backend: str
 ) -> Iterator[tuple[dict[str, Contestant], dict[str, dict[str, Any]], dict[str, str]]]:
     """Start every process, one after the other; give those that can play, what they say, and who is absent."""
@@ -126,7 +126,7 @@ def started(
             try:
                 contestant = _start(name, options, environments, backend)
                 stack.callback(contestant.close)
-                about[name] = {**contestant.ready(), **_described(name)}
+                about[name] = {**contestant.ready(), **_describe(name)}
             except Absent as reason:
                 if name in OURS:
                     raise UserError(f"{name}: cannot be measured: {reason}") from None
@@ -161,7 +161,7 @@ def _start(name: str, options: Options, environments: Path, backend: str) -> Con
     return Contestant(name, python, [f"benchmarks.workers.{peer.module}", *batches, *peer.words])
 
 
-def _described(name: str) -> dict[str, Any]:
+def _describe(name: str) -> dict[str, Any]:
     if name in OURS:
         actions, observation, features = OURS[name]
         step = "a key, then gravity" if actions == "direct" else "a placement"
@@ -179,7 +179,7 @@ def play_by_turns(playing: dict[str, Contestant], rounds: int, seconds: float) -
     ours = [name for name in playing if name in OURS]
     order: list[str] = []
     for peer in [name for name in playing if name not in OURS] or [""]:
-        compared = ours if not peer or _described(peer)["places"] else ours[:1]
+        compared = ours if not peer or _describe(peer)["places"] else ours[:1]
         order += [*compared, *([peer] if peer else [])]
     for contestant in playing.values():
         contestant.play(seconds / 10)
@@ -202,7 +202,7 @@ def ratios(peer: str, turns: dict[str, list[Played]]) -> list[dict[str, Any]]:
     theirs = medians(turns[peer])
     found = []
     pairs = [("tetrax direct", "steps", "steps")]
-    if _described(peer)["places"]:
+    if _describe(peer)["places"]:
         pairs += [(ours, "pieces", "placements") for ours in PLACING if ours in turns]
     for ours, counted, word in pairs:
         mine = medians(turns[ours])

@@ -55,7 +55,7 @@ def with_section(text: str, content: str) -> str:
     return f"{before}{START}\n{content}{END}{after}"
 
 
-def wanted() -> dict[Path, str]:
+def make_texts() -> dict[Path, str]:
     """Return what the README and the pages should say."""
     found = records.read_performance(records.PERFORMANCE)
     headlines = [one.measurement for one in found if IN_README.search(one.name)]
@@ -68,7 +68,7 @@ def wanted() -> dict[Path, str]:
 
 def update() -> None:
     """Write the README's table, the pages' tables and their charts."""
-    for path, text in wanted().items():
+    for path, text in make_texts().items():
         path.write_text(text)
     charts.draw(records.read_performance(records.PERFORMANCE), charts.FOLDER)
     ablation_page.draw(ablation_results.read(), ablation_page.FOLDER)
@@ -84,7 +84,7 @@ def main() -> int:
         if not arguments.check:
             update()
             return 0
-        stale = [path.name for path, text in wanted().items() if path.read_text() != text]
+        stale = [path.name for path, text in make_texts().items() if path.read_text() != text]
     except (UserError, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return USER_ERROR_EXIT_CODE

@@ -100,7 +100,7 @@ def check(options: Options) -> Any:
         able = [one for one, found in sets.items() if found and options.actions in (None, *found)]
         # Where no algorithm has both, the first says what there is.
         found = [presets.find(algorithm, name, options.actions) for algorithm in able or algorithms[:1]]
-        return [resized(config, sizes(options)) for config in found]
+        return [resize(config, sizes(options)) for config in found]
 
     configs(options.preset or presets.CPU_PRESET)  # before anything slow begins
     return lambda: configs(options.preset or default_preset())
@@ -117,7 +117,7 @@ def sizes(options: Options) -> dict[str, Any]:
     return {name: value for name, value in given.items() if value not in (None, ())}
 
 
-def resized(config: TrainConfig, given: dict[str, Any]) -> TrainConfig:
+def resize(config: TrainConfig, given: dict[str, Any]) -> TrainConfig:
     """Return the configuration with other sizes of the agent; UserError where it cannot have them."""
     known = {field.name for field in dataclasses.fields(config.agent)}
     for name in given:

@@ -46,7 +46,7 @@ def measure_training(config: TrainConfig, seconds: float) -> dict[str, Any]:
     compile_seconds = began.seconds
     state, _ = iteration(state)
     jax.block_until_ready(state)
-    state, timed = _timed(iteration, state, seconds)
+    state, timed = _time(iteration, state, seconds)
     shares = _profile(iteration, state)
     alone = _alone(config, env, agent, timed["seconds_per_iteration"], seconds)
     return {
@@ -70,7 +70,7 @@ def measure_training(config: TrainConfig, seconds: float) -> dict[str, Any]:
     }
 
 
-def _timed(iteration: Any, state: Any, seconds: float) -> tuple[Any, dict[str, float]]:
+def _time(iteration: Any, state: Any, seconds: float) -> tuple[Any, dict[str, float]]:
     """Iterate for some seconds, one iteration started ahead of the one waited for."""
     count, began, waiting = 0, Stopwatch(), []
     while not count or began.seconds < seconds:

@@ -63,9 +63,9 @@ class Loop:
             calls += 1
             waiting.append(totals)
             if calls > 1:  # the device has its next call before the last one is looked at
-                pieces, games = _added(pieces, games, waiting.pop(0))
+                pieces, games = _add(pieces, games, waiting.pop(0))
         for totals in waiting:
-            pieces, games = _added(pieces, games, totals)
+            pieces, games = _add(pieces, games, totals)
         steps = calls * self.batch * self.length
         return Played(steps, pieces, games, began.seconds, began.cpu_seconds)
 
@@ -76,7 +76,7 @@ class Loop:
             inner, checksum, pieces, games = carry
             step_key = jax.random.fold_in(key, call * np.uint32(self.length) + index)
             done = self._step(inner, jax.random.bits(step_key, (self.batch,), jnp.uint32))
-            checksum = added_up(checksum, done.seen)
+            checksum = add_up(checksum, done.seen)
             counted = (pieces + done.pieces.astype(jnp.int32), games + done.games.astype(jnp.int32))
             return (done.carry, checksum, *counted), None
 
@@ -87,7 +87,7 @@ class Loop:
         return carry, {"checksum": jnp.sum(checksum), "pieces": jnp.sum(pieces), "games": jnp.sum(games)}
 
 
-def _added(pieces: int, games: int, totals: dict[str, Array]) -> tuple[int, int]:
+def _add(pieces: int, games: int, totals: dict[str, Array]) -> tuple[int, int]:
     found = jax.device_get(totals)
     return pieces + int(found["pieces"]), games + int(found["games"])
 
@@ -98,7 +98,7 @@ def loop_length(batch: int) -> int:
     return min(max(2 ** int(math.log2(wanted)), LEAST_LENGTH), GREATEST_LENGTH)
 
 
-def added_up(checksum: Array, seen: Any) -> Array:
+def add_up(checksum: Array, seen: Any) -> Array:
     """Add every number of a tree of arrays [B, ...] to a checksum uint32[B], floats by their bits.
 
     Integers, because sums of floats may not be reordered, which would make adding up the slowest part;

@@ -50,7 +50,7 @@ def main(batch: str, draw: str = "") -> None:
     """Compile random play and serve it."""
     play = loop(int(batch), draw == "gumbel")
     compile_seconds = play.compile()
-    versions = protocol.installed("jumanji", "jax", "jaxlib")
+    versions = protocol.find_versions("jumanji", "jax", "jaxlib")
     protocol.serve({"batch": int(batch), "compile_seconds": compile_seconds, "versions": versions}, play.run)
 
 

@@ -33,6 +33,6 @@ def read(line: str) -> dict[str, Any] | None:
     return json.loads(line[len(MARK) :]) if line.startswith(MARK) else None
 
 
-def installed(*names: str) -> dict[str, str]:
+def find_versions(*names: str) -> dict[str, str]:
     """Return the versions of installed packages."""
     return {name: metadata.version(name) for name in names}

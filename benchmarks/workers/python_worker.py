@@ -86,7 +86,7 @@ def main(name: str) -> None:
     """Make the game and serve it."""
     peer, packages = PEERS[name]
     protocol.serve(
-        {"batch": 1, "compile_seconds": 0.0, "versions": protocol.installed(*packages)}, player(peer)
+        {"batch": 1, "compile_seconds": 0.0, "versions": protocol.find_versions(*packages)}, player(peer)
     )
 
 

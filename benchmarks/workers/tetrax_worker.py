@@ -15,7 +15,7 @@ def main(actions: str, batch: str, observation: str, board_features: str) -> Non
     about = {
         "batch": int(batch),
         "compile_seconds": compile_seconds,
-        "versions": protocol.installed("jax", "jaxlib"),
+        "versions": protocol.find_versions("jax", "jaxlib"),
     }
     protocol.serve(about, play.run)
 

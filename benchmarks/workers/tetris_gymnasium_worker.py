@@ -52,7 +52,7 @@ def main(batch: str) -> None:
     """Compile random play and serve it."""
     play = loop(int(batch))
     compile_seconds = play.compile()
-    versions = protocol.installed("tetris-gymnasium", "jax", "jaxlib")
+    versions = protocol.find_versions("tetris-gymnasium", "jax", "jaxlib")
     protocol.serve({"batch": int(batch), "compile_seconds": compile_seconds, "versions": versions}, play.run)
 
 

@@ -117,7 +117,7 @@ def test_the_table_says_what_the_files_say(tmp_path):
 def test_a_curve_counts_the_games_that_ended_in_each_twentieth():
     # 50 steps each, the first up to 150. Seed 1 of `kept` ends 2 games up to 300, 1 up to 1050 and 3 up to 1100.
     one = kept()
-    curve = ablation_page.ended_over_steps(one, one.seeds[1]["points"])
+    curve = ablation_page.count_ended_over_steps(one, one.seeds[1]["points"])
     assert [step for step, _ in curve] == [150 + 50 * number for number in range(20)]
     assert [rate for _, rate in curve] == pytest.approx([0, 0, 0, 40, *[0] * 14, 20, 60])
 
@@ -137,7 +137,7 @@ def test_without_results_the_section_is_empty_and_nothing_is_drawn(tmp_path):
     assert ablation_page.content(ablation_results.read(tmp_path / "none")) == ""
     assert ablation_page.draw([], tmp_path / "charts") == []
     assert not (tmp_path / "charts").exists()
-    assert tables.AGENTS in tables.wanted()
+    assert tables.AGENTS in tables.make_texts()
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from benchmarks import env_throughput
 from benchmarks.random_play import num_bytes
 from benchmarks.workers import jax_loop
-from benchmarks.workers.jax_loop import Loop, Step, added_up, below, random_legal
+from benchmarks.workers.jax_loop import Loop, Step, add_up, below, random_legal
 
 
 @pytest.mark.parametrize("num_actions", [5, 32, 70])
@@ -51,7 +51,7 @@ def test_the_checksum_adds_every_number_of_each_board():
         "mask": jnp.array([[True, False, True], [False, False, False]]),
         "reward": jnp.array([0.0, 1.0]),  # the bits of 1.0 are 0x3f800000
     }
-    sums = added_up(jnp.array([100, 100], jnp.uint32), seen)
+    sums = add_up(jnp.array([100, 100], jnp.uint32), seen)
     assert sums.tolist() == [100 + 10 + 2, 99 + 0x3F800000]
 
 

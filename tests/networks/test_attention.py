@@ -92,7 +92,7 @@ def test_scales_have_offsets_between_their_centres():
 
 def test_cells_are_averaged_to_tokens():
     cells = np.arange(6, dtype=np.float32).reshape(2, 3, 1)  # 0 1 2 above: 3 4 5
-    found = attention._averaged(jnp.asarray(cells), Grid(2, 1, 2))
+    found = attention._average(jnp.asarray(cells), Grid(2, 1, 2))
     # The second square reaches over the edge, where all is 0: (2 + 0 + 5 + 0) / 4.
     assert found[..., 0].tolist() == [[2.0, 1.75]]
 

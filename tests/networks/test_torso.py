@@ -49,7 +49,7 @@ def test_every_encoder_reads_what_it_is_allowed_to(view, encoder):
 @pytest.mark.parametrize("view", ENCODERS)
 def test_auto_is_the_first_that_fits(view):
     env = environment(view)
-    assert NetworkConfig().resolved(env) == ENCODERS[view][0]
+    assert NetworkConfig().choose_encoder(env) == ENCODERS[view][0]
     assert torso(env, CONFIG).encoder == (
         "mlp" if view == "flat" or (view.startswith("afterstate") and "boards" not in view) else "cnn"
     )

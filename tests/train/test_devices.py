@@ -76,7 +76,7 @@ def test_groups_that_cannot_be_shared_out_are_refused(monkeypatch: pytest.Monkey
 
 
 def test_a_process_on_its_own_agrees_with_itself() -> None:
-    assert (processes.several(), processes.leads()) == (False, True)
+    assert (processes.has_others(), processes.leads()) == (False, True)
     assert processes.agree(save=True, stop=False) == (True, False)
     with processes.leading() as tell:
         tell(3)

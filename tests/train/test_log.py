@@ -126,7 +126,7 @@ def test_several_seeds_give_their_mean_and_each_of_them() -> None:
 
 def test_what_is_not_finite_is_named() -> None:
     means = {"kl": np.array([1.0, np.inf]), "entropy": np.float32(1), "loss/policy": np.float32(np.nan)}
-    assert rows.not_finite(Metrics(totals={"games": np.float32(1)}, means=means)) == [
+    assert rows.find_not_finite(Metrics(totals={"games": np.float32(1)}, means=means)) == [
         "kl is inf",
         "loss/policy is nan",
     ]

@@ -221,7 +221,7 @@ def test_nothing_is_overwritten(tmp_path: Path, finished: tuple[Result, Path]) -
 
 def test_one_process_trains_in_a_folder(finished: tuple[Result, Path]) -> None:
     folder = run_folder.open_existing(finished[1])
-    with run_folder.locked(folder), pytest.raises(UserError, match="another process"):
+    with run_folder.lock(folder), pytest.raises(UserError, match="another process"):
         train(toy_config(), run_dir=finished[1], resume=True)
 
 

@@ -478,6 +478,6 @@ def test_a_number_without_effect_is_named() -> None:
         {"agent.clip": clip, "env_params.game.gravity": gravity} for clip in (0.1, 0.2) for gravity in (1, 2)
     )
     rows = [row(100, [0, 1, 2, 3], lines=[1.0] * 4, pieces=[5.0, 5.0, 6.0, 6.0], games=[1] * 4)]
-    assert sweep_results.without_effect(sweep_results.sum_up(rows, points, 1, "lines", MEASURES)) == [
+    assert sweep_results.find_without_effect(sweep_results.sum_up(rows, points, 1, "lines", MEASURES)) == [
         "env_params.game.gravity"
     ]

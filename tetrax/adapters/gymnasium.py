@@ -90,7 +90,7 @@ class TetrisEnv(gymnasium.Env[np.ndarray, np.int64]):
         """
         if self._board is None:
             raise ResetNeeded(NO_RESET)
-        board = self._programs.step(self._board.state, checked(action, self.view.env.num_actions))
+        board = self._programs.step(self._board.state, check_action(action, self.view.env.num_actions))
         reward, terminated, truncated = float(board.reward), bool(board.terminated), bool(board.truncated)
         info = info_of(board)
         if self._ended:
@@ -143,7 +143,7 @@ def info_of(board: Board) -> dict[str, Any]:
     }
 
 
-def checked(action: Any, num_actions: int) -> np.int32:
+def check_action(action: Any, num_actions: int) -> np.int32:
     """Return an action as the programs want it; ValueError when it is none of 0..A-1."""
     try:
         index = operator.index(action.item() if hasattr(action, "item") else action)

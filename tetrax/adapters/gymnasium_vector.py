@@ -107,7 +107,7 @@ class TetrisVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         """Play one action on every board; ValueError when one is none of 0..A-1."""
         if self._board is None:
             raise ResetNeeded(NO_RESET)
-        actions, keys, was_ended = self._checked(actions), self._next_keys.copy(), self._ended
+        actions, keys, was_ended = self._check_actions(actions), self._next_keys.copy(), self._ended
         if self._same_step:
             last, board = self._programs.step_then_reset(self._board.state, actions, keys)
         else:
@@ -137,7 +137,7 @@ class TetrisVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         for i in boards:
             self._next_keys[i] = draw_key(self._generators[i])
 
-    def _checked(self, actions: Any) -> np.ndarray:
+    def _check_actions(self, actions: Any) -> np.ndarray:
         given, num_actions = np.asarray(actions), self.view.env.num_actions
         if given.shape != (self.num_envs,) or not np.issubdtype(given.dtype, np.integer):
             raise ValueError(

@@ -21,7 +21,7 @@ from jaxtyping import Float32, Int32, PRNGKeyArray
 
 from tetrax.agents import checks
 from tetrax.agents.agent import Agent, Memory, Metrics, Sight, no_memory
-from tetrax.agents.episodes import finished_games
+from tetrax.agents.episodes import sum_finished
 from tetrax.env import batch
 from tetrax.env.batch import Batch
 from tetrax.env.contract import Game
@@ -245,7 +245,7 @@ def _play(
             gained=played.gained + env.measure(timestep.event)[headline],
             losses=played.losses + timestep.terminated.astype(jnp.int32),
         )
-        return (games, played), finished_games(timestep, games)
+        return (games, played), sum_finished(timestep, games)
 
     none = jnp.zeros(of_board.shape[0], jnp.int32)
     (games, played), ended = jax.lax.scan(step, (games, Played(none, none)), length=config.num_steps)

@@ -9,7 +9,7 @@ from tetrax.env.wrappers import EpisodeState
 GAMES = "games"  # name of the number of games that ended, beside what these came to
 
 
-def finished_games(timestep: TimeStep, env_state: EpisodeState) -> dict[str, Array]:
+def sum_finished(timestep: TimeStep, env_state: EpisodeState) -> dict[str, Array]:
     """Return totals of the games that ended in a step of B boards: GAMES, and each measure of the game; float32[].
 
     `env_state` is the state after the step, boards last.

@@ -293,7 +293,7 @@ def _collect(
             is_first=is_first,
             memory=(),
         )
-        finished = episodes.finished_games(timestep, after)
+        finished = episodes.sum_finished(timestep, after)
         return select(is_played, (after, remembered), carry), (looked, finished)
 
     is_played = jnp.arange(config.num_steps + 1) < config.num_steps

@@ -80,7 +80,7 @@ def afterstates(
     after = measures.board_features(rules, boards.columns)
     shown = None
     if view == "afterstate_features":
-        shown = _scaled(rules, placed, boards, after)
+        shown = _scale(rules, placed, boards, after)
     elif view == "afterstate_classic":
         shown = placement_features.classic_features(rules, placed, boards)
     elif view == "afterstate_extended":
@@ -186,7 +186,7 @@ def _hard_cells(rules: Rules, state: State, placed: Candidates) -> Int32[Array, 
     return jnp.maximum(height - placed.pose.y, 0)
 
 
-def _scaled(
+def _scale(
     rules: Rules, placed: Candidates, boards: measures.Board, after: BoardFeatures
 ) -> Float32[Array, "A 12"]:
     values = {

@@ -88,7 +88,7 @@ def pieces(rules: Rules, state: State) -> Int32[Array, "2+P"]:
 
 def simplify_board(rules: Rules, state: State) -> UInt8[Array, "R W"]:
     """Return the board as 0 and 1 (1 = a locked cell), without the active piece."""
-    return _shown(rules, state.rows)
+    return _show_rows(rules, state.rows)
 
 
 def planes(rules: Rules, state: State) -> UInt8[Array, "R W 3"]:
@@ -120,7 +120,7 @@ def history(rules: Rules, state: State) -> UInt8[Array, "n R W"]:
         raise ValueError(
             "state.history: given None; allowed: that of a game started by env.init or env.reset"
         )
-    return jax.vmap(_shown, in_axes=(None, 0))(rules, state.history)
+    return jax.vmap(_show_rows, in_axes=(None, 0))(rules, state.history)
 
 
 def with_history(state: State, length: int) -> State:
@@ -208,10 +208,10 @@ def _boards(rules: Rules, state: State) -> tuple[UInt8[Array, "R W"], ...]:
     active = board.place(nothing, piece, state.x, state.y)
     ghost = board.place(nothing, piece, state.x, state.y - distance)
     views = (board.stack(state.rows)[: len(nothing)], jnp.stack(active), jnp.stack(ghost))
-    return tuple(_shown(rules, rows) for rows in once(views))
+    return tuple(_show_rows(rules, rows) for rows in once(views))
 
 
-def _shown(rules: Rules, rows: UInt32[Array, "H"]) -> UInt8[Array, "R W"]:
+def _show_rows(rules: Rules, rows: UInt32[Array, "H"]) -> UInt8[Array, "R W"]:
     return board.cells(rules, rows[: _num_rows(rules)]).astype(jnp.uint8)
 
 

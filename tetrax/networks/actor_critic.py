@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float32, PRNGKeyArray
 
 from tetrax.env.contract import Game, HostGame, Observation
 from tetrax.networks import recurrent
-from tetrax.networks.layers import Mlp, dense, joined
+from tetrax.networks.layers import Mlp, dense, join
 from tetrax.networks.network_config import NetworkConfig
 from tetrax.networks.recurrent import Core, Memory
 from tetrax.networks.torso import Torso, torso
@@ -52,7 +52,7 @@ class AfterstateActorCritic(nn.Module):
         logits = dense(1, SMALL_GAIN)(encoded)[..., 0]  # [B, A]
         weights = nn.softmax(jnp.where(observation.legal, logits, -1e9), axis=-1)
         expected = jnp.einsum("...a,...ad->...d", jax.lax.stop_gradient(weights), encoded)
-        summary = joined(expected, observation.features)
+        summary = join(expected, observation.features)
         value = dense(1, 1.0)(Mlp(config.hidden[-1:], config.activation, config.compute_dtype)(summary))
         return logits, value[..., 0]
 
@@ -137,9 +137,9 @@ def judge_again(
     if not isinstance(network, RecurrentActorCritic):
         logits, value, _ = judge(network, params, observation, memory, is_first)
         return logits, value
-    observation, is_first = _swapped((observation, is_first))  # [T, N, ...]
+    observation, is_first = _swap_axes((observation, is_first))  # [T, N, ...]
     logits, value, _ = _unroll(network, params, observation, memory, is_first)
-    return _swapped((logits, value))
+    return _swap_axes((logits, value))
 
 
 def _unroll(network: nn.Module, params: Any, *inputs: Any) -> tuple[Array, Array, Memory]:
@@ -147,5 +147,5 @@ def _unroll(network: nn.Module, params: Any, *inputs: Any) -> tuple[Array, Array
     return unrolled
 
 
-def _swapped(tree: Any) -> Any:
+def _swap_axes(tree: Any) -> Any:
     return jax.tree.map(lambda leaf: leaf.swapaxes(0, 1), tree)

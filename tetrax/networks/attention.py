@@ -19,7 +19,7 @@ from flax import traverse_util
 from jax import Array
 from jaxtyping import Float, Float32, Int32
 
-from tetrax.networks.layers import ACTIVATIONS, dense, joined
+from tetrax.networks.layers import ACTIVATIONS, dense, join
 from tetrax.networks.network_config import AttentionConfig
 
 LOOKING = ("active", "held")  # the pieces that attend to the board, the first two of Observation.pieces
@@ -170,7 +170,7 @@ class BoardAttention(nn.Module):
             looked = self._block("looks")(looking, tokens)  # [*B, 2, E]
             parts.append(looked.reshape(*looked.shape[:-2], -1))
         final = dense(self.size, compute_dtype=self.compute_dtype, name="final")
-        return ACTIVATIONS[self.activation](final(joined(*parts)))
+        return ACTIVATIONS[self.activation](final(join(*parts)))
 
     def _block(self, name: str) -> Block:
         return Block(self.config.heads, self.activation, self.compute_dtype, name=name)
@@ -180,15 +180,15 @@ class BoardAttention(nn.Module):
         size, scale = self.config.size, grid.scale
         if self.config.over == "rows":
             planes = planes.reshape(*planes.shape[:-2], 1, -1)  # a row is one place with many numbers
-        averaged = _averaged(planes, grid)
+        averaged = _average(planes, grid)
         tokens = dense(size, 1.0, self.compute_dtype, f"cells_{scale}")(averaged).astype(jnp.float32)
-        tokens = tokens + self._learned(f"rows_{scale}", grid.rows)[:, None, :].reshape(
+        tokens = tokens + self._declare(f"rows_{scale}", grid.rows)[:, None, :].reshape(
             (1,) * (tokens.ndim - 3) + (grid.rows, 1, size)
         )
         if self.config.over == "cells":
             from_wall = np.minimum(np.arange(grid.columns), np.arange(grid.columns)[::-1])
             by_distance = np.eye(from_wall.max() + 1, dtype=np.float32)[from_wall]  # one-hot
-            learned = by_distance @ self._learned(f"walls_{scale}", by_distance.shape[1])
+            learned = by_distance @ self._declare(f"walls_{scale}", by_distance.shape[1])
             tokens = tokens + learned.reshape((1,) * (tokens.ndim - 2) + learned.shape)
         return tokens.reshape(*tokens.shape[:-3], -1, size)
 
@@ -196,10 +196,11 @@ class BoardAttention(nn.Module):
         """Make a token of each piece and of its place: active, held, next and so on."""
         size = self.config.size
         tokens = dense(size, 1.0, self.compute_dtype, "kinds")(jax.nn.one_hot(pieces, self.num_kinds + 1))
-        places = self._learned("places", pieces.shape[-1])
+        places = self._declare("places", pieces.shape[-1])
         return tokens.astype(jnp.float32) + places.reshape((1,) * (tokens.ndim - 2) + places.shape)
 
-    def _learned(self, name: str, count: int) -> Float32[Array, "n E"]:
+    def _declare(self, name: str, count: int) -> Float32[Array, "n E"]:
+        """Declare so many learned vectors."""
         return self.param(name, nn.initializers.normal(0.02), (count, self.config.size))
 
     def _summaries(self, tokens: Float32[Array, "*B K E"], places: tuple[Grid, ...]) -> Iterator[Array]:
@@ -243,7 +244,7 @@ def over_cells(
     return spread
 
 
-def _averaged(planes: Float[Array, "*B rows W C"], grid: Grid) -> Float[Array, "*B r c C"]:
+def _average(planes: Float[Array, "*B rows W C"], grid: Grid) -> Float[Array, "*B r c C"]:
     """Average squares of cells, or rows; beyond the edge all is 0."""
     scale, across = grid.scale, 1 if planes.shape[-2] == 1 else grid.scale
     *leading, rows, width, channels = planes.shape

@@ -80,12 +80,12 @@ class ResidualCnn(nn.Module):
         activation = ACTIVATIONS[self.activation]
         *leading, _, width, _ = planes.shape
         cells = jnp.asarray(planes, self.compute_dtype).reshape(-1, *planes.shape[-3:])
-        cells = self._convolved(
+        cells = self._convolve(
             jnp.concatenate([cells, jnp.ones_like(cells[..., :1])], axis=-1), self.channels[0]
         )
         for channels in self.channels:
-            inner = self._convolved(activation(cells), channels)
-            inner = self._convolved(activation(inner), channels)
+            inner = self._convolve(activation(cells), channels)
+            inner = self._convolve(activation(inner), channels)
             if cells.shape[-1] != channels:
                 cells = dense(channels, 1.0, self.compute_dtype, use_bias=False)(cells)
             cells = cells + inner
@@ -96,7 +96,7 @@ class ResidualCnn(nn.Module):
         flat = columns.reshape(*leading, -1)
         return activation(dense(self.size, compute_dtype=self.compute_dtype)(flat))
 
-    def _convolved(self, cells: Float[Array, "N rows W C"], channels: int) -> Float[Array, "N rows W D"]:
+    def _convolve(self, cells: Float[Array, "N rows W C"], channels: int) -> Float[Array, "N rows W D"]:
         """Convolve with a kernel of 3x3 cells, as one matrix product."""
         padded = jnp.pad(cells, ((0, 0), (1, 1), (1, 1), (0, 0)))
         sideways = windows(padded)  # [N, rows + 2, W, 3 C]

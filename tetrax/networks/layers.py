@@ -65,7 +65,7 @@ def windows(inputs: Array, width: int = 3) -> Array:
     return jnp.concatenate([inputs[..., i : i + num_places, :] for i in range(width)], axis=-1)
 
 
-def joined(*parts: Array) -> Float32[Array, "*B n"]:
+def join(*parts: Array) -> Float32[Array, "*B n"]:
     """Put numbers side by side; layers bring them to the type they compute in."""
     return jnp.concatenate([part.astype(jnp.float32) for part in parts], axis=-1)
 

@@ -99,10 +99,10 @@ class NetworkConfig:
         if self.recurrent != "none" and env.spec.shows.by_action:
             allowed = "none (each action is judged by its own afterstate)"
             raise _wrong("recurrent", f"{self.recurrent!r} with observation {env.spec.shows.view}", allowed)
-        if self.resolved(env) == "attention":
+        if self.choose_encoder(env) == "attention":
             self.attention.validate(env)
 
-    def resolved(self, env: Game | HostGame) -> str:
+    def choose_encoder(self, env: Game | HostGame) -> str:
         """Return the encoder, what "auto" stands for resolved; ValueError for one that cannot read the view."""
         check_choice("agent.network.encoder", self.encoder, get_args(Encoder))
         able = ENCODERS[env.spec.shows.view]

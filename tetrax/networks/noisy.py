@@ -39,25 +39,25 @@ class NoisyDense(nn.Module):
         bias_spread = self.param("bias_spread", spread_init, (self.size,))
 
         inputs = jnp.asarray(inputs, self.compute_dtype)
-        outputs = self._product(inputs, kernel) + self._widened(bias, inputs)
+        outputs = self._product(inputs, kernel) + self._match_leading(bias, inputs)
         if not self.has_rng(NOISE):
             return outputs
         leading = () if self.is_shared else inputs.shape[:-1]
-        of_inputs = self._widened(_shaped_noise(self.make_rng(NOISE), (*leading, num_inputs)), inputs)
-        of_outputs = self._widened(_shaped_noise(self.make_rng(NOISE), (*leading, self.size)), inputs)
+        of_inputs = self._match_leading(_draw_noise(self.make_rng(NOISE), (*leading, num_inputs)), inputs)
+        of_outputs = self._match_leading(_draw_noise(self.make_rng(NOISE), (*leading, self.size)), inputs)
         # (sigma_w * f(e_i) f(e_o)) x, without a matrix of noise for each row.
-        noisy = self._product(inputs * of_inputs, kernel_spread) + self._widened(bias_spread, inputs)
+        noisy = self._product(inputs * of_inputs, kernel_spread) + self._match_leading(bias_spread, inputs)
         return outputs + noisy * of_outputs
 
     def _product(self, inputs: Array, kernel: Array) -> Array:
         return inputs @ kernel.astype(self.compute_dtype)
 
-    def _widened(self, vector: Array, inputs: Array) -> Array:
+    def _match_leading(self, vector: Array, inputs: Array) -> Array:
         """Give a vector, or one per row, the leading axes of the inputs and their type."""
         missing = inputs.ndim - vector.ndim
         return vector.reshape((1,) * missing + vector.shape).astype(self.compute_dtype)
 
 
-def _shaped_noise(key: Array, shape: tuple[int, ...]) -> Array:
+def _draw_noise(key: Array, shape: tuple[int, ...]) -> Array:
     noise = jax.random.normal(key, shape)
     return jnp.sign(noise) * jnp.sqrt(jnp.abs(noise))

@@ -10,7 +10,7 @@ from tetrax.env.contract import Afterstates, Game, HostGame, Observation
 from tetrax.env.observe import CELLS
 from tetrax.networks.attention import BoardAttention
 from tetrax.networks.boards import ColumnCnn, ColumnSum, ResidualCnn
-from tetrax.networks.layers import Mlp, joined, one_hot_pieces, unpack_rows
+from tetrax.networks.layers import Mlp, join, one_hot_pieces, unpack_rows
 from tetrax.networks.network_config import NetworkConfig
 
 
@@ -37,7 +37,7 @@ class Torso(nn.Module):
             encoded = self._afterstates(observation, observation.afterstates)
         else:
             board = self._board(self._planes(observation), observation)
-            encoded = joined(board, one_hot_pieces(observation, self.num_kinds), observation.features)
+            encoded = join(board, one_hot_pieces(observation, self.num_kinds), observation.features)
         config = self.config
         hidden = Mlp(config.hidden, config.activation, config.compute_dtype, name="hidden")(encoded)
         return hidden.astype(jnp.float32)
@@ -71,7 +71,7 @@ class Torso(nn.Module):
         size, activation, dtype = config.hidden[0], config.activation, config.compute_dtype
         if after.rows is None:
             encoded = jnp.asarray(after.features)
-            return joined(encoded, after.terminated[..., None])
+            return join(encoded, after.terminated[..., None])
         cells = unpack_rows(after.rows, self.width)  # [*n, A, rows, W]
         if self.encoder == "cnn":
             encoded = ColumnSum(config.channels, activation, dtype, name="encoder")(cells)
@@ -83,7 +83,7 @@ class Torso(nn.Module):
             encoded = self._attention(is_pooled=True)(planes, observation.pieces[..., None, :])
         else:
             encoded = cells.reshape(*cells.shape[:-2], -1)
-        return joined(encoded, after.terminated[..., None])
+        return join(encoded, after.terminated[..., None])
 
     def _attention(self, is_pooled: bool) -> BoardAttention:
         config = self.config
@@ -102,4 +102,4 @@ def torso(env: Game | HostGame, config: NetworkConfig, name: str | None = None) 
     """Return the encoder that a configuration chooses for what an environment shows; ValueError where none fits."""
     config.validate(env)
     shown = env.spec.shows
-    return Torso(shown.view, config.resolved(env), shown.num_kinds, shown.width, config, name=name)
+    return Torso(shown.view, config.choose_encoder(env), shown.num_kinds, shown.width, config, name=name)

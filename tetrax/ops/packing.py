@@ -46,17 +46,17 @@ def _data(leaf: Any) -> Any:
 def _to_words(leaf: Array) -> UInt32[Array, "n"]:
     if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
         leaf = jax.random.key_data(leaf)
-    wide = leaf.astype(_widened(leaf.dtype))
+    wide = leaf.astype(_widen(leaf.dtype))
     return jnp.ravel(jax.lax.bitcast_convert_type(wide, WORD))
 
 
 def _from_words(words: Array, dtype: Any) -> Array:
     if jax.dtypes.issubdtype(dtype, jax.dtypes.prng_key):
         return jax.random.wrap_key_data(words, impl=jax.random.key_impl(jax.random.key(0)))
-    return jax.lax.bitcast_convert_type(words, _widened(dtype)).astype(dtype)
+    return jax.lax.bitcast_convert_type(words, _widen(dtype)).astype(dtype)
 
 
-def _widened(dtype: Any) -> Any:
+def _widen(dtype: Any) -> Any:
     """Return the 32-bit type that holds every value of a dtype."""
     if jax.dtypes.itemsize_bits(dtype) <= 32:
         for wide in (jnp.floating, jnp.signedinteger):

@@ -73,7 +73,7 @@ def _follow(
 
 def faults(outcome: Outcome) -> list[str]:
     """Name what is not finite in a chunk's outcome."""
-    found = rows.not_finite(outcome.metrics)
+    found = rows.find_not_finite(outcome.metrics)
     if not np.asarray(outcome.finite).all():
         found.append("a parameter of the policy is not finite")
     return found

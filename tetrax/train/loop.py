@@ -63,7 +63,7 @@ def _lead(
 ) -> Result:
     """Open the folder, see what there is to do, and do it."""
     folder = run_folder.open_existing(run_dir) if resume else run_folder.create(run_dir)
-    with run_folder.locked(folder), display as shown:
+    with run_folder.lock(folder), display as shown:
         begun = start.find(config, program, folder, shown.note)
         step, evaluation = begun.progress.chunks * program.steps_per_chunk, folder.final_evaluation()
         if _has_finished(config, step, evaluation):
@@ -93,7 +93,7 @@ def _carry_out(run: Run, begun: start.Start) -> Result:
     """Train to the end, evaluate and say how it went; or stop where the user or a NaN says so."""
     progress = begun.progress
     try:
-        with nullcontext() if processes.several() else run.stop.at_once(), run.phase("compiling"):
+        with nullcontext() if processes.has_others() else run.stop.at_once(), run.phase("compiling"):
             state = start.prepare(run.config, begun, run.program, compiling=_chunks_left(run, progress))
         if _chunks_left(run, progress):
             state = _train_chunks(run, state, progress)

@@ -70,7 +70,7 @@ def _changes(before: Frame | None, frame: Frame, did: str, strings: Table, shape
     if frame.step != (before.step + 1 if before else 0):
         changes["step"] = frame.step
     changes |= _board_changes(last, scene)
-    old, new = _lasting(last, shapes) if last else {}, _lasting(scene, shapes)
+    old, new = _tell_lasting(last, shapes) if last else {}, _tell_lasting(scene, shapes)
     changes |= {name: value for name, value in new.items() if name not in old or old[name] != value}
     shown, now = [value for _, value in numbers(last)] if last else [], [value for _, value in numbers(scene)]
     values = {str(index): value for index, value in enumerate(now) if not shown or shown[index] != value}
@@ -119,7 +119,7 @@ def _raise_empty(cells: np.ndarray, rows: int) -> np.ndarray:
     return raise_rows(cells, np.full((rows, cells.shape[1]), EMPTY, cells.dtype))
 
 
-def _lasting(scene: Scene, shapes: Table) -> dict[str, Any]:
+def _tell_lasting(scene: Scene, shapes: Table) -> dict[str, Any]:
     """Return what a scene shows until something else is said."""
     return {
         "active": _active(scene, shapes),

@@ -221,6 +221,6 @@ def _metrics(played: Played, env_state: EpisodeState) -> Metrics:
         for kind in Decider
     }
     return Metrics(
-        totals=episodes.finished_games(played.timestep, env_state),
+        totals=episodes.sum_finished(played.timestep, env_state),
         means={**shares, "explore/probability": jnp.mean(explored.probability)},
     )

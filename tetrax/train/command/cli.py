@@ -89,7 +89,7 @@ def parse(argv: Sequence[str]) -> Request | None:
     if words.one("resume") is not None and source is not None:
         return _resume(source, words, types)
     config, notice = defaults(reading)
-    parsed = over(CommandLine(train=config), words, types).train
+    parsed = put_over(CommandLine(train=config), words, types).train
     return Request(parsed, run_dir(words, parsed), resume=False, notices=(notice, *sizes(parsed)))
 
 
@@ -215,7 +215,7 @@ def _with_rules(config: TrainConfig, words: flags.Words) -> TrainConfig:
     return dataclasses.replace(config, env=presets.with_rules(config.env, name))
 
 
-def over(default: T, words: flags.Words, types: Mapping[str, Any]) -> T:
+def put_over(default: T, words: flags.Words, types: Mapping[str, Any]) -> T:
     """Put the flags over the defaults of a command line, and check its configuration."""
     own = {name: words.values[name] for name in own_types(type(default)) if name in words.values}
     settings = {path: value for path, value in words.values.items() if path not in own}
@@ -239,7 +239,7 @@ def name_flags(message: str, types: Iterable[str]) -> str:
 
 def _resume(stored: TrainConfig, words: flags.Words, types: Mapping[str, Any]) -> Request:
     """Put the flags over a run's own configuration; refuse those that would make it another run."""
-    config = over(CommandLine(train=stored), words, types).train
+    config = put_over(CommandLine(train=stored), words, types).train
     changeable = (*CHANGEABLE_ON_RESUME, *(f"agent.{name}" for name in agents.changeable(stored.algorithm)))
     for path, (before, after) in differences(to_json(stored), to_json(config)).items():
         if not any(path == name or path.startswith(f"{name}.") for name in changeable):

@@ -173,7 +173,7 @@ def _checkpointer() -> Any:
     """Return orbax's reader and writer; it waits for no other process."""
     import orbax.checkpoint as ocp  # slow to import, and not needed until here
 
-    if not processes.several():
+    if not processes.has_others():
         return ocp.PyTreeCheckpointer()
     here = jax.process_index()
     alone = ocp.options.MultiprocessingOptions(

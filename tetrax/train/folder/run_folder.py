@@ -108,7 +108,7 @@ def open_existing(root: Path) -> RunFolder:
 
 
 @contextmanager
-def locked(folder: RunFolder) -> Iterator[None]:
+def lock(folder: RunFolder) -> Iterator[None]:
     """Keep every other process from training in this folder; the system lets go even after a SIGKILL."""
     descriptor = os.open(folder.root, os.O_RDONLY)
     try:

@@ -37,7 +37,7 @@ def join() -> None:
         ) from None
 
 
-def several() -> bool:
+def has_others() -> bool:
     """Tell whether other processes train too."""
     return jax.process_count() > 1
 
@@ -78,7 +78,7 @@ def listen() -> int:
 
 def agree(*, save: bool, stop: bool) -> tuple[bool, bool]:
     """Decide together after a chunk: save when process 0 wants it, stop when any process does."""
-    if not several():
+    if not has_others():
         return save, stop
     wishes = np.asarray(multihost_utils.process_allgather(np.array([save, stop])))  # [processes, 2]
     return bool(wishes[0, 0]), bool(wishes[:, 1].any())
@@ -86,12 +86,12 @@ def agree(*, save: bool, stop: bool) -> tuple[bool, bool]:
 
 def wait_for_all() -> None:
     """Wait until all are here: a process that leaves early would be taken for one that failed."""
-    if several():
+    if has_others():
         multihost_utils.sync_global_devices("the run is over")
 
 
 def _from_process_0(number: int) -> int:
-    if not several():
+    if not has_others():
         return number
     return int(multihost_utils.broadcast_one_to_all(np.int32(number)))
 

@@ -225,7 +225,7 @@ class LiveDisplay:
         width = min(WIDTH, self._console.width)
         row: list[RenderableType] = [self._metrics(with_sparks=width >= WIDTH_WITH_SPARKS)]
         if self._scene is not None and width >= WIDTH_WITH_BOARD:
-            row.append(_framed(self._scene))
+            row.append(_frame(self._scene))
         columns.add_row(*row)
         body = Group(Text(self._header.details, style="dim"), Text(), self._progress(), Text(), columns)
         return Panel(
@@ -319,7 +319,7 @@ def board_picture(scene: Scene) -> Text:
     return Text.from_ansi(render_half_blocks(scene), no_wrap=True)
 
 
-def _framed(scene: Scene) -> RenderableType:
+def _frame(scene: Scene) -> RenderableType:
     return Panel(board_picture(scene), width=scene.rules.width + 2, padding=0, border_style="dim")
 
 

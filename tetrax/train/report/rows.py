@@ -30,7 +30,7 @@ def training_metrics(metrics: Metrics) -> Row:
     }
     per_seed[GAMES] = list(games)
     per_seed |= {name: list(values) for name, values in metrics.means.items()}
-    return over_seeds(per_seed)
+    return average_seeds(per_seed)
 
 
 def evaluation_metrics(results: list[EvalResult]) -> Row:
@@ -39,10 +39,12 @@ def evaluation_metrics(results: list[EvalResult]) -> Row:
         EVALUATION + name: [float(result.totals[name].mean()) for result in results]
         for name in results[0].totals
     }
-    return over_seeds({**means, EVALUATION + "capped": [float(result.capped.mean()) for result in results]})
+    return average_seeds(
+        {**means, EVALUATION + "capped": [float(result.capped.mean()) for result in results]}
+    )
 
 
-def over_seeds(per_seed: Mapping[str, list[float | None]]) -> Row:
+def average_seeds(per_seed: Mapping[str, list[float | None]]) -> Row:
     """Return the mean of each metric over the seeds that have it, and "per_seed" if there are several."""
     row: Row = {}
     for name, values in per_seed.items():
@@ -53,7 +55,7 @@ def over_seeds(per_seed: Mapping[str, list[float | None]]) -> Row:
     return row
 
 
-def not_finite(metrics: Metrics) -> list[str]:
+def find_not_finite(metrics: Metrics) -> list[str]:
     """Name the metrics that are NaN or infinite, with their values."""
     found = {**metrics.totals, **metrics.means}
     values_by_name = {name: np.atleast_1d(np.asarray(values)) for name, values in found.items()}

@@ -82,7 +82,7 @@ def parse(argv: Sequence[str]) -> SweepRequest | None:
         if path in words.given:
             raise wrong(flags.flag_name(path), words.one(path), "nothing in a sweep, which has no use for it")
     defaults, notice = cli.defaults(reading)
-    asked = cli.over(CommandLine(train=_with_less_evaluation(defaults)), words, types)
+    asked = cli.put_over(CommandLine(train=_with_less_evaluation(defaults)), words, types)
     _check(asked)
     sweep = Sweep(
         config=asked.train,

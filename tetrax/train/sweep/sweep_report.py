@@ -123,7 +123,7 @@ def summarise(run: Run, sweep: Sweep, ended: SweepResult) -> Summary:
     commands: dict[str, str] = {}
     if ended.results is not None and ended.results.best is not None:
         facts["ranked by"] = f"{ended.results.metric}, mean over seeds"
-        if names := sweep_results.without_effect(ended.results):
+        if names := sweep_results.find_without_effect(ended.results):
             facts["without effect here"] = ", ".join(names)
         commands["train the best point with"] = best_command(sweep, ended.results.best)
     if folder.policy.exists():

@@ -149,7 +149,7 @@ def training_values(rows: Sequence[Row], num_members: int, name: str, diverged: 
         return np.where(diverged | (games == 0), np.nan, totals / games)
 
 
-def without_effect(results: Results) -> list[str]:
+def find_without_effect(results: Results) -> list[str]:
     """Name the numbers that changed nothing: points that differ in one of them alone trained exactly alike."""
     trained = np.stack([results.values[name] for name in results.measures])  # [metrics, points, seeds]
     found = []

@@ -190,7 +190,7 @@ def _by_spin(
     started = started[None, :, None]
     plain = jnp.where(by_turn & ~started, first, ZERO)
     promoted = jnp.where(started, first, ZERO)
-    full = _promoting(rules, may_promote)  # [U T, 4]
+    full = _find_promoting(rules, may_promote)  # [U T, 4]
 
     def turn(
         carry: tuple[Poses, Poses], test: tuple[Moves, Poses, Table]
@@ -230,7 +230,7 @@ def _corners(rules: Rules, empty: Cells, kind: Kind) -> tuple[Poses, Poses]:
     return tight, front
 
 
-def _promoting(rules: Rules, may_promote: np.ndarray) -> UInt32[np.ndarray, "UT 4"]:
+def _find_promoting(rules: Rules, may_promote: np.ndarray) -> UInt32[np.ndarray, "UT 4"]:
     """Return all ones where a kick test makes any spin full."""
     promotes = [
         may_promote & (number == LAST_KICK) & (turn != HALF_TURN)

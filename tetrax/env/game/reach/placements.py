@@ -75,7 +75,7 @@ def spin_at(rules: Rules, reach: Reach) -> Int32[Array, "C 4 H W"]:
     return jnp.where(cells[:, 2], 2, jnp.where(cells[:, 1], 1, 0)).astype(jnp.int32)
 
 
-def distinct(rules: Rules, reach: Reach) -> Reach:
+def keep_distinct(rules: Rules, reach: Reach) -> Reach:
     """Keep each set of cells once in each spin class, under the lowest orientation that fills it."""
     twin = jnp.asarray(rules.tables.twin)[reach.kind]  # [C, 4]
     merged = []
@@ -90,7 +90,7 @@ def distinct(rules: Rules, reach: Reach) -> Reach:
 
 def list_places(rules: Rules, reach: Reach, capacity: int) -> Placements:
     """List the distinct places, at most `capacity` of them, in the order of `Reach.rows`."""
-    cells = _cells(rules, distinct(rules, reach).rows)
+    cells = _cells(rules, keep_distinct(rules, reach).rows)
     places = jnp.nonzero(cells, size=capacity, fill_value=0)
     piece, spin, orientation, y, x = (place.astype(jnp.int32) for place in places)
     found = jnp.sum(cells, dtype=jnp.int32)

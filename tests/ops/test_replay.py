@@ -305,7 +305,7 @@ ON_TWO_DEVICES = """
 import jax, numpy as np
 from jax.sharding import Mesh, NamedSharding, PartitionSpec as P
 from tests.ops.test_replay import empty, learn
-from tests.train.devices import collectives
+from tests.train.machine.devices import collectives
 from tetrax.ops import replay
 mesh = Mesh(np.asarray(jax.devices()), ("boards",))
 state = empty(8, 2, 3, True)

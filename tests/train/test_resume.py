@@ -17,7 +17,7 @@ import jax
 import numpy as np
 import pytest
 
-from tests.train.test_checkpoint import assert_same_bits, flip_one_bit, largest_file
+from tests.train.folder.test_checkpoint import assert_same_bits, flip_one_bit, largest_file
 from tests.train.test_loop import Listener
 from tests.train.toy import toy_config, use_quick_games
 from tetrax.fields.errors import UserError

@@ -14,7 +14,7 @@ from tetrax.train import __main__, presets
 from tetrax.train.command import cli, flags
 from tetrax.train.config import TrainConfig, to_json
 
-REPOSITORY = Path(__file__).parents[2]
+REPOSITORY = Path(__file__).parents[3]
 TINY = presets.find("ppo", "tiny")
 
 

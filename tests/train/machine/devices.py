@@ -1,7 +1,7 @@
 """Processes for test_devices.py to start: one with several devices, and several that train together.
 
-python -m tests.train.devices compare SEEDS    one chunk on all devices and on one; prints what differs, as JSON
-python -m tests.train.devices train RUN OUT FLAGS   the training command; when it has finished, two chunks by hand
+python -m tests.train.machine.devices compare SEEDS    one chunk on all devices and on one; prints what differs, as JSON
+python -m tests.train.machine.devices train RUN OUT FLAGS   the training command, then two chunks by hand
 """
 
 from __future__ import annotations

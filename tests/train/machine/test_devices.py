@@ -19,7 +19,7 @@ import pytest
 from jax.sharding import Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
-from tests.train.devices import collectives, differences
+from tests.train.machine.devices import collectives, differences
 from tests.train.toy import toy_config
 from tetrax.env import batch
 from tetrax.fields.errors import UserError
@@ -28,7 +28,7 @@ from tetrax.train.config import load_config
 from tetrax.train.folder import checkpoint, log
 from tetrax.train.machine import processes
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 ROUNDING = 1e-4  # relative to 1 + |x|: what sums in another order come to after a few of Adam's steps
 
 
@@ -38,7 +38,7 @@ def environment(num_devices: int, **variables: str) -> dict[str, str]:
 
 
 def on_four_devices(*arguments: str) -> dict[str, Any]:
-    command = [sys.executable, "-m", "tests.train.devices", *arguments]
+    command = [sys.executable, "-m", "tests.train.machine.devices", *arguments]
     done = subprocess.run(command, cwd=ROOT, env=environment(4), capture_output=True, text=True, timeout=500)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout.splitlines()[-1])
@@ -119,7 +119,7 @@ def together(folder: Path, *flags: str) -> list[subprocess.Popen[str]]:
         own = [str(folder / "together"), str(folder / f"parameters-{index}.npz"), "--distributed", *flags]
         started.append(
             subprocess.Popen(
-                [sys.executable, "-m", "tests.train.devices", "train", *own],
+                [sys.executable, "-m", "tests.train.machine.devices", "train", *own],
                 cwd=ROOT,
                 env=environment(1, **variables),
                 stdout=subprocess.PIPE,
@@ -158,7 +158,16 @@ def test_two_processes_stop_go_on_and_end_as_one(tmp_path: Path) -> None:
     codes, said = ended(together(tmp_path, "--resume", str(run)))
     assert codes == [0, 0], said
     where = [str(tmp_path / "alone"), str(tmp_path / "alone.npz")]
-    command = [sys.executable, "-m", "tests.train.devices", "train", *where, *FLAGS, "--run-dir", where[0]]
+    command = [
+        sys.executable,
+        "-m",
+        "tests.train.machine.devices",
+        "train",
+        *where,
+        *FLAGS,
+        "--run-dir",
+        where[0],
+    ]
     subprocess.run(command, cwd=ROOT, env=environment(1), check=True, stdout=subprocess.DEVNULL)
     found = differences(final_state(run), final_state(tmp_path / "alone"))
     assert found["unequal"] == []

@@ -35,28 +35,28 @@ def test_n_steps_and_their_ends():
     # Board 3 is cut off at step 0: 1, then 0.5 times; what terminates later is another game.
     terminated = flags([0, 0, 0, 0], [0, 1, 0, 1], [0, 0, 0, 0])
     truncated = flags([0, 0, 0, 1], [0, 0, 1, 0], [0, 0, 0, 0])
-    gained, discount, index = n_step(REWARD, terminated, truncated, 0.5)
+    gained, discount, last = n_step(REWARD, terminated, truncated, 0.5)
     np.testing.assert_array_equal(gained, [3, 2, 2, 1])
     np.testing.assert_array_equal(discount, [0.125, 0, 0.25, 0.5])
-    np.testing.assert_array_equal(index, [2, 1, 1, 0])
-    assert index.dtype == jnp.int32
+    np.testing.assert_array_equal(last, [2, 1, 1, 0])
+    assert last.dtype == jnp.int32
 
 
 def test_n_steps_with_an_end_at_the_last_one():
     # Boards 0 and 1 terminate and are cut off at step 2, board 2 both at once: terminated wins.
     terminated = flags([0] * 4, [0] * 4, [1, 0, 1, 0])
     truncated = flags([0] * 4, [0] * 4, [0, 1, 1, 0])
-    gained, discount, index = n_step(REWARD, terminated, truncated, 0.5)
+    gained, discount, last = n_step(REWARD, terminated, truncated, 0.5)
     np.testing.assert_array_equal(gained, [3, 3, 3, 3])
     np.testing.assert_array_equal(discount, [0, 0.125, 0, 0.125])
-    np.testing.assert_array_equal(index, [2, 2, 2, 2])
+    np.testing.assert_array_equal(last, [2, 2, 2, 2])
 
 
 def test_one_step_without_discount():
-    gained, discount, index = n_step(REWARD[:1], NEVER[:1], NEVER[:1], jnp.float32(0))
+    gained, discount, last = n_step(REWARD[:1], NEVER[:1], NEVER[:1], jnp.float32(0))
     np.testing.assert_array_equal(gained, [1, 1, 1, 1])
     np.testing.assert_array_equal(discount, [0, 0, 0, 0])
-    np.testing.assert_array_equal(index, [0, 0, 0, 0])
+    np.testing.assert_array_equal(last, [0, 0, 0, 0])
 
 
 NEXT_VALUE = numbers([8, 8, 8, 8], [4, 4, 4, 4], [16, 16, 16, 16])
@@ -94,7 +94,7 @@ def rollouts(draw):
 @given(rollouts())
 def test_n_steps_agree_with_a_walk(rollout):
     reward, terminated, truncated, value, discount = rollout
-    gained, end_discount, index = n_step(reward, terminated, truncated, discount)
+    gained, end_discount, last = n_step(reward, terminated, truncated, discount)
     for board in range(reward.shape[1]):
         total, power, step = 0.0, 1.0, 0
         while True:
@@ -104,9 +104,9 @@ def test_n_steps_agree_with_a_walk(rollout):
                 break
             step += 1
         target = total + (0 if terminated[step, board] else power * value[step, board])
-        found = gained[board] + end_discount[board] * value[index[board], board]
+        found = gained[board] + end_discount[board] * value[last[board], board]
         np.testing.assert_allclose(found, target, rtol=1e-4, atol=1e-4)
-        assert index[board] == step
+        assert last[board] == step
 
 
 @given(rollouts(), st.floats(0, 1, width=32))

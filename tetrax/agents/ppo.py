@@ -256,7 +256,7 @@ def _learn(
     means = {
         **jax.tree.map(jnp.mean, losses),
         "explained_variance": returns.explained_variance(samples.target, samples.value),
-        "learning_rate": _learning_rate(state),
+        "learning_rate": optimise.learning_rate(state.tunables, state.iteration),
     }
     state = state.replace(iteration=state.iteration + 1, key=next_key)
     return state, Metrics(totals={}, means=means)
@@ -361,7 +361,11 @@ def _update(
             config, network, params, state, minibatches.pick(samples, index)
         )
         params, optimiser, norm = optimise.step(
-            params, grads, optimiser, _learning_rate(state), state.tunables["max_grad_norm"]
+            params,
+            grads,
+            optimiser,
+            optimise.learning_rate(state.tunables, state.iteration),
+            state.tunables["max_grad_norm"],
         )
         return (params, optimiser), {**metrics, "grad_norm": norm}
 
@@ -407,8 +411,3 @@ def _loss(
         "kl": jnp.mean(ratio - 1.0 - log_ratio),  # low-variance estimate (Schulman 2020)
         "clip_fraction": jnp.mean(jnp.asarray(jnp.abs(ratio - 1.0) > tunables["clip"], jnp.float32)),
     }
-
-
-def _learning_rate(state: TrainState) -> Array:
-    """Return the step size: linear from the start to its final fraction at the horizon."""
-    return optimise.learning_rate(state.tunables, state.iteration)

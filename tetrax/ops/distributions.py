@@ -13,8 +13,8 @@ ILLEGAL = float(jnp.finfo(jnp.float32).min)
 class MaskedCategorical(struct.PyTreeNode, kw_only=True):
     """A softmax over the actions that are legal (mask True).
 
-    Where no action is legal there is nothing to choose: every log-probability is 0, entropy and divergence
-    are 0, sample and mode are action 0, and no gradient flows.
+    Where no action is legal there is nothing to choose: every log-probability and the entropy are 0, sample and
+    mode are action 0, and no gradient flows.
     """
 
     log_probabilities: Array  # float32[..., A], ILLEGAL where illegal (0 where nothing is legal)
@@ -44,11 +44,6 @@ class MaskedCategorical(struct.PyTreeNode, kw_only=True):
     def entropy(self) -> Float[Array, "*B"]:
         """Entropy in nats."""
         return -jnp.sum(self.probabilities * self.log_probabilities, axis=-1)
-
-    def kl(self, other: "MaskedCategorical") -> Float[Array, "*B"]:
-        """Kullback-Leibler divergence in nats of `other`, with the same legal actions, from this one."""
-        difference = jnp.where(self.legal, self.log_probabilities - other.log_probabilities, 0.0)
-        return jnp.sum(self.probabilities * difference, axis=-1)
 
     def sample(self, key: Key[Array, ""]) -> Int[Array, "*B"]:
         """Draw one action for each row."""

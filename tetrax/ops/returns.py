@@ -1,5 +1,6 @@
 """Advantages and returns of a rollout, from rewards and value estimates."""
 
+import chex
 import jax
 import jax.numpy as jnp
 from jax import Array
@@ -24,6 +25,7 @@ def gae(
     game. A terminated step is worth its reward alone; a truncated one keeps the bootstrap from
     `next_values`. Either stops the trace, so that no advantage leaks from one game into the one before.
     """
+    chex.assert_equal_shape([rewards, values, next_values, terminated, truncated])
     bootstrap = jnp.where(terminated, 0.0, next_values)  # [T, B]
     errors = rewards + discount * bootstrap - values  # [T, B]
     decays = jnp.where(terminated | truncated, 0.0, jnp.full_like(rewards, discount * lambda_))  # [T, B]
@@ -39,6 +41,7 @@ def gae(
 
 def explained_variance(targets: Float[Array, "*B"], values: Float[Array, "*B"]) -> Float[Array, ""]:
     """Return the share of the targets' variance that the values explain (1 is perfect)."""
+    chex.assert_equal_shape([targets, values])
     variance = jnp.var(targets)
     explained = 1.0 - jnp.var(targets - values) / jnp.maximum(variance, 1e-12)
     return jnp.where(variance > 0, explained, 0.0)

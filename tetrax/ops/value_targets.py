@@ -6,6 +6,9 @@ game. A terminated step is worth its reward alone; a truncated one keeps the val
 are set, terminated wins.
 """
 
+from typing import NamedTuple
+
+import chex
 import jax
 import jax.numpy as jnp
 from jax import Array
@@ -16,18 +19,22 @@ Scalar = float | Float[Array, ""]
 RESCALING = 1e-3  # how much of the linear part `rescale` keeps, as R2D2 has it
 
 
+class Gain(NamedTuple):
+    """What n steps, or those until a game's end, bring: a target is gained + discount * value(follow-up of `last`)."""
+
+    gained: Array  # float32[*B], the sum of discounted rewards
+    discount: Array  # float32[*B], to the power of the steps taken; 0 after termination
+    last: Array  # int32[*B], the step that the target ends with: the first end, or else n - 1
+
+
 def n_step(
     reward: Float32[Array, "n *B"],
     terminated: Bool[Array, "n *B"],
     truncated: Bool[Array, "n *B"],
     discount: Scalar,
-) -> tuple[Float32[Array, "*B"], Float32[Array, "*B"], Int32[Array, "*B"]]:
-    """Return what n steps, or those until a game's end, gain, and what a target ends with.
-
-    The target is gained + bootstrap_discount * value(follow-up of step bootstrap_index). Returns `gained`, the sum
-    of discounted rewards; `bootstrap_discount`, discount to the power of the steps taken, 0 after termination; and
-    `bootstrap_index`, the first end or else step n - 1 (Sutton & Barto 2018, equation 7.1).
-    """
+) -> Gain:
+    """Add up n steps, or those until a game's end (Sutton & Barto 2018, equation 7.1)."""
+    chex.assert_equal_shape([reward, terminated, truncated])
     num_steps = reward.shape[0]
     ended = terminated | truncated
     is_before = (
@@ -37,10 +44,10 @@ def n_step(
     steps = jnp.arange(num_steps, dtype=jnp.int32).reshape(num_steps, *(1,) * (reward.ndim - 1))
     powers = jnp.asarray(discount, jnp.float32) ** jnp.asarray(steps, jnp.float32)  # [n, 1...]
     gained = jnp.sum(jnp.where(steps <= num_before[None], powers * reward, 0.0), axis=0)
-    index = jnp.minimum(num_before, num_steps - 1)
-    end_discount = jnp.asarray(discount, jnp.float32) ** jnp.asarray(index + 1, jnp.float32)
-    is_terminated = jnp.take_along_axis(terminated, index[None], axis=0)[0]
-    return gained, jnp.where(is_terminated, 0.0, end_discount), index
+    last = jnp.minimum(num_before, num_steps - 1)
+    end_discount = jnp.asarray(discount, jnp.float32) ** jnp.asarray(last + 1, jnp.float32)
+    is_terminated = jnp.take_along_axis(terminated, last[None], axis=0)[0]
+    return Gain(gained, jnp.where(is_terminated, 0.0, end_discount), last)
 
 
 def q_lambda(
@@ -59,6 +66,7 @@ def q_lambda(
         (Watkins 1989). None cuts at ends alone (Peng & Williams 1996, "Incremental multi-step Q-learning"; with
         values of a policy's own actions TD(lambda), Sutton & Barto 2018, equation 12.18).
     """
+    chex.assert_equal_shape([reward, terminated, truncated, next_value])
     ended = terminated | truncated
     goes_on = ~ended if next_follows is None else ~ended & next_follows
     value = jnp.where(terminated, 0.0, next_value)  # [T, B]

@@ -49,14 +49,14 @@ def judge_steps(
 ) -> Errors:
     """Judge the first step of each window, of n + 1 steps: S = 1. Gradients flow to `params` alone."""
     online_key, choosing_key, target_key = jax.random.split(key, 3)
-    gained, discount, last_step = value_targets.n_step(
+    gain = value_targets.n_step(
         slots.reward[:-1], slots.terminated[:-1], slots.truncated[:-1], state.tunables["discount"]
     )
-    end = show(env, state, _take_step(_find_next(slots), last_step))
+    end = show(env, state, _take_step(_find_next(slots), gain.last))
     end_z = choosing_z = _judge_all(player, _target_params(state), end, target_key)
     if player.config.double:
         choosing_z = _judge_all(player, state.params, end, choosing_key)
-    target = _add_up(gained, discount, _find_best(player, state, Prospect(end, end_z, choosing_z)))
+    target = _add_up(gain.gained, gain.discount, _find_best(player, state, Prospect(end, end_z, choosing_z)))
 
     seen, action = show(env, state, slots.seen[0]), slots.action[0]
     frame = _frame(player, state, seen).of_action(action)
@@ -92,11 +92,11 @@ def judge_sequences(
     learned = slice(config.burn_in, config.burn_in + config.sequence_length)
     first_steps = jnp.arange(learned.start, learned.stop)
     steps = first_steps[None] + jnp.arange(config.n_step)[:, None]  # [n, S]
-    gained, discount, num_further = value_targets.n_step(
+    gain = value_targets.n_step(
         slots.reward[steps], slots.terminated[steps], slots.truncated[steps], state.tunables["discount"]
     )  # [S, N]
-    last_step = first_steps[:, None] + num_further
-    target = _add_up(gained, discount, jax.tree.map(lambda leaf: _take_step(leaf, last_step), best))
+    last_step = first_steps[:, None] + gain.last
+    target = _add_up(gain.gained, gain.discount, jax.tree.map(lambda leaf: _take_step(leaf, last_step), best))
 
     action = slots.action[learned]
     frame = _frame(player, state, jax.tree.map(lambda leaf: leaf[learned], seen)).of_action(action)

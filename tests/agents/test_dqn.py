@@ -212,7 +212,7 @@ def test_the_replay_keeps_what_was_seen():
     def play(key):
         state = agent.init(key)
         after, slots, metrics = collecting.collect_slots(player, env, state, acting.at_random(), key)
-        first = collecting.make_boards(config, env).observe(state.env_state, state.env_params)
+        first = collecting.make_envs(config, env).observe(state.env_state, state.env_params)
         return (
             after,
             slots,
@@ -302,7 +302,7 @@ def test_epsilon_and_temperature_follow_their_schedules():
 
     def at_iteration(config, number):
         tunables = {name: jnp.float32(getattr(config, name)) for name in dqn.TUNABLE_RANGES}
-        return acting.now(config, SimpleNamespace(tunables=tunables, iteration=jnp.int32(number)))
+        return acting.find_exploration(config, SimpleNamespace(tunables=tunables, iteration=jnp.int32(number)))
 
     at = [at_iteration(config, number) for number in (0, 2, 5, 10, 20)]
     assert [float(each.epsilon) for each in at] == pytest.approx([1.0, 0.82, 0.55, 0.1, 0.1])

@@ -193,7 +193,7 @@ def test_a_rollout_is_learned_from_with_each_reward_counted_once(played, monkeyp
 
     @jax.jit
     def learn(state):
-        now = acting.now(CONFIG, state)
+        now = acting.find_exploration(CONFIG, state)
         after, samples, _ = collecting.collect_samples(player, played.env, state, now, jax.random.key(1))
         return samples, learning.from_rollout(player, after, samples, jax.random.key(2))[1]
 

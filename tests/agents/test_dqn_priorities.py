@@ -47,7 +47,7 @@ def learn():
 
     @jax.jit
     def update(iteration, horizon):
-        kept = replay.empty(jnp.int32(0), capacity=8, num_boards=2, length=2, new_steps=2, prioritised=True)
+        kept = replay.empty(jnp.int32(0), capacity=8, num_envs=2, length=2, new_steps=2, prioritised=True)
         for _ in range(2):
             kept = replay.insert(kept, jnp.zeros((2, 2), jnp.int32))
         tunables = {name: jnp.float32(getattr(LEARNS, name)) for name in TUNABLE_RANGES}

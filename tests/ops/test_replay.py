@@ -24,10 +24,10 @@ STEP = {
 }
 
 
-def steps(first, num_steps, num_boards):
+def steps(first, num_steps, num_envs):
     """The steps of all boards from a moment on, [T, B]."""
-    time = np.arange(first, first + num_steps, dtype=np.int32)[:, None].repeat(num_boards, 1)
-    board = np.arange(num_boards, dtype=np.uint8)[None].repeat(num_steps, 0)
+    time = np.arange(first, first + num_steps, dtype=np.int32)[:, None].repeat(num_envs, 1)
+    board = np.arange(num_envs, dtype=np.uint8)[None].repeat(num_steps, 0)
     rows = (7 * time + board)[..., None].astype(np.uint32) + np.arange(3, dtype=np.uint32)
     return {"board": board, "time": time, "rows": rows, "ended": (time + board) % 3 == 0}
 
@@ -35,8 +35,8 @@ def steps(first, num_steps, num_boards):
 class PlainRing:
     """What can be sampled, with lists and dicts: {(board, moment of the first step): priority}."""
 
-    def __init__(self, num_slots, num_boards, length):
-        self.num_slots, self.num_boards, self.length = num_slots, num_boards, length
+    def __init__(self, num_slots, num_envs, length):
+        self.num_slots, self.num_envs, self.length = num_slots, num_envs, length
         self.now, self.priority, self.largest = 0, {}, 1.0
 
     def insert(self, num_steps):
@@ -49,7 +49,7 @@ class PlainRing:
     def starts(self):
         oldest = max(0, self.now - self.num_slots)
         moments = [t for t in range(oldest, self.now) if t + self.length <= self.now]
-        return [(board, moment) for board in range(self.num_boards) for moment in moments]
+        return [(board, moment) for board in range(self.num_envs) for moment in moments]
 
 
 # num_slots, new_steps, length: a window within an insertion, over two, over several, and as long as can be.
@@ -60,15 +60,15 @@ SHAPES = [
         for s in [(3, 3, 1), (4, 2, 3), (8, 2, 7), (5, 1, 4), (1, 1, 1)]
     ),
 ]
-NUM_BOARDS, NUM_GROUPS = 4, 2
+NUM_ENVS, NUM_GROUPS = 4, 2
 NUM, MANY = 64, 16_000  # samples
 
 
 def empty(num_slots, new_steps, length, prioritised):
     return replay.empty(
         STEP,
-        capacity=num_slots * NUM_BOARDS,
-        num_boards=NUM_BOARDS,
+        capacity=num_slots * NUM_ENVS,
+        num_envs=NUM_ENVS,
         length=length,
         new_steps=new_steps,
         num_groups=NUM_GROUPS,
@@ -95,7 +95,7 @@ def assert_whole(windows, length):
 
 def priorities_of(ring, state):
     """The leaves that the plain ring would have, [G, P]."""
-    boards = NUM_BOARDS // NUM_GROUPS
+    boards = NUM_ENVS // NUM_GROUPS
     leaves = np.zeros_like(state.priorities.nodes)[:, state.priorities.nodes.shape[1] // 2 :]
     for (board, moment), priority in ring.priority.items():
         leaves[board // boards, moment % ring.num_slots * boards + board % boards] = priority
@@ -104,10 +104,10 @@ def priorities_of(ring, state):
 
 @pytest.mark.parametrize(("num_slots", "new_steps", "length"), SHAPES)
 def test_what_can_be_sampled_is_what_a_plain_ring_holds(num_slots, new_steps, length):
-    state, ring = empty(num_slots, new_steps, length, True), PlainRing(num_slots, NUM_BOARDS, length)
+    state, ring = empty(num_slots, new_steps, length, True), PlainRing(num_slots, NUM_ENVS, length)
     random = np.random.default_rng(0)
     for moment in range(0, 3 * num_slots, new_steps):
-        state = insert(state, steps(moment, new_steps, NUM_BOARDS))
+        state = insert(state, steps(moment, new_steps, NUM_ENVS))
         ring.insert(new_steps)
         leaves = jax.vmap(lambda tree: tree.leaves)(state.priorities)
         np.testing.assert_array_equal(leaves, priorities_of(ring, state))
@@ -137,9 +137,9 @@ def test_what_can_be_sampled_is_what_a_plain_ring_holds(num_slots, new_steps, le
     [SHAPES[0], pytest.param(*SHAPES[1], marks=pytest.mark.slow), *SHAPES[2:]],
 )
 def test_uniform_sampling_meets_every_complete_window_and_no_other(num_slots, new_steps, length):
-    state, ring = empty(num_slots, new_steps, length, False), PlainRing(num_slots, NUM_BOARDS, length)
+    state, ring = empty(num_slots, new_steps, length, False), PlainRing(num_slots, NUM_ENVS, length)
     for moment in range(0, 2 * num_slots + new_steps, new_steps):
-        state = insert(state, steps(moment, new_steps, NUM_BOARDS))
+        state = insert(state, steps(moment, new_steps, NUM_ENVS))
         ring.insert(new_steps)
         assert replay.num_starts(state) == len(ring.priority)
         if ring.priority:
@@ -151,7 +151,7 @@ def test_uniform_sampling_meets_every_complete_window_and_no_other(num_slots, ne
 def test_uniform_sampling_is_uniform():
     state = empty(6, 3, 2, False)
     for moment in (0, 3, 6):
-        state = insert(state, steps(moment, 3, NUM_BOARDS))
+        state = insert(state, steps(moment, 3, NUM_ENVS))
     # Steps 3 to 8 are kept: windows of two start at 3, 4, 5, 6, 7, on four boards.
     windows = sample(state, jax.random.key(5), num=MANY)
     counts = Counter(starts_of(windows))
@@ -162,7 +162,7 @@ def test_uniform_sampling_is_uniform():
 
 
 def test_prioritised_sampling_by_hand():
-    state = insert(empty(6, 3, 2, True), steps(0, 3, NUM_BOARDS))
+    state = insert(empty(6, 3, 2, True), steps(0, 3, NUM_ENVS))
     # Two groups of two boards, each with starts at moments 0 and 1. While all are alike, the 32 shares of a
     # group's total give each of its four starts 8.
     windows = sample(state, jax.random.key(0), num=NUM)
@@ -179,14 +179,14 @@ def test_prioritised_sampling_by_hand():
     assert Counter(drawn) == {start: 4 * priority for start, priority in priorities.items()}
     np.testing.assert_array_equal(windows.probability, [priorities[start] / 16 for start in drawn])
     # New starts get the largest priority of their group so far; the last step's window is not complete.
-    state = insert(state, steps(3, 3, NUM_BOARDS))
+    state = insert(state, steps(3, 3, NUM_ENVS))
     leaves = state.priorities.nodes[:, 16:28].reshape(2, 6, 2)  # [G, T, B / G]
     np.testing.assert_array_equal(leaves[0, :, 0], [1, 2, 3, 3, 3, 0])
     np.testing.assert_array_equal(leaves[1, :, 1], [1, 5, 5, 5, 5, 0])
 
 
 def test_a_start_that_was_overwritten_stays_out():
-    state = insert(empty(6, 3, 2, True), steps(0, 3, NUM_BOARDS))
+    state = insert(empty(6, 3, 2, True), steps(0, 3, NUM_ENVS))
     # Of each group board 0 at moment 0, and at moment 2: that window has no end yet.
     index = jnp.tile(jnp.asarray([0, 4], jnp.int32), (NUM_GROUPS, NUM // NUM_GROUPS // 2))
     state = set_priorities(state, index, jnp.full(NUM, 5.0))
@@ -206,7 +206,7 @@ def test_weights_by_hand():
 
 @pytest.mark.parametrize("prioritised", [False, True])
 def test_memory_is_known_before_it_is_allocated(prioritised):
-    arguments = {"num_boards": 6, "length": 3, "new_steps": 2, "num_groups": 3, "prioritised": prioritised}
+    arguments = {"num_envs": 6, "length": 3, "new_steps": 2, "num_groups": 3, "prioritised": prioritised}
     # A step takes 1 + 4 + 12 + 1 = 18 bytes, cursor and filled 4 each; 3 groups have trees over 16 slots of
     # 2 boards, 64 nodes of 4 bytes, and a largest priority.
     expected = 96 * 18 + 8 + (3 * (64 * 4 + 4) if prioritised else 0)
@@ -220,16 +220,16 @@ def test_memory_is_known_before_it_is_allocated(prioritised):
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"capacity": 95}, r"capacity: given 95; allowed: a multiple of 6 boards x 2 new steps, 24 to "),
+        ({"capacity": 95}, r"capacity: given 95; allowed: a multiple of 6 environments x 2 new steps, 24 to "),
         ({"capacity": 12}, r"capacity: given 12; allowed: .* 24 to 2147483647"),
         ({"capacity": 12 * 2**28}, "capacity: given 3221225472"),
-        ({"num_groups": 4}, r"num_groups: given 4; allowed: a divisor of num_boards \(6\)"),
+        ({"num_groups": 4}, r"num_groups: given 4; allowed: a divisor of num_envs \(6\)"),
         ({"length": 0}, "length: given 0; allowed: 1 or more"),
         ({"new_steps": 0}, "new_steps: given 0; allowed: 1 or more"),
     ],
 )
 def test_what_does_not_fit_together_is_refused(changed, said):
-    arguments = {"capacity": 96, "num_boards": 6, "length": 3, "new_steps": 2, "num_groups": 3}
+    arguments = {"capacity": 96, "num_envs": 6, "length": 3, "new_steps": 2, "num_groups": 3}
     with pytest.raises(ValueError, match=said):
         replay.memory_bytes(STEP, **{**arguments, **changed})
 
@@ -237,11 +237,11 @@ def test_what_does_not_fit_together_is_refused(changed, said):
 def test_other_steps_are_refused():
     state = empty(4, 2, 2, False)
     with pytest.raises(ValueError, match=r"rollout\['board'\]: given uint8\[1, 4\]; allowed: uint8\[2, 4\]"):
-        replay.insert(state, steps(0, 1, NUM_BOARDS))
+        replay.insert(state, steps(0, 1, NUM_ENVS))
     with pytest.raises(ValueError, match=r"rollout\['time'\]: given float32\[2, 4\]; allowed: int32\[2, 4\]"):
-        replay.insert(state, {**steps(0, 2, NUM_BOARDS), "time": jnp.ones((2, 4))})
+        replay.insert(state, {**steps(0, 2, NUM_ENVS), "time": jnp.ones((2, 4))})
     with pytest.raises(ValueError, match=r"rollout\['reward'\]: given float32\[2, 4\]; allowed: None"):
-        replay.insert(state, {**steps(0, 2, NUM_BOARDS), "reward": jnp.ones((2, 4))})
+        replay.insert(state, {**steps(0, 2, NUM_ENVS), "reward": jnp.ones((2, 4))})
     with pytest.raises(ValueError, match="num: given 3; allowed: a multiple of the 2 groups"):
         replay.sample(state, jax.random.key(0), 3)
 
@@ -256,7 +256,7 @@ def learn(state, key):
         return state, jnp.sum(windows.data["time"])
 
     def iterate(state, key):
-        state = replay.insert(state, steps(0, 2, NUM_BOARDS))
+        state = replay.insert(state, steps(0, 2, NUM_ENVS))
         return jax.lax.scan(update, state, jax.random.split(key, 2))
 
     return jax.lax.scan(iterate, state, jax.random.split(key, 2))

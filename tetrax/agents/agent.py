@@ -44,7 +44,7 @@ class Metrics(struct.PyTreeNode):
 
 
 class Rollout(struct.PyTreeNode):
-    """What was played on B boards for T steps, and what the policy made of it then: [T, B, ...]."""
+    """What was played in T steps of B games, and what the policy made of it then: [T, B, ...]."""
 
     observation: Observation
     action: Array  # int32
@@ -76,7 +76,7 @@ class Agent(NamedTuple):
     """
 
     name: str
-    steps_per_iteration: int  # environment steps of one `train`, over all boards
+    steps_per_iteration: int  # environment steps of one `train`, of all games together
     init: Callable[..., TrainState]
     train: Callable[[TrainState], tuple[TrainState, Metrics]]
     policy: Callable[[TrainState], Policy]
@@ -84,14 +84,14 @@ class Agent(NamedTuple):
     act: Act
     games: Callable[
         [TrainState], Any
-    ]  # the states of the games being played, boards last; None where there are none
-    num_groups: int = 1  # groups of boards that minibatches are drawn within: devices may share these out
+    ]  # the states of the games being played, these on the last axis; None where there are none
+    num_groups: int = 1  # groups of games that minibatches are drawn within; devices may share the groups out
     replay_bytes: int = 0  # of one seed's replay, on all devices together
     partition: Callable[[TrainState], Any] = batch.everywhere  # (state or shapes) -> a PartitionSpec per leaf
     learn: Callable[[TrainState, Rollout], tuple[TrainState, Metrics]] | None = (
         None  # from games played elsewhere
     )
-    num_envs: int = 0  # boards of a rollout that `learn` takes, and
+    num_envs: int = 0  # games of a rollout that `learn` takes, and
     num_steps: int = 0  # its steps
 
 

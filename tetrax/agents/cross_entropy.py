@@ -156,7 +156,7 @@ def _practice(config: CrossEntropyConfig, env: Game) -> Game:
     return env.with_height(height - config.fewer_rows)
 
 
-def _boards(env: Game) -> Batch:
+def _make_envs(env: Game) -> Batch:
     return Batch(EpisodeStatistics(AutoReset(env)))
 
 
@@ -185,7 +185,7 @@ def _new_games(config: CrossEntropyConfig, env: Game, env_params: Any, key: PRNG
     """
     keys = jax.random.split(key, config.num_boards)
     every = jnp.broadcast_to(keys[None], (config.num_candidates, config.num_boards))
-    return _boards(env).reset(every.reshape(-1), env_params)[0]
+    return _make_envs(env).reset(every.reshape(-1), env_params)[0]
 
 
 def _act(
@@ -231,16 +231,16 @@ def _play(
     config: CrossEntropyConfig, env: Game, env_params: Any, candidates: Array, key: PRNGKeyArray
 ) -> tuple[EpisodeState, Played, dict[str, Array]]:
     """Play `num_steps` on every board; return the games, what each candidate came to, and totals of ended games."""
-    boards, headline = _boards(env), env.spec.headline
+    envs, headline = _make_envs(env), env.spec.headline
     games = _new_games(config, env, env_params, key)
     of_board = jnp.repeat(candidates, config.num_boards, axis=0)  # [N * P, F]
 
     def step(carry: tuple[EpisodeState, Played], _: None) -> Any:
         games, played = carry
-        observation = boards.observe(games, env_params)
+        observation = envs.observe(games, env_params)
         with jax.named_scope("acting"):
             action = linear.best_placement(of_board, observation)
-        games, timestep = boards.step(games, action, env_params)
+        games, timestep = envs.step(games, action, env_params)
         played = Played(
             gained=played.gained + env.measure(timestep.event)[headline],
             losses=played.losses + timestep.terminated.astype(jnp.int32),

@@ -10,9 +10,9 @@ GAMES = "games"  # name of the number of games that ended, beside what these cam
 
 
 def sum_finished(timestep: TimeStep, env_state: EpisodeState) -> dict[str, Array]:
-    """Return totals of the games that ended in a step of B boards: GAMES, and each measure of the game; float32[].
+    """Return totals of the games that ended in a step of B games: GAMES, and each measure of the game; float32[].
 
-    `env_state` is the state after the step, boards last.
+    `env_state` is the state after the step, with the games on the last axis.
     """
     done = timestep.terminated | timestep.truncated
     came_to = {GAMES: jnp.ones_like(timestep.reward), **env_state.finished.totals}

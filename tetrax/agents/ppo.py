@@ -5,8 +5,8 @@ estimation with the true last observation, advantages normalised by minibatch, g
 their global norm, Adam with epsilon 1e-5, a linear schedule. Value targets are
 normalised by their running moments (Yu et al. 2022, arXiv 2103.01955, section 5.1).
 
-With a recurrent network the memory at the start of a rollout is kept, updates take whole sequences of boards, and
-each pass unrolls them from that memory anew, forgetting where a game began.
+With a recurrent network the memory at the start of a rollout is kept, updates take the whole sequence of each environment, and
+each pass unrolls it from that memory anew, forgetting where a game began.
 """
 
 from dataclasses import dataclass, field
@@ -38,17 +38,17 @@ class PPOConfig:
     """Settings of PPO. Those marked (tunable) may change when a run is resumed."""
 
     num_envs: int = 256
-    """Boards played side by side."""
+    """Games played side by side."""
     num_steps: int = 32
-    """Steps each board plays between updates."""
+    """Steps of each game between updates."""
     num_epochs: int = 2
     """Passes over each rollout."""
     num_minibatches: int = 4
     """Parts each pass is cut into; must divide num_envs times num_steps (of one group), or num_envs alone with a
     recurrent network."""
     num_groups: int = 1
-    """Groups of boards; each minibatch takes as much of every group. Several devices need a multiple of their
-    number, so that no board's data moves between them; results depend on the groups, not on the devices."""
+    """Groups of games; each minibatch takes as much of every group. Several devices need a multiple of their
+    number, so that no game's data moves between them; results depend on the groups, not on the devices."""
     network: NetworkConfig = field(default_factory=NetworkConfig)
     """The network that judges what is seen."""
     clip_value_loss: bool = False
@@ -78,12 +78,12 @@ class PPOConfig:
             checks.check_count(name, getattr(self, name))
         if self.num_envs % self.num_groups:
             raise checks.wrong("num_groups", self.num_groups, f"a divisor of num_envs ({self.num_envs})")
-        boards = self.num_envs // self.num_groups
-        if self.is_recurrent and boards % self.num_minibatches:
-            allowed = f"with a recurrent network, a divisor of num_envs / num_groups ({boards})"
+        group = self.num_envs // self.num_groups
+        if self.is_recurrent and group % self.num_minibatches:
+            allowed = f"with a recurrent network, a divisor of num_envs / num_groups ({group})"
             raise checks.wrong("num_minibatches", self.num_minibatches, allowed)
-        if (boards * self.num_steps) % self.num_minibatches:
-            allowed = f"a divisor of num_envs / num_groups times num_steps ({boards} x {self.num_steps})"
+        if (group * self.num_steps) % self.num_minibatches:
+            allowed = f"a divisor of num_envs / num_groups times num_steps ({group} x {self.num_steps})"
             raise checks.wrong("num_minibatches", self.num_minibatches, allowed)
         self.network.validate(env)
         for name, between in TUNABLE_RANGES.items():
@@ -113,7 +113,7 @@ class TrainState(struct.PyTreeNode):
     params: Any  # of the network
     optimiser: Any  # Adam's moments
     value_moments: normalise.RunningMoments  # of the value targets, []
-    env_state: EpisodeState | None  # B boards, on the last axis; None where the game steps on the host
+    env_state: EpisodeState | None  # of B games, on the last axis; None where the game steps on the host
     memory: Memory  # of the network before the next step, [B, ...]
     tunables: dict[str, Array]  # float32[], names of TUNABLE_RANGES and "horizon" (iterations)
     env_params: Any  # of the environment
@@ -129,9 +129,10 @@ class Policy(struct.PyTreeNode):
 
 
 class Sample(NamedTuple):
-    """What one update needs of a step: [G, N] in G groups of boards, [N] in a minibatch.
+    """What one update needs of a step: [G, N] in G groups of games, [N] in a minibatch.
 
-    With a recurrent network each of N is a board's whole sequence, [..., T], and `memory` is that before its start.
+    With a recurrent network each of N is the whole sequence of one environment, [..., T], and `memory` is that before
+    its start.
     """
 
     observation: Observation
@@ -170,7 +171,7 @@ def make(config: PPOConfig, env: Game | HostGame) -> Agent:
     )
 
 
-def _boards(env: Game) -> Batch:
+def _make_envs(env: Game) -> Batch:
     return Batch(EpisodeStatistics(AutoReset(env)))
 
 
@@ -187,7 +188,7 @@ def _init(
     env_state = None
     if not env.spec.on_host:
         reset_keys = jax.random.split(reset_key, config.num_envs)
-        env_state, _ = _boards(cast(Game, env)).reset(reset_keys, env_params)
+        env_state, _ = _make_envs(cast(Game, env)).reset(reset_keys, env_params)
     params = initial_params(network, config.network, params_key, example_observation(env))
     tunables = {name: jnp.float32(getattr(config, name)) for name in TUNABLE_RANGES}
     tunables["horizon"] = jnp.asarray(horizon, jnp.float32)
@@ -265,22 +266,23 @@ def _learn(
 def _collect(
     config: PPOConfig, env: Game, network: ActorCritic, state: TrainState, key: PRNGKeyArray
 ) -> tuple[TrainState, Rollout, dict[str, Array]]:
-    """Play `num_steps` on every board; return the rollout [T, B] and totals of the games that ended.
+    """Play `num_steps` of B games side by side; return the rollout [T, B] and totals of the games that ended.
 
-    Boards are observed at the start of a step, so that what observing and playing share is computed
+    Games are observed at the start of a step, so that what observing and playing share is computed
     once. The scan looks once more than it plays, for the value after the last step.
     """
-    boards, env_params = _boards(env), env.with_discount(state.env_params, state.tunables["discount"])
+    envs = _make_envs(env)
+    env_params = env.with_discount(state.env_params, state.tunables["discount"])
     policy = Policy(params=state.params, value_moments=state.value_moments)
 
     def step(carry: tuple[EpisodeState, Memory], step_input: tuple[PRNGKeyArray, Array]) -> Any:
         (env_state, memory), (act_key, is_played) = carry, step_input
-        observation = boards.observe(env_state, env_params)
+        observation = envs.observe(env_state, env_params)
         is_first = env_state.running.steps == 0 if config.is_recurrent else None
         with jax.named_scope("acting"):
             sight = Sight(observation=observation, is_first=is_first)
             action, remembered, told = _act(config, network, policy, sight, memory, act_key, greedy=False)
-        after, timestep = boards.step(env_state, action, env_params)
+        after, timestep = envs.step(env_state, action, env_params)
         looked = Rollout(
             observation=observation,
             action=action,
@@ -342,7 +344,7 @@ def _advantages(
     seen, action, log_prob, value = rollout.observation, rollout.action, rollout.log_prob, rollout.value
     samples = Sample(seen, action, log_prob, value, advantages, targets, rollout.is_first)
     chex.assert_equal_shape([action, log_prob, value, advantages, targets])
-    if config.is_recurrent:  # each board's sequence is one thing: [B, T, ...]
+    if config.is_recurrent:  # the sequence of each environment is one thing: [B, T, ...]
         samples = jax.tree.map(lambda leaf: leaf.swapaxes(0, 1), samples)._replace(memory=rollout.memory)
         samples = jax.tree.map(lambda leaf: leaf[None], samples)
     return minibatches.group(samples, config.num_groups), moments

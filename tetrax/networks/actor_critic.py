@@ -116,7 +116,7 @@ def initial_params(network: ActorCritic, config: NetworkConfig, key: PRNGKeyArra
 def judge(
     network: ActorCritic, params: Any, observation: Observation, memory: Memory, is_first: Array | None
 ) -> tuple[Array, Array, Memory]:
-    """Return logits and value of one step of B boards, and the memory after it.
+    """Return logits and value of one step of B games, and the memory after it.
 
     Networks that are not recurrent look at the observation alone.
     """

@@ -19,7 +19,7 @@ FEATURES = {
 
 
 def best_placement(weights: Float32[Array, "B F"], observation: Observation) -> Int32[Array, "B"]:
-    """Return the legal placement whose afterstate is worth most, by each board's own weights.
+    """Return the legal placement whose afterstate is worth most, by each game's own weights.
 
     One that loses is chosen only where every one does; among equals the lowest index, that is the first
     orientation, then the leftmost column. `observation` [B, ...] must show features of the afterstates.

@@ -67,7 +67,7 @@ class QNetwork(nn.Module):
         return judged, memory
 
     def _head(self, size: int) -> nn.Module:
-        # Each board has noise of its own; where actions are encoded they share it, so that they can be compared.
+        # Each game has noise of its own; where actions are encoded they share it, so that they can be compared.
         return NoisyDense(size, is_shared=self.by_action) if self.noisy else dense(size, 1.0)
 
 

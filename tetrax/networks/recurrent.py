@@ -1,4 +1,4 @@
-"""A memory between encoder and heads: LSTM and GRU cells over sequences of many boards."""
+"""A memory between encoder and heads: LSTM and GRU cells over sequences of many games."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ FORGET_BIAS = 1.0  # a new LSTM remembers (Jozefowicz et al. 2015, section 2.2)
 
 
 def initial_memory(config: NetworkConfig, batch_shape: tuple[int, ...]) -> Memory:
-    """Return the memory at the start of a game, all zeros, for a batch of boards."""
+    """Return the memory at the start of a game, all zeros, for a batch of games."""
     if config.recurrent == "none":
         return ()
     nothing = jnp.zeros((*batch_shape, config.memory), jnp.float32)
@@ -30,7 +30,7 @@ def core(config: NetworkConfig, name: str | None = None) -> "Core":
 
 
 class Core(nn.Module):
-    """A recurrent cell unrolled over time: T steps of B boards.
+    """A recurrent cell unrolled over time: T steps of B games.
 
     "lstm" is Hochreiter and Schmidhuber 1997 with the forget gate of Gers et al. 2000; "gru" is Cho et al. 2014
     (arXiv 1406.1078) with the reset gate after the product; "none" passes its inputs on.

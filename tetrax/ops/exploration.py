@@ -25,7 +25,7 @@ class Decider(IntEnum):
 
 
 class Explored(NamedTuple):
-    """The choices for B boards."""
+    """The choices for B games."""
 
     action: Array  # int32[B]
     decider: Array  # int32[B], a Decider
@@ -43,7 +43,7 @@ def explore(
     loses: Bool[Array, "B A"] | None = None,
     truly_random: Share = 0.0,
 ) -> Explored:
-    """Choose a legal action for each board; where none is legal, action 0.
+    """Choose a legal action for each game; where none is legal, action 0.
 
     epsilon: probability of a random decision: every action as likely.
     boltzmann: share of the other decisions that the softmax of value / temperature makes. The rest are greedy:
@@ -75,11 +75,11 @@ def explore(
 
 
 def _shares(
-    num_boards: int, epsilon: Share, boltzmann: Share, truly_random: Share
+    num_games: int, epsilon: Share, boltzmann: Share, truly_random: Share
 ) -> tuple[Float32[Array, "B"], ...]:
     """Return how likely each way to decide is: greedy, Boltzmann, random as far as allowed, truly random."""
     epsilon, boltzmann, truly_random = (
-        jnp.broadcast_to(jnp.asarray(share, jnp.float32), (num_boards,))
+        jnp.broadcast_to(jnp.asarray(share, jnp.float32), (num_games,))
         for share in (epsilon, boltzmann, truly_random)
     )
     by_boltzmann = (1.0 - epsilon) * boltzmann
@@ -103,17 +103,17 @@ def _softmax_weights(
 
 
 def _draw(key: PRNGKeyArray, weights: Float32[Array, "B A"]) -> Int32[Array, "B"]:
-    """Draw an action for each board in proportion to weights of any sum; 0 where all weights are 0.
+    """Draw an action for each game in proportion to weights of any sum; 0 where all weights are 0.
 
     First a run of about sqrt(A) actions, then one of it: running sums over all actions, or a random number for each
     as a categorical draw takes, would cost more than everything else here.
     """
     run_key, place_key = jax.random.split(key)
-    num_boards, num_actions = weights.shape
+    num_games, num_actions = weights.shape
     width = math.isqrt(num_actions - 1) + 1
     num_runs = -(-num_actions // width)
     runs = jnp.pad(weights, ((0, 0), (0, num_runs * width - num_actions))).reshape(
-        num_boards, num_runs, width
+        num_games, num_runs, width
     )
     run = _pick(run_key, jnp.sum(runs, axis=-1))
     of_run = jnp.take_along_axis(runs, run[:, None, None], axis=1)[:, 0]  # [B, width]
@@ -121,7 +121,7 @@ def _draw(key: PRNGKeyArray, weights: Float32[Array, "B A"]) -> Int32[Array, "B"
 
 
 def _pick(key: PRNGKeyArray, weights: Float32[Array, "B N"]) -> Int32[Array, "B"]:
-    """Draw one of a few for each board in proportion to weights of any sum; 0 where all weights are 0."""
+    """Draw one of a few for each game in proportion to weights of any sum; 0 where all weights are 0."""
     sums = jnp.cumsum(weights, axis=-1)
     # The sum up to the last weight: one after it may be larger by rounding, and what lies beyond is nobody's.
     largest = jnp.max(jnp.where(weights > 0, sums, 0.0), axis=-1, keepdims=True)

@@ -1,6 +1,6 @@
-"""Minibatches: samples put together by groups of neighbouring boards, dealt out at random within each group.
+"""Minibatches: samples put together by groups of neighbouring games, dealt out at random within each group.
 
-Over several devices every group lies on one of them, so that no board's data ever moves to another, and what is
+Over several devices every group lies on one of them, so that no game's data ever moves to another, and what is
 drawn depends on the number of groups alone.
 """
 
@@ -12,11 +12,11 @@ from jaxtyping import Int32, PRNGKeyArray
 
 
 def group(rollout: Any, num_groups: int) -> Any:
-    """Put the samples of each group of neighbouring boards together: [T, B, ...] -> [G, T * B / G, ...]."""
+    """Put the samples of each group of neighbouring games together: [T, B, ...] -> [G, T * B / G, ...]."""
 
     def regroup(leaf: Array) -> Array:
-        steps, boards = leaf.shape[:2]
-        leaf = leaf.reshape(steps, num_groups, boards // num_groups, *leaf.shape[2:])  # [T, G, B / G, ...]
+        steps, games = leaf.shape[:2]
+        leaf = leaf.reshape(steps, num_groups, games // num_groups, *leaf.shape[2:])  # [T, G, B / G, ...]
         return jax.lax.collapse(leaf.swapaxes(0, 1), 1, 3)
 
     return jax.tree.map(regroup, rollout)

@@ -1,10 +1,10 @@
-"""A replay: the last steps of many boards, sampled as windows of neighbouring steps.
+"""A replay: the last steps of many environments, sampled as windows of neighbouring steps.
 
-Each board's steps lie in the order of time, in a ring, so that what an n-step return, a lambda return or a
+Each environment's steps lie in the order of time, in a ring, so that what an n-step return, a lambda return or a
 recurrent network needs is a window of it: `length` steps from a start on. A start can be sampled once its
 window is complete, and until its first step is overwritten.
 
-The boards are kept in G groups and sampled within them, as many from each, so that several devices can share
+The environments are kept in G groups and sampled within them, as many from each, so that several devices can share
 the groups out and no step ever moves between them. An insertion writes into the ring where it lies: if the
 replay is donated, or carried by a scan, it is never copied.
 """
@@ -27,15 +27,15 @@ SMALLEST_PRIORITY = 1e-6  # what has been sampled once stays within reach
 
 
 class Replay(struct.PyTreeNode, kw_only=True):
-    """The last T steps of B boards in G groups: the board b of group g is the board g * B / G + b."""
+    """The last T steps of B environments in G groups: environment b of group g is environment g * B / G + b."""
 
     data: Any  # leaves [G, T, B / G, ...], dtypes as given
-    cursor: Array  # int32[], the slot of each board that is written next
-    filled: Array  # int32[], slots of each board that are in use
-    priorities: SumTree | None  # of the starts, [G, ...], leaf slot * B / G + board; None: all are equal
+    cursor: Array  # int32[], the slot of each environment that is written next
+    filled: Array  # int32[], slots of each environment that are in use
+    priorities: SumTree | None  # of the starts, [G, ...], leaf slot * B / G + environment; None: all are equal
     largest: Array | None  # float32[G], the largest priority so far, which new starts get
     length: int = struct.field(pytree_node=False)  # steps of a window
-    new_steps: int = struct.field(pytree_node=False)  # steps of each board in an insertion
+    new_steps: int = struct.field(pytree_node=False)  # steps of each environment in an insertion
 
 
 class Windows(struct.PyTreeNode, kw_only=True):
@@ -50,7 +50,7 @@ def empty(
     step: Any,
     *,
     capacity: int,
-    num_boards: int,
+    num_envs: int,
     length: int,
     new_steps: int,
     num_groups: int = 1,
@@ -58,20 +58,20 @@ def empty(
 ) -> Replay:
     """Return a replay of nothing.
 
-    step: one step of one board, arrays or their shapes and dtypes.
-    capacity: steps that are kept over all boards; a multiple of `num_boards` times `new_steps`, with room for
-        a window and an insertion.
+    step: one step of one environment, arrays or their shapes and dtypes.
+    capacity: steps that are kept of all environments together; a multiple of `num_envs` times `new_steps`, with
+        room for a window and an insertion.
     length: steps of the windows that will be sampled.
-    new_steps: steps of each board that an insertion brings.
+    new_steps: steps of each environment that an insertion brings.
     ValueError where these do not fit together.
     """
-    num_slots = _num_slots(capacity, num_boards, length, new_steps, num_groups)
-    boards = num_boards // num_groups
+    num_slots = _num_slots(capacity, num_envs, length, new_steps, num_groups)
+    envs = num_envs // num_groups
 
     def zeros(leaf: Any) -> Array:
-        return jnp.zeros((num_groups, num_slots, boards, *leaf.shape), leaf.dtype)
+        return jnp.zeros((num_groups, num_slots, envs, *leaf.shape), leaf.dtype)
 
-    tree = sum_tree.empty(num_slots * boards) if prioritised else None
+    tree = sum_tree.empty(num_slots * envs) if prioritised else None
     return Replay(
         data=jax.tree.map(zeros, step),
         cursor=jnp.int32(0),
@@ -100,15 +100,15 @@ def partition(replay: Replay, devices: str) -> Replay:
 
 
 def insert(replay: Replay, rollout: Any) -> Replay:
-    """Write the next `new_steps` steps of every board, leaves [new_steps, B, ...], over the oldest ones.
+    """Write the next `new_steps` steps of every environment, leaves [new_steps, B, ...], over the oldest ones.
 
     ValueError where their tree, shapes or dtypes are not those of the replay.
     """
     _check_rollout(replay, rollout)
-    num_groups, num_slots, boards = _sizes(replay)
+    num_groups, num_slots, envs = _sizes(replay)
 
     def write(kept: Array, new: Array) -> Array:
-        new = new.reshape(replay.new_steps, num_groups, boards, *new.shape[2:])
+        new = new.reshape(replay.new_steps, num_groups, envs, *new.shape[2:])
         return jax.lax.dynamic_update_slice_in_dim(kept, new.swapaxes(0, 1), replay.cursor, axis=1)
 
     priorities = replay.priorities
@@ -125,8 +125,8 @@ def insert(replay: Replay, rollout: Any) -> Replay:
 
 def num_starts(replay: Replay) -> Int32[Array, ""]:
     """Return how many windows there are to sample from, over all groups."""
-    num_groups, _, boards = _sizes(replay)
-    return jnp.maximum(replay.filled - replay.length + 1, 0) * (num_groups * boards)
+    num_groups, _, envs = _sizes(replay)
+    return jnp.maximum(replay.filled - replay.length + 1, 0) * (num_groups * envs)
 
 
 def sample(replay: Replay, key: PRNGKeyArray, num: int) -> Windows:
@@ -179,30 +179,30 @@ def importance_weights(
     return (jnp.min(probability) / probability) ** beta
 
 
-def _num_slots(capacity: int, num_boards: int, length: int, new_steps: int, num_groups: int) -> int:
-    """Return the steps kept of each board, T."""
-    for name, given in {"num_boards": num_boards, "length": length, "new_steps": new_steps}.items():
+def _num_slots(capacity: int, num_envs: int, length: int, new_steps: int, num_groups: int) -> int:
+    """Return the steps kept of each environment, T."""
+    for name, given in {"num_envs": num_envs, "length": length, "new_steps": new_steps}.items():
         if given < 1:
             raise ValueError(f"{name}: given {given}; allowed: 1 or more")
-    if num_groups < 1 or num_boards % num_groups:
-        raise ValueError(f"num_groups: given {num_groups}; allowed: a divisor of num_boards ({num_boards})")
-    unit = num_boards * new_steps
+    if num_groups < 1 or num_envs % num_groups:
+        raise ValueError(f"num_groups: given {num_groups}; allowed: a divisor of num_envs ({num_envs})")
+    unit = num_envs * new_steps
     smallest = unit * (1 + math.ceil((length - 1) / new_steps))
     if capacity % unit or not smallest <= capacity <= MAX_CAPACITY:
-        allowed = f"a multiple of {num_boards} boards x {new_steps} new steps, {smallest} to {MAX_CAPACITY}"
+        allowed = f"a multiple of {num_envs} environments x {new_steps} new steps, {smallest} to {MAX_CAPACITY}"
         raise ValueError(f"capacity: given {capacity}; allowed: {allowed}")
-    return capacity // num_boards
+    return capacity // num_envs
 
 
 def _sizes(replay: Replay) -> tuple[int, int, int]:
     """Return G, T and B / G."""
-    num_groups, num_slots, boards = jax.tree.leaves(replay.data)[0].shape[:3]
-    return num_groups, num_slots, boards
+    num_groups, num_slots, envs = jax.tree.leaves(replay.data)[0].shape[:3]
+    return num_groups, num_slots, envs
 
 
 def _check_rollout(replay: Replay, rollout: Any) -> None:
-    num_groups, _, boards = _sizes(replay)
-    leading = (replay.new_steps, num_groups * boards)
+    num_groups, _, envs = _sizes(replay)
+    leading = (replay.new_steps, num_groups * envs)
     needed = {
         jax.tree_util.keystr(path): f"{leaf.dtype}{[*leading, *leaf.shape[3:]]}"
         for path, leaf in jax.tree.leaves_with_path(replay.data)
@@ -223,14 +223,14 @@ def _admit(replay: Replay, tree: SumTree, largest: Float32[Array, ""]) -> SumTre
     at multiples of `new_steps`: the starts in question are the last `tail` of one block of slots and the first
     of the next, and neither runs over the end of the ring.
     """
-    _, num_slots, boards = _sizes(replay)
+    _, num_slots, envs = _sizes(replay)
     blocks, tail = divmod(replay.length - 1, replay.new_steps)
     head = replay.new_steps - tail
 
     def give(tree: SumTree, behind: int, slots: int, value: Array) -> SumTree:
         """Give `slots` slots, from that `behind` the cursor on, a priority."""
-        first = (replay.cursor - behind) % num_slots * boards
-        return sum_tree.update_range(tree, first, jnp.broadcast_to(value, (slots * boards,)))
+        first = (replay.cursor - behind) % num_slots * envs
+        return sum_tree.update_range(tree, first, jnp.broadcast_to(value, (slots * envs,)))
 
     def if_filled(slots: int) -> Array:
         return jnp.where(replay.filled >= slots, largest, 0.0)
@@ -244,22 +244,22 @@ def _admit(replay: Replay, tree: SumTree, largest: Float32[Array, ""]) -> SumTre
 
 def _uniform(replay: Replay, key: PRNGKeyArray, num: int) -> Int32[Array, "num"]:
     """Draw starts of one group."""
-    _, num_slots, boards = _sizes(replay)
-    starts = jnp.maximum(replay.filled - replay.length + 1, 1) * boards
+    _, num_slots, envs = _sizes(replay)
+    starts = jnp.maximum(replay.filled - replay.length + 1, 1) * envs
     drawn = jax.random.randint(key, (num,), 0, starts)  # counted from the oldest one
-    slot = (replay.cursor - replay.filled + drawn // boards) % num_slots
-    return slot * boards + drawn % boards
+    slot = (replay.cursor - replay.filled + drawn // envs) % num_slots
+    return slot * envs + drawn % envs
 
 
 def _windows(replay: Replay, index: Int32[Array, "G N"]) -> Any:
     """Take the windows from their starts on, leaves [L, G * N, ...]."""
-    _, num_slots, boards = _sizes(replay)
+    _, num_slots, envs = _sizes(replay)
     steps = jnp.arange(replay.length, dtype=jnp.int32)
 
     def of_group(data: Any, starts: Int32[Array, "N"]) -> Any:
-        slots = (starts[None] // boards + steps[:, None]) % num_slots  # [L, N]
-        board = starts[None] % boards
-        return jax.tree.map(lambda leaf: leaf.at[slots, board].get(mode="promise_in_bounds"), data)
+        slots = (starts[None] // envs + steps[:, None]) % num_slots  # [L, N]
+        env = starts[None] % envs
+        return jax.tree.map(lambda leaf: leaf.at[slots, env].get(mode="promise_in_bounds"), data)
 
     windows = jax.vmap(of_group, out_axes=1)(replay.data, index)  # [L, G, N, ...]
     return jax.tree.map(lambda leaf: jax.lax.collapse(leaf, 1, 3), windows)

@@ -62,7 +62,7 @@ class TrainConfig:
     evaluation: EvalConfig = EvalConfig()
     """Evaluation while training and at the end."""
     total_steps: int = 1_000_000
-    """Environment steps to train for, over all boards of one seed, rounded up to whole chunks."""
+    """Environment steps to train for, of all games of one seed together, rounded up to whole chunks."""
     seed: int = 0
     """Seed of the run's first agent; equal seeds give equal runs."""
     num_seeds: int = 1
@@ -114,7 +114,7 @@ class TrainConfig:
         return _make_agent(self.algorithm, self.agent, self.game, self.env)
 
     def steps_per_chunk(self) -> int:
-        """Return the environment steps of one chunk, over all boards of one seed."""
+        """Return the environment steps of one chunk, all games of one seed together."""
         return self.make_agent().steps_per_iteration * self.chunk_iterations
 
     @property

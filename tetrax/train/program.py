@@ -46,7 +46,7 @@ class Program:
 
     What is trained side by side is `num_seeds` seeds from `seed` on, for a run of `horizon` iterations, or the
     members given instead. A mesh spreads
-    the boards of each over its devices; without one there is one device.
+    the games of each over its devices; without one there is one device.
     """
 
     def __init__(

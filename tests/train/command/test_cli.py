@@ -283,7 +283,7 @@ def test_help_shows_every_field_with_its_meaning_and_default(capsys: pytest.Capt
             assert f" {flags.switch_off_name(path)}" in shown
     # And --run-dir, --resume, --config and --distributed:
     assert shown.count("(default: ") == len(flags.field_types(TINY)) + 4
-    assert "Boards played side by side. (default: 8)" in shown
+    assert "Games played side by side. (default: 8)" in shown
     for word in ("--resume", "--config", "--run-dir", "tiny, small, large", "classic-10x10, mini"):
         assert word in shown
 

@@ -36,7 +36,7 @@ class Player(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """What was decided on B boards."""
+    """What was decided in B games."""
 
     explored: Explored
     frame: judge.Frame  # float32[B, A]
@@ -53,7 +53,7 @@ def decide(
     key: PRNGKeyArray,
     greedy: bool = False,
 ) -> Decision:
-    """Judge every action of B boards and choose one on each."""
+    """Judge every action of B games and choose one in each."""
     config = player.config
     noise_key, explore_key = jax.random.split(key)
     noise = {NOISE: noise_key} if config.noisy and not greedy else None
@@ -64,8 +64,8 @@ def decide(
     return Decision(explored, frame, worths, memory)
 
 
-def now(config: DQNConfig, state: TrainState) -> Exploration:
-    """Return the exploration that the schedules give after the steps played so far, over all boards."""
+def find_exploration(config: DQNConfig, state: TrainState) -> Exploration:
+    """Return the exploration that the schedules give after the steps played so far."""
     tunables = state.tunables
     steps = state.iteration.astype(jnp.float32) * jnp.float32(config.num_envs * config.num_steps)
     at = {}
@@ -87,7 +87,7 @@ def at_random() -> Exploration:
     return Exploration(epsilon=one, boltzmann=zero, temperature=one, truly_random=one)
 
 
-def policy_of(state: TrainState, explores: Exploration) -> Policy:
+def make_policy(state: TrainState, explores: Exploration) -> Policy:
     """Return what acting needs."""
     return Policy(
         params=state.params,

@@ -39,7 +39,7 @@ def make(config: DQNConfig, env: Game) -> Agent:
         steps_per_iteration=config.num_envs * config.num_steps,
         init=lambda key, env_params=None, horizon=0: _init(player, env, key, env_params, horizon),
         train=lambda state: _train(player, env, state),
-        policy=lambda state: acting.policy_of(state, acting.now(config, state)),
+        policy=lambda state: acting.make_policy(state, acting.find_exploration(config, state)),
         initial_memory=lambda batch_shape: initial_memory(config.network, batch_shape),
         act=lambda *args: _act(player, *args),
         games=lambda state: state.env_state.env_state.game,
@@ -53,8 +53,8 @@ def _init(player: Player, env: Game, key: PRNGKeyArray, env_params: Any, horizon
     config = player.config
     params_key, reset_key, warmup_key, key = jax.random.split(key, 4)
     env_params = env.default_params if env_params is None else env_params
-    boards = collecting.make_boards(config, env)
-    env_state, _ = boards.reset(jax.random.split(reset_key, config.num_envs), env_params)
+    envs = collecting.make_envs(config, env)
+    env_state, _ = envs.reset(jax.random.split(reset_key, config.num_envs), env_params)
     params = initial_params(player.network, params_key, example_observation(env))
     tunables = {name: jnp.float32(getattr(config, name)) for name in TUNABLE_RANGES}
     tunables["horizon"] = jnp.asarray(horizon, jnp.float32)
@@ -98,7 +98,7 @@ def _train(player: Player, env: Game, state: TrainState) -> tuple[TrainState, Me
     """Play, and learn from it or from what was kept."""
     config = player.config
     play_key, learn_key, next_key = jax.random.split(state.key, 3)
-    explores = acting.now(config, state)
+    explores = acting.find_exploration(config, state)
     if config.replay_capacity:
         state, slots, played = collecting.collect_slots(player, env, state, explores, play_key)
         state, losses = learning.from_replay(player, env, _keep(state, slots), learn_key)
@@ -140,7 +140,7 @@ def _act(
 
 
 def _slot(config: DQNConfig, env: Game) -> Slot:
-    """Return the shapes of what the replay keeps of one step of one board."""
+    """Return the shapes of what the replay keeps of one step of one game."""
 
     def slot(key: PRNGKeyArray) -> Slot:
         words, flag = packing.pack(env.init(key, env.default_params)), jnp.bool_(False)
@@ -161,7 +161,7 @@ def _slot(config: DQNConfig, env: Game) -> Slot:
 def _replay_arguments(config: DQNConfig) -> dict[str, Any]:
     return {
         "capacity": config.replay_capacity,
-        "num_boards": config.num_envs,
+        "num_envs": config.num_envs,
         "length": config.window,
         "new_steps": config.num_steps,
         "num_groups": config.num_groups,
@@ -180,7 +180,7 @@ def _replay_bytes(config: DQNConfig, env: Game) -> int:
 
 
 def _partition(state: TrainState) -> Any:
-    """Say how a TrainState is spread over devices: its boards and its replay, by groups."""
+    """Say how a TrainState is spread over devices: its games and its replay, by groups."""
     spread = batch.everywhere(state).replace(
         env_state=batch.spread(state.env_state),
         memory=batch.spread_rows(state.memory),

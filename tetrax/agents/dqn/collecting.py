@@ -26,7 +26,7 @@ class Collector(NamedTuple):
     """What never changes while an iteration plays."""
 
     player: Player
-    boards: Batch
+    envs: Batch
     policy: Policy
     params: Any  # of the environment
 
@@ -40,7 +40,7 @@ class Running(NamedTuple):
 
 
 class Played(NamedTuple):
-    """One step of B boards."""
+    """One step of B games."""
 
     observation: Observation
     decision: Decision
@@ -61,8 +61,8 @@ class Decided(NamedTuple):
     truncated: Array  # bool
 
 
-def make_boards(config: DQNConfig, env: Game) -> Batch:
-    """Return the boards that are played; those for a replay keep the state in which a game was truncated."""
+def make_envs(config: DQNConfig, env: Game) -> Batch:
+    """Return the games that are played; those for a replay keep the state in which one was truncated."""
     keep_last = config.replay_capacity > 0 and env.spec.can_truncate
     return Batch(EpisodeStatistics(AutoReset(env, keep_last=keep_last)))
 
@@ -70,7 +70,7 @@ def make_boards(config: DQNConfig, env: Game) -> Batch:
 def collect_slots(
     player: Player, env: Game, state: TrainState, explores: Exploration, key: PRNGKeyArray
 ) -> tuple[TrainState, Slot, Metrics]:
-    """Play `num_steps` on every board; return Slots [T, B] and metrics."""
+    """Play `num_steps` of B games side by side; return Slots [T, B] and metrics."""
     collector = _collector(player, env, state, explores)
 
     def step(before: Running, step_key: PRNGKeyArray) -> tuple[Running, tuple[Slot, Metrics]]:
@@ -85,7 +85,7 @@ def collect_slots(
 def collect_samples(
     player: Player, env: Game, state: TrainState, explores: Exploration, key: PRNGKeyArray
 ) -> tuple[TrainState, Sample, Metrics]:
-    """Play `num_steps` on every board; return Samples [T, B] whose targets are lambda returns, and metrics.
+    """Play `num_steps` of B games; return Samples [T, B] whose targets are lambda returns, and metrics.
 
     The scan looks once more than it plays, for the value after the last step.
     """
@@ -106,7 +106,7 @@ def collect_samples(
 
 
 def keep_placement(observation: Observation, action: Array) -> Observation:
-    """Keep one placement of each board, as the only one: A = 1."""
+    """Keep one placement of each game, as the only one: A = 1."""
     after = jax.tree.map(lambda leaf: judge.of_action(leaf, action)[:, None], observation.afterstates)
     legal = judge.of_action(observation.legal, action)[:, None]
     return observation.replace(afterstates=after, legal=legal)
@@ -115,19 +115,19 @@ def keep_placement(observation: Observation, action: Array) -> Observation:
 def _collector(player: Player, env: Game, state: TrainState, explores: Exploration) -> Collector:
     return Collector(
         player=player,
-        boards=make_boards(player.config, env),
-        policy=acting.policy_of(state, explores),
+        envs=make_envs(player.config, env),
+        policy=acting.make_policy(state, explores),
         params=env.with_discount(state.env_params, state.tunables["discount"]),
     )
 
 
 def _running(state: TrainState) -> Running:
-    """Return where the boards stand."""
+    """Return where the games stand."""
     return Running(state.env_state, state.memory, state.is_first)
 
 
 def _put_back(state: TrainState, after: Running) -> TrainState:
-    """Return the state with its boards where they stand now."""
+    """Return the state with its games where they stand now."""
     return state.replace(env_state=after.env_state, memory=after.memory, is_first=after.is_first)
 
 
@@ -137,11 +137,11 @@ def _decide(collector: Collector, observation: Observation, before: Running, key
 
 
 def _play(collector: Collector, before: Running, key: PRNGKeyArray) -> tuple[Running, Played]:
-    """Play one step; boards are observed at its start, so that what observing and playing share is computed once."""
-    boards, params = collector.boards, collector.params
-    observation = boards.observe(before.env_state, params)
+    """Play one step; games are observed at its start, so that what observing and playing share is computed once."""
+    envs, params = collector.envs, collector.params
+    observation = envs.observe(before.env_state, params)
     decision = _decide(collector, observation, before, key)
-    env_state, timestep = boards.step(before.env_state, decision.explored.action, params)
+    env_state, timestep = envs.step(before.env_state, decision.explored.action, params)
     done = timestep.terminated | timestep.truncated
     return Running(env_state, decision.memory, done), Played(observation, decision, timestep)
 
@@ -190,7 +190,7 @@ def _value_at_the_end(collector: Collector, timestep: TimeStep, key: PRNGKeyArra
 
 
 def _samples(player: Player, state: TrainState, looked: Decided) -> Sample:
-    """Find the returns of T steps from T + 1 looks at the boards."""
+    """Find the returns of T steps from T + 1 looks at the games."""
     next_value = looked.value[1:]
     decided: Decided = jax.tree.map(lambda leaf: leaf[:-1], looked)
     if decided.cut_off_value is not None:
@@ -210,7 +210,7 @@ def _samples(player: Player, state: TrainState, looked: Decided) -> Sample:
 
 
 def _pack(games: Any) -> Array:
-    """Pack a batch of states, boards last: uint32[B, N]."""
+    """Pack a batch of states, with the games on their last axis: uint32[B, N]."""
     return jax.vmap(packing.pack, in_axes=-1)(games)
 
 

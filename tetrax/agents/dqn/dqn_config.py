@@ -18,18 +18,18 @@ class DQNConfig:
     """What values are learned of: actions, or the boards that placements leave, chosen by reward + discounted
     value; auto is afterstates where these are observed."""
     num_envs: int = 256
-    """Boards played side by side."""
+    """Games played side by side."""
     num_steps: int = 16
-    """Steps each board plays between updates."""
+    """Steps of each game between updates."""
     num_groups: int = 1
-    """Groups of boards; each batch takes as much of every group. Several devices need a multiple of their number."""
+    """Groups of games; each batch takes as much of every group. Several devices need a multiple of their number."""
     network: NetworkConfig = field(default_factory=NetworkConfig)
     """The network that judges."""
     replay_capacity: int = 0
-    """Steps kept to learn from, over all boards; 0 keeps none: each rollout is learned from by lambda returns, then
-    forgotten."""
+    """Steps kept to learn from, of all games together; 0 keeps none: each rollout is learned from by lambda returns,
+    then forgotten."""
     warmup_steps: int = 0
-    """Steps of random legal actions, over all boards, that the replay begins with; not counted in total_steps."""
+    """Steps of random legal actions, of all games together, that the replay begins with; not counted in total_steps."""
     num_updates: int = 16
     """Updates per iteration from the replay."""
     batch_size: int = 256
@@ -78,7 +78,7 @@ class DQNConfig:
     epsilon_final: float = 0.01
     """The same at the end of its schedule (tunable)."""
     epsilon_steps: float = 100_000.0
-    """Environment steps, over all boards, until that end; 0 = it stays at the start (tunable)."""
+    """Environment steps, of all games together, until that end; 0 = it stays at the start (tunable)."""
     boltzmann: float = 0.0
     """Share of the other decisions that are drawn from the softmax of values over temperature (tunable)."""
     temperature_start: float = 1.0
@@ -86,7 +86,7 @@ class DQNConfig:
     temperature_final: float = 0.1
     """The same at the end of its schedule (tunable)."""
     temperature_steps: float = 100_000.0
-    """Environment steps, over all boards, until that end; 0 = it stays at the start (tunable)."""
+    """Environment steps, of all games together, until that end; 0 = it stays at the start (tunable)."""
     truly_random: float = 0.001
     """Where losses are avoided, share of the exploring decisions (random, Boltzmann) that are random among all legal
     actions, losing ones too (tunable)."""

@@ -17,7 +17,7 @@ class TrainState(struct.PyTreeNode):
     target_params: Any  # of the target network; None if there is none
     optimiser: Any  # Adam's moments
     value_moments: RunningMoments  # of the targets, []
-    env_state: EpisodeState  # B boards, on the last axis
+    env_state: EpisodeState  # of B games, on the last axis
     memory: Any  # of the network, [B, ...]; () if it has none
     is_first: Array  # bool[B], the next step is the first of a game
     replay: Replay | None  # of Slots

@@ -1,8 +1,8 @@
 """What the network gets wrong in windows of the replay: in single steps, and in sequences with a memory.
 
-A window is L steps of one board in a row; Slots [L, N] hold N of them. A step should have been judged by its target:
-what n steps gain, and then the returns of the best action in what was seen after the last of them. A game that ends
-on the way ends the target there; one that is cut off goes on from its true last observation.
+A window is L steps in a row of one environment; Slots [L, N] hold N of them. A step should have been judged by its
+target: what n steps gain, and then the returns of the best action in what was seen after the last of them. A game that
+ends on the way ends the target there; one that is cut off goes on from its true last observation.
 """
 
 from typing import Any, NamedTuple
@@ -114,7 +114,7 @@ def show(env: Game, state: TrainState, words: Array) -> Observation:
     """Show packed states, uint32[*n, N]."""
     params = env.with_discount(state.env_params, state.tunables["discount"])
     like = jax.eval_shape(lambda key: env.init(key, params), jax.random.key(0))
-    flat = words.reshape(-1, words.shape[-1]).T  # boards last
+    flat = words.reshape(-1, words.shape[-1]).T  # the states on the last axis, as `tetrax.env.batch` has them
     seen = jax.vmap(lambda one: env.observe(packing.unpack(one, like), params), in_axes=-1)(flat)
     return jax.tree.map(lambda leaf: leaf.reshape(*words.shape[:-1], *leaf.shape[1:]), seen)
 

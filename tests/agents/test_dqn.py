@@ -302,7 +302,9 @@ def test_epsilon_and_temperature_follow_their_schedules():
 
     def at_iteration(config, number):
         tunables = {name: jnp.float32(getattr(config, name)) for name in dqn.TUNABLE_RANGES}
-        return acting.find_exploration(config, SimpleNamespace(tunables=tunables, iteration=jnp.int32(number)))
+        return acting.find_exploration(
+            config, SimpleNamespace(tunables=tunables, iteration=jnp.int32(number))
+        )
 
     at = [at_iteration(config, number) for number in (0, 2, 5, 10, 20)]
     assert [float(each.epsilon) for each in at] == pytest.approx([1.0, 0.82, 0.55, 0.1, 0.1])

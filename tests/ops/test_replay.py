@@ -220,7 +220,10 @@ def test_memory_is_known_before_it_is_allocated(prioritised):
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        ({"capacity": 95}, r"capacity: given 95; allowed: a multiple of 6 environments x 2 new steps, 24 to "),
+        (
+            {"capacity": 95},
+            r"capacity: given 95; allowed: a multiple of 6 environments x 2 new steps, 24 to ",
+        ),
         ({"capacity": 12}, r"capacity: given 12; allowed: .* 24 to 2147483647"),
         ({"capacity": 12 * 2**28}, "capacity: given 3221225472"),
         ({"num_groups": 4}, r"num_groups: given 4; allowed: a divisor of num_envs \(6\)"),

@@ -5,8 +5,8 @@ estimation with the true last observation, advantages normalised by minibatch, g
 their global norm, Adam with epsilon 1e-5, a linear schedule. Value targets are
 normalised by their running moments (Yu et al. 2022, arXiv 2103.01955, section 5.1).
 
-With a recurrent network the memory at the start of a rollout is kept, updates take the whole sequence of each environment, and
-each pass unrolls it from that memory anew, forgetting where a game began.
+With a recurrent network the memory at the start of a rollout is kept, updates take the whole sequence of
+each environment, and each pass unrolls it from that memory anew, forgetting where a game began.
 """
 
 from dataclasses import dataclass, field
@@ -219,6 +219,7 @@ def _act(
     logits, value, memory = judge(network, policy.params, sight.observation, memory, sight.is_first)
     distribution = MaskedCategorical.from_logits(logits, legal)
     action = distribution.mode() if greedy else distribution.sample(key)
+    chex.assert_equal_shape([action, value])
     diagnostics = {
         "value": _in_rewards(config, policy.value_moments, value),
         "entropy": distribution.entropy(),
@@ -250,6 +251,8 @@ def _learn(
     config: PPOConfig, network: ActorCritic, state: TrainState, rollout: Rollout
 ) -> tuple[TrainState, Metrics]:
     """Learn from one rollout [T, B]."""
+    steps = [rollout.action, rollout.log_prob, rollout.value, rollout.next_value, rollout.reward]
+    chex.assert_shape(steps, (config.num_steps, config.num_envs))  # it may come from the host
     _, update_key, next_key = jax.random.split(state.key, 3)
     samples, moments = _advantages(config, state, rollout)
     state = state.replace(value_moments=moments)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import chex
 import jax
 import numpy as np
 from jax import Array
@@ -39,7 +40,8 @@ class Batch:
         return _each_game(by_word, state), timestep
 
     def step(self, state: Any, action: Int32[Array, "B"], params: Any = None) -> tuple[Any, TimeStep]:
-        """Play one action on every board."""
+        """Play one action in every game."""
+        chex.assert_rank(action, 1)
         step = jax.vmap(self.env.step, in_axes=(BOARDS, 0, None), out_axes=(BOARDS, 0))
         return step(state, action, params)
 

@@ -6,6 +6,7 @@ heads here read policy and value off it, and are float32 always.
 
 from typing import Any
 
+import chex
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -121,9 +122,12 @@ def judge(
     Networks that are not recurrent look at the observation alone.
     """
     if not isinstance(network, RecurrentActorCritic):
-        return *network.apply(params, observation), memory
-    sequence = jax.tree.map(lambda leaf: leaf[None], (observation, is_first))  # [T = 1, B, ...]
-    logits, value, memory = _unroll(network, params, sequence[0], memory, sequence[1])
+        judged: Any = network.apply(params, observation)
+        logits, value = judged
+        chex.assert_equal_shape([logits, observation.legal])
+        return logits, value, memory
+    observation, is_first = jax.tree.map(lambda leaf: leaf[None], (observation, is_first))  # [T = 1, B, ...]
+    logits, value, memory = _unroll(network, params, observation, memory, is_first)
     return logits[0], value[0], memory
 
 
@@ -142,9 +146,14 @@ def judge_again(
     return _swap_axes((logits, value))
 
 
-def _unroll(network: nn.Module, params: Any, *inputs: Any) -> tuple[Array, Array, Memory]:
-    unrolled: Any = network.apply(params, *inputs)
-    return unrolled
+def _unroll(
+    network: ActorCritic, params: Any, observation: Observation, memory: Memory, is_first: Array | None
+) -> tuple[Array, Array, Memory]:
+    """Return logits and value of T steps [T, B, ...], and the memory after the last of them."""
+    judged: Any = network.apply(params, observation, memory, is_first)
+    logits, value, memory = judged
+    chex.assert_equal_shape([logits, observation.legal])
+    return logits, value, memory
 
 
 def _swap_axes(tree: Any) -> Any:

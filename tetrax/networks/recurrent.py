@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import chex
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -50,6 +51,7 @@ class Core(nn.Module):
         """
         if self.kind == "none":
             return inputs.astype(jnp.float32), memory
+        chex.assert_equal_shape_prefix([inputs, is_first], 2)
         width = GATES[self.kind] * self.size
         # What does not depend on the memory is one product for all steps.
         driven = dense(width, 1.0, self.compute_dtype, name="inputs")(inputs).astype(jnp.float32)

@@ -1,5 +1,6 @@
 """A categorical distribution over the legal actions."""
 
+import chex
 import jax
 import jax.numpy as jnp
 from flax import struct
@@ -23,6 +24,7 @@ class MaskedCategorical(struct.PyTreeNode, kw_only=True):
     @classmethod
     def from_logits(cls, logits: Float[Array, "*B A"], legal: Bool[Array, "*B A"]) -> "MaskedCategorical":
         """Normalise logits over the legal actions; finite there, elsewhere of no matter."""
+        chex.assert_equal_shape([logits, legal])
         any_legal = jnp.any(legal, axis=-1, keepdims=True)  # [..., 1]
         highest = jnp.max(jnp.where(legal, logits, ILLEGAL), axis=-1, keepdims=True)
         # The shift keeps exp in range and cancels out of the result, hence out of the gradient as well.
@@ -39,6 +41,7 @@ class MaskedCategorical(struct.PyTreeNode, kw_only=True):
 
     def log_prob(self, action: Int[Array, "*B"]) -> Float[Array, "*B"]:
         """Log-probability of an action."""
+        chex.assert_shape(action, self.legal.shape[:-1])
         return jnp.take_along_axis(self.log_probabilities, action[..., None], axis=-1)[..., 0]
 
     def entropy(self) -> Float[Array, "*B"]:

@@ -4,6 +4,7 @@ import math
 from enum import IntEnum
 from typing import NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
 from jax import Array
@@ -51,6 +52,7 @@ def explore(
     loses: the actions that lose at once. Random and Boltzmann decisions avoid them where there are others, except
         for a share `truly_random` of them, which become random among all legal actions. None: nothing is avoided.
     """
+    chex.assert_equal_shape([value, legal, legal if loses is None else loses])
     shares_key, action_key = jax.random.split(key)
     if loses is None:
         allowed, truly_random = legal, 0.0
@@ -112,9 +114,7 @@ def _draw(key: PRNGKeyArray, weights: Float32[Array, "B A"]) -> Int32[Array, "B"
     num_games, num_actions = weights.shape
     width = math.isqrt(num_actions - 1) + 1
     num_runs = -(-num_actions // width)
-    runs = jnp.pad(weights, ((0, 0), (0, num_runs * width - num_actions))).reshape(
-        num_games, num_runs, width
-    )
+    runs = jnp.pad(weights, ((0, 0), (0, num_runs * width - num_actions))).reshape(num_games, num_runs, width)
     run = _pick(run_key, jnp.sum(runs, axis=-1))
     of_run = jnp.take_along_axis(runs, run[:, None, None], axis=1)[:, 0]  # [B, width]
     return run * width + _pick(place_key, of_run)

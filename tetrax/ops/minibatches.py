@@ -6,6 +6,7 @@ drawn depends on the number of groups alone.
 
 from typing import Any
 
+import chex
 import jax
 from jax import Array
 from jaxtyping import Int32, PRNGKeyArray
@@ -13,6 +14,7 @@ from jaxtyping import Int32, PRNGKeyArray
 
 def group(rollout: Any, num_groups: int) -> Any:
     """Put the samples of each group of neighbouring games together: [T, B, ...] -> [G, T * B / G, ...]."""
+    chex.assert_tree_shape_prefix(rollout, jax.tree.leaves(rollout)[0].shape[:2])
 
     def regroup(leaf: Array) -> Array:
         steps, games = leaf.shape[:2]

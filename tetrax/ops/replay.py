@@ -12,6 +12,7 @@ replay is donated, or carried by a scan, it is never copied.
 import math
 from typing import Any
 
+import chex
 import jax
 import jax.numpy as jnp
 from flax import struct
@@ -32,7 +33,9 @@ class Replay(struct.PyTreeNode, kw_only=True):
     data: Any  # leaves [G, T, B / G, ...], dtypes as given
     cursor: Array  # int32[], the slot of each environment that is written next
     filled: Array  # int32[], slots of each environment that are in use
-    priorities: SumTree | None  # of the starts, [G, ...], leaf slot * B / G + environment; None: all are equal
+    priorities: (
+        SumTree | None
+    )  # of the starts, [G, ...], leaf slot * B / G + environment; None: all are equal
     largest: Array | None  # float32[G], the largest priority so far, which new starts get
     length: int = struct.field(pytree_node=False)  # steps of a window
     new_steps: int = struct.field(pytree_node=False)  # steps of each environment in an insertion
@@ -157,6 +160,7 @@ def set_priorities(replay: Replay, index: Int32[Array, "G N"], priority: Float32
     SMALLEST_PRIORITY at least.
     """
     assert replay.priorities is not None and replay.largest is not None, "the replay keeps no priorities"
+    chex.assert_shape(priority, (index.size,))
     priority = jnp.maximum(priority.reshape(index.shape), SMALLEST_PRIORITY)  # [G, N]
 
     def change(tree: SumTree, places: Array, values: Array) -> SumTree:
@@ -176,6 +180,7 @@ def importance_weights(
 
     (1 / (N P))^beta over its maximum (Schaul et al. 2016, section 3.4), from which the count N cancels out.
     """
+    chex.assert_rank(probability, 1)
     return (jnp.min(probability) / probability) ** beta
 
 
@@ -189,7 +194,9 @@ def _num_slots(capacity: int, num_envs: int, length: int, new_steps: int, num_gr
     unit = num_envs * new_steps
     smallest = unit * (1 + math.ceil((length - 1) / new_steps))
     if capacity % unit or not smallest <= capacity <= MAX_CAPACITY:
-        allowed = f"a multiple of {num_envs} environments x {new_steps} new steps, {smallest} to {MAX_CAPACITY}"
+        allowed = (
+            f"a multiple of {num_envs} environments x {new_steps} new steps, {smallest} to {MAX_CAPACITY}"
+        )
         raise ValueError(f"capacity: given {capacity}; allowed: {allowed}")
     return capacity // num_envs
 

@@ -5,6 +5,7 @@ children. A change sums anew on its way to the root and never adds differences, 
 a node is always exactly its children's sum.
 """
 
+import chex
 import jax
 import jax.numpy as jnp
 from flax import struct
@@ -51,6 +52,7 @@ def update(tree: SumTree, index: Int32[Array, "M"], value: Float32[Array, "M"]) 
 
     `index` has to be within the leaves. The work is M log P.
     """
+    chex.assert_equal_shape([index, value])
     num_leaves, depth = _size(tree)
 
     def sum_parents(_: int, carry: tuple[Array, Array]) -> tuple[Array, Array]:

@@ -9,6 +9,7 @@ scale the discount, or 0 where it ends the game (Szepesvari 2010, "Algorithms fo
 
 from typing import NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
 from jax import Array
@@ -78,7 +79,9 @@ def worth(
     observation: Observation,
 ) -> Float32[Array, "*n A"]:
     """Return the worth of every action, NEVER where it is illegal."""
-    value = seen.offset + seen.scale * mean(config, moments, z)
+    value = mean(config, moments, z)
+    chex.assert_equal_shape([value, seen.offset, seen.scale, observation.legal])
+    value = seen.offset + seen.scale * value
     return jnp.where(observation.legal, value, NEVER)
 
 
@@ -89,6 +92,7 @@ def errors(
 
     Where the scale is 0 nothing was judged: both are 0.
     """
+    chex.assert_equal_shape_prefix([z, target.values, chosen.offset, chosen.scale], chosen.offset.ndim)
     is_judged = chosen.scale > 0
     scale = jnp.where(is_judged, chosen.scale, 1.0)[..., None]
     target = target._replace(values=(target.values - chosen.offset[..., None]) / scale)

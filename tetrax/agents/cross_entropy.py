@@ -91,7 +91,7 @@ class TrainState(struct.PyTreeNode):
 
     weights: Gaussian
     average: Array  # float32[F], of the means so far: the policy's weights
-    games: Any  # EpisodeState, N * P boards, on the last axis; each generation starts new ones
+    games: Any  # EpisodeState of B = N * num_boards games, on the last axis; each generation starts new ones
     tunables: dict[str, Array]  # float32[], names of TUNABLE_RANGES
     env_params: Any  # of the environment
     iteration: Array  # int32[], generations done
@@ -179,9 +179,10 @@ def _init(config: CrossEntropyConfig, env: Game, key: PRNGKeyArray, env_params: 
 
 
 def _new_games(config: CrossEntropyConfig, env: Game, env_params: Any, key: PRNGKeyArray) -> EpisodeState:
-    """Start N * P games: board p of every candidate gets the same pieces, in its first game and the later ones.
+    """Start the games of all candidates, B = N * num_boards, those of a candidate in a row.
 
-    Luck with the pieces is then shared, and differences between candidates are less noisy.
+    On the same board every candidate gets the same pieces, in the first game and in the later ones. Luck with the
+    pieces is then shared, and differences between candidates are less noisy.
     """
     keys = jax.random.split(key, config.num_boards)
     every = jnp.broadcast_to(keys[None], (config.num_candidates, config.num_boards))
@@ -233,7 +234,7 @@ def _play(
     """Play `num_steps` on every board; return the games, what each candidate came to, and totals of ended games."""
     envs, headline = _make_envs(env), env.spec.headline
     games = _new_games(config, env, env_params, key)
-    of_board = jnp.repeat(candidates, config.num_boards, axis=0)  # [N * P, F]
+    of_board = jnp.repeat(candidates, config.num_boards, axis=0)  # [B, F]
 
     def step(carry: tuple[EpisodeState, Played], _: None) -> Any:
         games, played = carry

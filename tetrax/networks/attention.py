@@ -1,6 +1,6 @@
 """Self-attention over a board, attention over the pieces, and from the pieces to the board.
 
-Tokens of a board are its rows or its cells, at one scale or several: K of them, scale by scale, each from the bottom
+Tokens of a board are its rows or its cells, at one scale or several: scale by scale, each from the bottom
 row up and from left to right. Attention is that of Vaswani et al. 2017 (arXiv 1706.03762, section 3.2) in layers
 that normalise first (Xiong et al. 2020, arXiv 2002.04745, figure 1b). Where two tokens stand to each other counts by
 learned numbers added to the logits, one for each offset and head (Raffel et al. 2020, arXiv 1910.10683, section 2.1;
@@ -28,13 +28,13 @@ WIDENING = 2  # of the layer inside each block
 
 
 class AttentionWeights(NamedTuple):
-    """What attends to what: each row of weights sums to 1. H heads, K tokens of the board, P pieces."""
+    """What attends to what: each row of weights sums to 1. Tokens are those of the board."""
 
-    board: tuple[Array, ...]  # of each layer, float32[*n, H, K, K]: from token to token
+    board: tuple[Array, ...]  # of each layer, float32[*n, heads, tokens, tokens]: from token to token
     pieces: (
         Array | None
-    )  # float32[*n, H, P, P], from piece to piece: active, held, queue; None without `queue`
-    looks: Array | None  # float32[*n, H, 2, K], from the active and the held piece to the board
+    )  # float32[*n, heads, pieces, pieces], from piece to piece: active, held, queue; None without `queue`
+    looks: Array | None  # float32[*n, heads, 2, tokens], from the active and the held piece to the board
 
 
 class Attention(nn.Module):
@@ -46,11 +46,11 @@ class Attention(nn.Module):
     @nn.compact
     def __call__(
         self,
-        queries: Float[Array, "*B Q D"],
-        keys: Float[Array, "*B K D"],
-        bias: Float32[Array, "H Q K"] | None = None,
-    ) -> Float[Array, "*B Q D"]:
-        """Return for each query the mix of what the keys hold, [*B, Q, D]."""
+        queries: Float[Array, "*B queries D"],
+        keys: Float[Array, "*B keys D"],
+        bias: Float32[Array, "heads queries keys"] | None = None,
+    ) -> Float[Array, "*B queries D"]:
+        """Return for each query the mix of what the keys hold, [*B, queries, D]."""
         size = queries.shape[-1]
 
         def by_head(tokens: Array, name: str) -> Array:
@@ -78,10 +78,10 @@ class Block(nn.Module):
     @nn.compact
     def __call__(
         self,
-        tokens: Float32[Array, "*B Q D"],
-        keys: Float32[Array, "*B K D"] | None = None,
-        bias: Float32[Array, "H Q K"] | None = None,
-    ) -> Float32[Array, "*B Q D"]:
+        tokens: Float32[Array, "*B queries D"],
+        keys: Float32[Array, "*B keys D"] | None = None,
+        bias: Float32[Array, "heads queries keys"] | None = None,
+    ) -> Float32[Array, "*B queries D"]:
         """Let the tokens attend to the keys, or, without, to each other."""
         size = tokens.shape[-1]
         normal = nn.LayerNorm(name="normal")(tokens)
@@ -117,13 +117,13 @@ class RelativeBias(nn.Module):
     heads: int
 
     @nn.compact
-    def __call__(self) -> Float32[Array, "H K K"]:
+    def __call__(self) -> Float32[Array, "heads tokens tokens"]:
         """Return what is added to the logits."""
         return jnp.concatenate(
             [jnp.concatenate([self._block(a, b) for b in self.grids], axis=2) for a in self.grids], axis=1
         )
 
-    def _block(self, queries: Grid, keys: Grid) -> Float32[Array, "H Q K"]:
+    def _block(self, queries: Grid, keys: Grid) -> Float32[Array, "heads queries keys"]:
         """Look the numbers up by products with 0 and 1, whose gradient is the same in every run on a GPU too."""
         by_row, by_column = (_offsets(queries.centres(axis), keys.centres(axis)) for axis in (0, 1))
         shape = (by_row.shape[-1], by_column.shape[-1], self.heads)
@@ -133,7 +133,7 @@ class RelativeBias(nn.Module):
 
 
 def _offsets(queries: np.ndarray, keys: np.ndarray) -> np.ndarray:
-    """Return the offset of each key from each query, one-hot over all offsets there are: float32[Q, K, N]."""
+    """Return the offset of each key from each query, one-hot over all offsets there are: float32[queries, keys, N]."""
     offsets = keys[None, :] - queries[:, None]
     return (offsets[..., None] == np.unique(offsets)[None, None]).astype(np.float32)
 
@@ -154,7 +154,7 @@ class BoardAttention(nn.Module):
 
     @nn.compact
     def __call__(
-        self, planes: Float[Array, "*B rows W C"], pieces: Int32[Array, "*B P"]
+        self, planes: Float[Array, "*B rows W channels"], pieces: Int32[Array, "*B pieces"]
     ) -> Float32[Array, "*B D"]:
         """Encode boards and pieces; leading axes of the pieces may be 1 where many boards have the same."""
         config = self.config
@@ -167,7 +167,7 @@ class BoardAttention(nn.Module):
         if config.queue:
             queue = self._block("pieces")(self._pieces(pieces))
             looking = queue[..., : len(LOOKING), :]
-            looked = self._block("looks")(looking, tokens)  # [*B, 2, E]
+            looked = self._block("looks")(looking, tokens)  # [*B, 2, D]
             parts.append(looked.reshape(*looked.shape[:-2], -1))
         final = dense(self.size, compute_dtype=self.compute_dtype, name="final")
         return ACTIVATIONS[self.activation](final(join(*parts)))
@@ -175,7 +175,9 @@ class BoardAttention(nn.Module):
     def _block(self, name: str) -> Block:
         return Block(self.config.heads, self.activation, self.compute_dtype, name=name)
 
-    def _tokens(self, planes: Float[Array, "*B rows W C"], grid: Grid) -> Float32[Array, "*B k E"]:
+    def _tokens(
+        self, planes: Float[Array, "*B rows W channels"], grid: Grid
+    ) -> Float32[Array, "*B tokens D"]:
         """Average the cells of each token; add what a row, and a distance from the walls, means."""
         size, scale = self.config.size, grid.scale
         if self.config.over == "rows":
@@ -192,18 +194,18 @@ class BoardAttention(nn.Module):
             tokens = tokens + learned.reshape((1,) * (tokens.ndim - 2) + learned.shape)
         return tokens.reshape(*tokens.shape[:-3], -1, size)
 
-    def _pieces(self, pieces: Int32[Array, "*B P"]) -> Float32[Array, "*B P E"]:
+    def _pieces(self, pieces: Int32[Array, "*B pieces"]) -> Float32[Array, "*B pieces D"]:
         """Make a token of each piece and of its place: active, held, next and so on."""
         size = self.config.size
         tokens = dense(size, 1.0, self.compute_dtype, "kinds")(jax.nn.one_hot(pieces, self.num_kinds + 1))
         places = self._declare("places", pieces.shape[-1])
         return tokens.astype(jnp.float32) + places.reshape((1,) * (tokens.ndim - 2) + places.shape)
 
-    def _declare(self, name: str, count: int) -> Float32[Array, "n E"]:
+    def _declare(self, name: str, count: int) -> Float32[Array, "N D"]:
         """Declare so many learned vectors."""
         return self.param(name, nn.initializers.normal(0.02), (count, self.config.size))
 
-    def _summaries(self, tokens: Float32[Array, "*B K E"], places: tuple[Grid, ...]) -> Iterator[Array]:
+    def _summaries(self, tokens: Float32[Array, "*B tokens D"], places: tuple[Grid, ...]) -> Iterator[Array]:
         """Make one vector of each scale's tokens."""
         for grid, part in _by_scale(tokens, places, axis=-2):
             leading = part.shape[:-2]
@@ -230,7 +232,7 @@ def attention_weights(network: nn.Module, params: Any, *inputs: Any) -> Attentio
 
 
 def over_cells(
-    weights: Float32[Array, "*n K"], config: AttentionConfig, rows: int, width: int
+    weights: Float32[Array, "*n tokens"], config: AttentionConfig, rows: int, width: int
 ) -> Float32[Array, "*n rows W"]:
     """Spread the weight of each token evenly over the cells that it stands for; sums stay."""
     spread = jnp.zeros((*weights.shape[:-1], rows, width), jnp.float32)
@@ -244,7 +246,9 @@ def over_cells(
     return spread
 
 
-def _average(planes: Float[Array, "*B rows W C"], grid: Grid) -> Float[Array, "*B r c C"]:
+def _average(
+    planes: Float[Array, "*B rows W channels"], grid: Grid
+) -> Float[Array, "*B rows columns channels"]:
     """Average squares of cells, or rows; beyond the edge all is 0."""
     scale, across = grid.scale, 1 if planes.shape[-2] == 1 else grid.scale
     *leading, rows, width, channels = planes.shape

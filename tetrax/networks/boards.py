@@ -23,7 +23,7 @@ class ColumnCnn(nn.Module):
     compute_dtype: str = "float32"
 
     @nn.compact
-    def __call__(self, planes: Float[Array, "*B rows W C"]) -> Float[Array, "*B D"]:
+    def __call__(self, planes: Float[Array, "*B rows W channels"]) -> Float[Array, "*B D"]:
         """Encode planes; any leading axes."""
         activation = ACTIVATIONS[self.activation]
         *leading, _, width, _ = planes.shape
@@ -75,7 +75,7 @@ class ResidualCnn(nn.Module):
     compute_dtype: str = "float32"
 
     @nn.compact
-    def __call__(self, planes: Float[Array, "*B rows W C"]) -> Float[Array, "*B D"]:
+    def __call__(self, planes: Float[Array, "*B rows W channels"]) -> Float[Array, "*B D"]:
         """Encode planes; any leading axes."""
         activation = ACTIVATIONS[self.activation]
         *leading, _, width, _ = planes.shape
@@ -89,16 +89,20 @@ class ResidualCnn(nn.Module):
             if cells.shape[-1] != channels:
                 cells = dense(channels, 1.0, self.compute_dtype, use_bias=False)(cells)
             cells = cells + inner
-        columns = jnp.swapaxes(activation(cells), -3, -2).reshape(*leading, width, -1)  # [*B, W, rows C]
+        columns = jnp.swapaxes(activation(cells), -3, -2).reshape(
+            *leading, width, -1
+        )  # [*B, W, rows channels]
         if self.is_pooled:
             judged = activation(dense(self.size, compute_dtype=self.compute_dtype)(columns))
             return jnp.mean(judged, axis=-2, dtype=jnp.float32)
         flat = columns.reshape(*leading, -1)
         return activation(dense(self.size, compute_dtype=self.compute_dtype)(flat))
 
-    def _convolve(self, cells: Float[Array, "N rows W C"], channels: int) -> Float[Array, "N rows W D"]:
+    def _convolve(
+        self, cells: Float[Array, "N rows W channels"], channels: int
+    ) -> Float[Array, "N rows W D"]:
         """Convolve with a kernel of 3x3 cells, as one matrix product."""
         padded = jnp.pad(cells, ((0, 0), (1, 1), (1, 1), (0, 0)))
-        sideways = windows(padded)  # [N, rows + 2, W, 3 C]
-        squares = jnp.swapaxes(windows(jnp.swapaxes(sideways, -3, -2)), -3, -2)  # [N, rows, W, 9 C]
+        sideways = windows(padded)  # [N, rows + 2, W, 3 channels]
+        squares = jnp.swapaxes(windows(jnp.swapaxes(sideways, -3, -2)), -3, -2)  # [N, rows, W, 9 channels]
         return dense(channels, compute_dtype=self.compute_dtype)(squares)

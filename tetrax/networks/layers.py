@@ -56,7 +56,7 @@ class Mlp(nn.Module):
 
 
 def windows(inputs: Array, width: int = 3) -> Array:
-    """Put each position beside its neighbours: [..., W + width - 1, C] -> [..., W, width * C].
+    """Put each position beside its neighbours: [..., W + width - 1, channels] -> [..., W, width * channels].
 
     A dense layer after it is a convolution, as one matrix product. `nn.Conv` gives the same
     numbers, but its gradient for many small boards is slow on CPUs.

@@ -1,4 +1,4 @@
-"""Networks that judge every action by K numbers: a value, or what describes the distribution of the return."""
+"""Networks that judge every action by Z numbers: a value, or what describes the distribution of the return."""
 
 from typing import Any
 
@@ -17,9 +17,9 @@ from tetrax.networks.torso import torso
 
 
 class QNetwork(nn.Module):
-    """An encoder, a memory if it has one, and a head of K numbers for each action.
+    """An encoder, a memory if it has one, and a head of Z numbers for each action.
 
-    Where afterstates are observed each is judged by itself and K numbers come of each. `dueling` gives the value of
+    Where afterstates are observed each is judged by itself and Z numbers come of each. `dueling` gives the value of
     the state and the advantage of each action a head of their own (Wang et al. 2016, arXiv 1511.06581, equation 9, its
     mean over all actions, legal or not); `noisy` makes the heads of noisy layers (Fortunato et al. 2018).
     """
@@ -27,7 +27,7 @@ class QNetwork(nn.Module):
     torso: nn.Module
     config: NetworkConfig
     num_actions: int
-    num_outputs: int  # K
+    num_outputs: int  # Z
     by_action: bool  # whether the torso encodes each action
     dueling: bool = False
     noisy: bool = False
@@ -42,7 +42,7 @@ class QNetwork(nn.Module):
 
     def __call__(
         self, observation: Observation, memory: Any, is_first: Bool[Array, "B"]
-    ) -> tuple[Float32[Array, "B A K"], Any]:
+    ) -> tuple[Float32[Array, "B A Z"], Any]:
         """Judge one step of B games; `memory` is that of `initial_memory`, or what the step before gave."""
         return self.step(self.encode(observation), memory, is_first)
 
@@ -52,7 +52,7 @@ class QNetwork(nn.Module):
 
     def step(
         self, encoded: Float32[Array, "B D"], memory: Any, is_first: Bool[Array, "B"]
-    ) -> tuple[Float32[Array, "B A K"], Any]:
+    ) -> tuple[Float32[Array, "B A Z"], Any]:
         """Judge one step from its encoding; without recurrence any leading axes will do."""
         if self.config.recurrent != "none":
             outputs, memory = self.core(encoded[None], memory, is_first[None])

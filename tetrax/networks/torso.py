@@ -42,7 +42,7 @@ class Torso(nn.Module):
         hidden = Mlp(config.hidden, config.activation, config.compute_dtype, name="hidden")(encoded)
         return hidden.astype(jnp.float32)
 
-    def _planes(self, observation: Observation) -> Float[Array, "*n rows W C"]:
+    def _planes(self, observation: Observation) -> Float[Array, "*n rows W channels"]:
         """Return what is seen of the board as planes of 0 and 1."""
         dtype = self.config.compute_dtype
         if observation.bitboards is not None:
@@ -53,7 +53,9 @@ class Torso(nn.Module):
             return (observation.cells[..., None] == kinds).astype(dtype)
         return jnp.asarray(observation.planes, dtype)
 
-    def _board(self, planes: Float[Array, "*n rows W C"], observation: Observation) -> Float[Array, "*n E"]:
+    def _board(
+        self, planes: Float[Array, "*n rows W channels"], observation: Observation
+    ) -> Float[Array, "*n D"]:
         """Encode one board."""
         config = self.config
         size, activation, dtype = config.hidden[0], config.activation, config.compute_dtype
@@ -65,7 +67,7 @@ class Torso(nn.Module):
             return self._attention(is_pooled=False)(planes, observation.pieces)
         return planes.reshape(*planes.shape[:-3], -1)
 
-    def _afterstates(self, observation: Observation, after: Afterstates) -> Float32[Array, "*n A E"]:
+    def _afterstates(self, observation: Observation, after: Afterstates) -> Float32[Array, "*n A D"]:
         """Encode each afterstate by itself, and whether it is the end."""
         config = self.config
         size, activation, dtype = config.hidden[0], config.activation, config.compute_dtype

@@ -7,11 +7,11 @@ from jaxtyping import Bool, Float
 
 
 class RunningMoments(struct.PyTreeNode, kw_only=True):
-    """Count, mean and spread of everything seen so far, element by element of shape S."""
+    """Count, mean and spread of everything seen so far, element by element of one shape."""
 
     count: Array  # float32[], samples seen
-    mean: Array  # float32[S]
-    squares: Array  # float32[S], sum of squared distances from the mean
+    mean: Array  # float32[*shape]
+    squares: Array  # float32[*shape], sum of squared distances from the mean
 
     @classmethod
     def empty(cls, shape: tuple[int, ...] = ()) -> "RunningMoments":
@@ -20,7 +20,7 @@ class RunningMoments(struct.PyTreeNode, kw_only=True):
         return cls(count=jnp.zeros((), jnp.float32), mean=zeros, squares=zeros)
 
     @property
-    def variance(self) -> Float[Array, "*S"]:
+    def variance(self) -> Float[Array, "*shape"]:
         """Population variance; 1 before the first sample, so that normalising then changes nothing."""
         return jnp.where(self.count > 0, self.squares / jnp.maximum(self.count, 1.0), 1.0)
 
@@ -38,9 +38,9 @@ def merge(one: RunningMoments, other: RunningMoments) -> RunningMoments:
 
 
 def update(
-    moments: RunningMoments, batch: Float[Array, "*B_and_S"], mask: Bool[Array, "*B"] | None = None
+    moments: RunningMoments, batch: Float[Array, "*B_and_shape"], mask: Bool[Array, "*B"] | None = None
 ) -> RunningMoments:
-    """Add a batch of shape [B..., S...]; `mask` [B...] is True for the rows that count."""
+    """Add a batch [B..., *shape]; `mask` [B...] is True for the rows that count."""
     num_axes = batch.ndim - moments.mean.ndim
     batch_shape = batch.shape[:num_axes]
     valid = jnp.ones(batch_shape, bool) if mask is None else mask  # [B...]
@@ -54,9 +54,9 @@ def update(
 
 
 def normalise(
-    moments: RunningMoments, values: Float[Array, "*B_and_S"], epsilon: float = 1e-8
-) -> Float[Array, "*B_and_S"]:
-    """Shift and scale values of shape [B..., S...] to mean 0 and variance 1 under the moments."""
+    moments: RunningMoments, values: Float[Array, "*B_and_shape"], epsilon: float = 1e-8
+) -> Float[Array, "*B_and_shape"]:
+    """Shift and scale values [B..., *shape] to mean 0 and variance 1 under the moments."""
     leading = (1,) * (values.ndim - moments.mean.ndim)
     mean = moments.mean.reshape(leading + moments.mean.shape)
     scale = jnp.sqrt(moments.variance + epsilon).reshape(leading + moments.mean.shape)

@@ -16,14 +16,14 @@ ROOT = 1
 
 
 class SumTree(struct.PyTreeNode, kw_only=True):
-    """Priorities, finite and never below 0, of P leaves: those asked for, rounded up to a power of two."""
+    """Priorities, finite and never below 0, of N leaves: those asked for, rounded up to a power of two."""
 
     nodes: (
-        Array  # float32[2 * P]; the children of n are 2n and 2n + 1, the leaves begin at P, node 0 is unused
+        Array  # float32[2 * N]; the children of n are 2n and 2n + 1, the leaves begin at N, node 0 is unused
     )
 
     @property
-    def leaves(self) -> Float32[Array, "P"]:
+    def leaves(self) -> Float32[Array, "N"]:
         """The priorities; 0 for the leaves that were not asked for."""
         return self.nodes[self.nodes.shape[0] // 2 :]
 
@@ -50,7 +50,7 @@ def priorities(tree: SumTree, index: Int32[Array, "M"]) -> Float32[Array, "M"]:
 def update(tree: SumTree, index: Int32[Array, "M"], value: Float32[Array, "M"]) -> SumTree:
     """Give M leaves new priorities; of several values for one leaf, the largest is kept.
 
-    `index` has to be within the leaves. The work is M log P.
+    `index` has to be within the leaves. The work is M log N.
     """
     chex.assert_equal_shape([index, value])
     num_leaves, depth = _size(tree)
@@ -115,11 +115,11 @@ def sample(tree: SumTree, key: PRNGKeyArray, num: int) -> tuple[Int32[Array, "nu
 
 
 def _size(tree: SumTree) -> tuple[int, int]:
-    """Return the number of leaves, P, and that of the levels above them."""
+    """Return the number of leaves, N, and that of the levels above them."""
     num_leaves = tree.nodes.shape[0] // 2
     return num_leaves, num_leaves.bit_length() - 1
 
 
-def _children(nodes: Float32[Array, "2*P"], parent: Int32[Array, "M"]) -> Float32[Array, "M 2"]:
+def _children(nodes: Float32[Array, "2*N"], parent: Int32[Array, "M"]) -> Float32[Array, "M 2"]:
     """Take the two children of each parent; they lie side by side."""
     return nodes.reshape(-1, 2).at[parent].get(mode="promise_in_bounds")

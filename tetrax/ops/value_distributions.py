@@ -12,8 +12,8 @@ from jaxtyping import Float32
 HUBER_WIDTH = 1.0  # kappa, errors up to which the quantile loss is quadratic
 
 
-def support(lowest: float, highest: float, num_atoms: int) -> Float32[Array, "K"]:
-    """Return the values of K atoms, evenly spaced (Bellemare et al. 2017, arXiv 1707.06887, section 4)."""
+def support(lowest: float, highest: float, num_atoms: int) -> Float32[Array, "Z"]:
+    """Return the values of Z atoms, evenly spaced (Bellemare et al. 2017, arXiv 1707.06887, section 4)."""
     if num_atoms < 2:
         raise ValueError(f"num_atoms: given {num_atoms}; allowed: 2 or more")
     if not lowest < highest:
@@ -22,8 +22,8 @@ def support(lowest: float, highest: float, num_atoms: int) -> Float32[Array, "K"
 
 
 def project(
-    values: Float32[Array, "*B N"], probabilities: Float32[Array, "*B N"], atoms: Float32[Array, "K"]
-) -> Float32[Array, "*B K"]:
+    values: Float32[Array, "*B N"], probabilities: Float32[Array, "*B N"], atoms: Float32[Array, "Z"]
+) -> Float32[Array, "*B Z"]:
     """Bring a distribution over any N values onto the atoms of `support` (algorithm 1 of the paper).
 
     Each value's probability goes to the two atoms around it, the more the nearer; what lies outside of the support
@@ -33,11 +33,11 @@ def project(
     spacing = (atoms[-1] - atoms[0]) / (num_atoms - 1)
     place = jnp.clip((values - atoms[0]) / spacing, 0.0, num_atoms - 1.0)  # [*B, N], in atoms
     numbers = jnp.arange(num_atoms, dtype=jnp.float32).reshape(*(1,) * (values.ndim - 1), num_atoms, 1)
-    shares = jnp.maximum(1.0 - jnp.abs(place[..., None, :] - numbers), 0.0)  # [*B, K, N]
+    shares = jnp.maximum(1.0 - jnp.abs(place[..., None, :] - numbers), 0.0)  # [*B, Z, N]
     return jnp.sum(shares * probabilities[..., None, :], axis=-1)
 
 
-def cross_entropy(logits: Float32[Array, "*B K"], target: Float32[Array, "*B K"]) -> Float32[Array, "*B"]:
+def cross_entropy(logits: Float32[Array, "*B Z"], target: Float32[Array, "*B Z"]) -> Float32[Array, "*B"]:
     """Return the cross-entropy in nats of the softmax of `logits` against probabilities (algorithm 1)."""
     return -jnp.sum(target * jax.nn.log_softmax(logits, axis=-1), axis=-1)
 

@@ -1,7 +1,7 @@
 """From what a network says of actions, or of the boards they leave, to the worth of each action, and back.
 
-For each action the network gives K numbers z: the value itself (K = 1), the log-odds of K fixed values
-(categorical), or K quantiles. The worth of an action is offset + scale * (the mean that z stands for): for values of
+For each action the network gives Z numbers z: the value itself (Z = 1), the log-odds of Z fixed values
+(categorical), or Z quantiles. The worth of an action is offset + scale * (the mean that z stands for): for values of
 actions the offset is 0 and the scale 1; for values of afterstates the offset is the reward of the placement and the
 scale the discount, or 0 where it ends the game (Szepesvari 2010, "Algorithms for Reinforcement Learning", section
 2.1, and Sutton and Barto 2018, section 6.8, on afterstates).
@@ -35,7 +35,7 @@ class Frame(NamedTuple):
 
 
 class Returns(NamedTuple):
-    """Returns that may follow, and how probable each is: float32[..., K]."""
+    """Returns that may follow, and how probable each is: float32[..., Z]."""
 
     values: Array
     probabilities: Array
@@ -51,13 +51,13 @@ def frame(learns_afterstates: bool, observation: Observation, discount: Array) -
     return Frame(after.reward, jnp.where(after.terminated, 0.0, discount))
 
 
-def mean(config: DQNConfig, moments: RunningMoments, z: Float32[Array, "*n K"]) -> Float32[Array, "*n"]:
+def mean(config: DQNConfig, moments: RunningMoments, z: Float32[Array, "*n Z"]) -> Float32[Array, "*n"]:
     """Return the value that z stands for, in units of reward."""
     possible = returns(config, moments, z)
     return jnp.sum(possible.values * possible.probabilities, axis=-1)
 
 
-def returns(config: DQNConfig, moments: RunningMoments, z: Float32[Array, "*n K"]) -> Returns:
+def returns(config: DQNConfig, moments: RunningMoments, z: Float32[Array, "*n Z"]) -> Returns:
     """Return the distribution that z stands for, in units of reward."""
     if config.distribution == "categorical":
         values = jnp.broadcast_to(support(config), z.shape)
@@ -74,7 +74,7 @@ def returns(config: DQNConfig, moments: RunningMoments, z: Float32[Array, "*n K"
 def worth(
     config: DQNConfig,
     moments: RunningMoments,
-    z: Float32[Array, "*n A K"],
+    z: Float32[Array, "*n A Z"],
     seen: Frame,
     observation: Observation,
 ) -> Float32[Array, "*n A"]:
@@ -86,7 +86,7 @@ def worth(
 
 
 def errors(
-    config: DQNConfig, moments: RunningMoments, z: Float32[Array, "*n K"], chosen: Frame, target: Returns
+    config: DQNConfig, moments: RunningMoments, z: Float32[Array, "*n Z"], chosen: Frame, target: Returns
 ) -> tuple[Float32[Array, "*n"], Float32[Array, "*n"]]:
     """Return the loss of each judgement of a chosen action, given the returns that followed, and its size as an error.
 
@@ -113,7 +113,7 @@ def errors(
     return jnp.where(is_judged, loss, 0.0), jax.lax.stop_gradient(jnp.where(is_judged, error, 0.0))
 
 
-def support(config: DQNConfig) -> Float32[Array, "K"]:
+def support(config: DQNConfig) -> Float32[Array, "Z"]:
     """Return the values of a categorical distribution."""
     return value_distributions.support(config.lowest_value, config.highest_value, config.atoms)
 

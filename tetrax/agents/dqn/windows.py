@@ -22,7 +22,7 @@ from tetrax.ops import packing, value_targets
 
 
 class Errors(NamedTuple):
-    """What is wrong with the judgements of S steps of N windows: float32[S, N] each."""
+    """What is wrong with the judgements of J steps of N windows: float32[J, N] each."""
 
     loss: Array
     size: Array  # of the error, as priorities are made of it
@@ -33,21 +33,21 @@ class Prospect(NamedTuple):
     """What is seen at some point, and what is said of every action there."""
 
     seen: Observation  # [...]
-    z: Array  # float32[..., A, K], by the network that tells the returns
-    choosing_z: Array  # float32[..., A, K], by the one that chooses: with double learning another
+    z: Array  # float32[..., A, Z], by the network that tells the returns
+    choosing_z: Array  # float32[..., A, Z], by the one that chooses: with double learning another
 
 
 class Unrolled(NamedTuple):
     """What a network with a memory makes of every step of N windows."""
 
-    z: Array  # float32[L, N, A, K]
+    z: Array  # float32[L, N, A, Z]
     memory: Any  # [L, N, ...], after the step
 
 
 def judge_steps(
     player: Player, env: Game, state: TrainState, params: Any, slots: Slot, key: PRNGKeyArray
 ) -> Errors:
-    """Judge the first step of each window, of n + 1 steps: S = 1. Gradients flow to `params` alone."""
+    """Judge the first step of each window, of n + 1 steps: J = 1. Gradients flow to `params` alone."""
     online_key, choosing_key, target_key = jax.random.split(key, 3)
     gain = value_targets.n_step(
         slots.reward[:-1], slots.terminated[:-1], slots.truncated[:-1], state.tunables["discount"]
@@ -69,7 +69,7 @@ def judge_steps(
 def judge_sequences(
     player: Player, env: Game, state: TrainState, params: Any, slots: Slot, key: PRNGKeyArray
 ) -> Errors:
-    """Judge the S = `sequence_length` steps of each window that come after the burn-in.
+    """Judge the J = `sequence_length` steps of each window that come after the burn-in.
 
     The memory stored with the first step is brought up to date over the burn-in, without gradients (Kapturowski et
     al. 2019, "Recurrent Experience Replay in Distributed Reinforcement Learning", section 3).
@@ -91,10 +91,10 @@ def judge_sequences(
 
     learned = slice(config.burn_in, config.burn_in + config.sequence_length)
     first_steps = jnp.arange(learned.start, learned.stop)
-    steps = first_steps[None] + jnp.arange(config.n_step)[:, None]  # [n, S]
+    steps = first_steps[None] + jnp.arange(config.n_step)[:, None]  # [n, J]
     gain = value_targets.n_step(
         slots.reward[steps], slots.terminated[steps], slots.truncated[steps], state.tunables["discount"]
-    )  # [S, N]
+    )  # [J, N]
     last_step = first_steps[:, None] + gain.last
     target = _add_up(gain.gained, gain.discount, jax.tree.map(lambda leaf: _take_step(leaf, last_step), best))
 
@@ -105,7 +105,7 @@ def judge_sequences(
 
 def judge_action(
     player: Player, params: Any, seen: Observation, action: Int32[Array, "N"], key: PRNGKeyArray
-) -> Float32[Array, "N K"]:
+) -> Float32[Array, "N Z"]:
     """Judge one action of each observation, without a memory."""
     return judge.of_action(_judge_all(player, params, seen, key), action)
 
@@ -131,7 +131,7 @@ def _noise(player: Player, key: PRNGKeyArray) -> dict[str, PRNGKeyArray] | None:
     return {NOISE: key} if player.config.noisy else None
 
 
-def _judge_all(player: Player, params: Any, seen: Observation, key: PRNGKeyArray) -> Float32[Array, "N A K"]:
+def _judge_all(player: Player, params: Any, seen: Observation, key: PRNGKeyArray) -> Float32[Array, "N A Z"]:
     """Judge every action without a memory."""
     is_first = jnp.zeros(seen.legal.shape[:-1], bool)
     return player.network.apply(params, seen, (), is_first, rngs=_noise(player, key))[0]
@@ -175,7 +175,7 @@ def _look_at_cuts(
 
 def _judge_with_memory(
     player: Player, params: Any, seen: Observation, memory: Any, key: PRNGKeyArray
-) -> Float32[Array, "L N A K"]:
+) -> Float32[Array, "L N A Z"]:
     """Judge what is seen after each step but the last with the memory of then."""
     num_steps, num_windows = seen.legal.shape[:2]
     memory = jax.lax.stop_gradient(jax.tree.map(lambda leaf: leaf[:-1], memory))
@@ -186,7 +186,7 @@ def _judge_with_memory(
 
 
 def _find_next(slots: Slot) -> Array:
-    """Return the packed states after each step but the last, before a cut game is reset: uint32[L - 1, N, M]."""
+    """Return the packed states after each step but the last, before a cut game is reset: uint32[L - 1, N, words]."""
     if slots.last is None:
         return slots.seen[1:]
     return jnp.where(slots.truncated[:-1, :, None], slots.last[:-1], slots.seen[1:])
@@ -204,7 +204,7 @@ def _find_best(player: Player, state: TrainState, prospect: Prospect) -> Returns
 
 
 def _select(condition: Array, if_true: Returns, if_false: Returns) -> Returns:
-    """Select returns [..., K] by a condition bool[...]."""
+    """Select returns [..., Z] by a condition bool[...]."""
     return jax.tree.map(lambda a, b: jnp.where(condition[..., None], a, b), if_true, if_false)
 
 
@@ -214,12 +214,12 @@ def _add_up(gained: Array, discount: Array, end: Returns) -> Returns:
 
 
 def _measure(player: Player, state: TrainState, z: Array, frame: Frame, target: Returns) -> Errors:
-    """Compare judgements z of chosen actions, [..., K], with the returns that they should have told."""
+    """Compare judgements z of chosen actions, [..., Z], with the returns that they should have told."""
     loss, size = judge.errors(player.config, state.value_moments, z, frame, target)
     return Errors(loss, size, target=jnp.sum(target.values * target.probabilities, axis=-1))
 
 
-def _take_step(values: Array, step: Int32[Array, "*S N"]) -> Array:
-    """Take one step of each window: [L, N, ...] -> [*S, N, ...]."""
+def _take_step(values: Array, step: Int32[Array, "*J N"]) -> Array:
+    """Take one step of each window: [L, N, ...] -> [*J, N, ...]."""
     windows = jnp.broadcast_to(jnp.arange(values.shape[1]), step.shape)
     return values[step, windows]

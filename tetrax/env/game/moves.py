@@ -158,6 +158,6 @@ def _strips(near: board.Words, x: Int32[Array, ""]) -> board.Words:
 
 @functools.lru_cache(maxsize=64)
 def _packed_kicks(rules: Rules) -> np.ndarray:
-    """Kick tests as one number each, int32[K, 4, D, T]: dx in the lower bits, dy above, each plus MAX_KICK."""
+    """Kick tests as one number each, int32[K, 4, turns, tests]: dx in the lower bits, dy above, each plus MAX_KICK."""
     dx, dy = np.moveaxis(rules.tables.kicks, -1, 0) + MAX_KICK
     return (dx | dy << SHIFT_BITS).astype(np.int32)

@@ -113,7 +113,7 @@ class PieceTables:
     width: np.ndarray  # int32[K, 4], columns from the first to the last cell
     height: np.ndarray  # int32[K, 4], rows from the first to the last cell
     num_cells: np.ndarray  # int32[K]
-    kicks: np.ndarray  # int32[K, 4, D, T, 2], tests (dx, dy); third axis by TURNS (0 = clockwise)
+    kicks: np.ndarray  # int32[K, 4, turns, tests, 2], tests (dx, dy); third axis by TURNS (0 = clockwise)
     spins: np.ndarray  # bool[K]
     twin: np.ndarray  # int32[K, 4], lowest orientation with the same cells up to a shift
 

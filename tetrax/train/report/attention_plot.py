@@ -44,7 +44,7 @@ def attention_picture(
     kinds = [*(piece.name for piece in rules.pieces), "none"]
     named = [kinds[kind] for kind in np.asarray(seen.pieces)]
     if weights.looks is not None:
-        looks = np.asarray(weights.looks).mean(axis=0)  # [2, K]
+        looks = np.asarray(weights.looks).mean(axis=0)  # [2, tokens]
         panels |= {
             f"{who}: {named[i]}": looks[i] for i, who in enumerate(LOOKING) if who == "active" or rules.hold
         }

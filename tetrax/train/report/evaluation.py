@@ -38,9 +38,9 @@ class EvalResult:
     length: str  # the measure in which the games are long
     totals: dict[
         str, np.ndarray
-    ]  # by measure of the game, the headline first: int64[E], float64[E] of the return
-    steps: np.ndarray  # int64[E]
-    capped: np.ndarray  # bool[E], stopped by the cap, a time limit or a stall, not ended
+    ]  # by measure of the game, the headline first: int64[N], float64[N] of the return
+    steps: np.ndarray  # int64[N]
+    capped: np.ndarray  # bool[N], stopped by the cap, a time limit or a stall, not ended
     best_actions: np.ndarray | None  # int32[T], of game `best`, if recorded
 
     @property

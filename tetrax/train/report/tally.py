@@ -27,9 +27,9 @@ class Asked(NamedTuple):
 class Tally:
     """The columns of E games, and the actions of the best one so far."""
 
-    totals: dict[str, np.ndarray]  # by measure of the game: int64[E], float64[E] of the return
-    steps: np.ndarray  # int64[E]
-    capped: np.ndarray  # bool[E]
+    totals: dict[str, np.ndarray]  # by measure of the game: int64[N], float64[N] of the return
+    steps: np.ndarray  # int64[N]
+    capped: np.ndarray  # bool[N]
     action_type: Any = None  # of a recorded action; None = nothing is recorded
     num_over: int = 0
     _best: tuple[float, ...] | None = None  # its first two measures, -number

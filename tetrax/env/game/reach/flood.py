@@ -38,11 +38,13 @@ class Start(NamedTuple):
 
 
 class Turns(NamedTuple):
-    """The kick tests of all turns, U turns of T tests each, one after the other."""
+    """The kick tests of all turns, one after the other: those of each turn together."""
 
-    moves: Moves  # [U T, G], for G groups of kinds
+    moves: Moves  # [turns tests, groups]
     kinds: tuple[tuple[int, ...], ...]  # the kinds in each group
-    used: UInt32[Array, "UT words 4 W *n"]  # poses led to: the piece fits there, and no earlier test did
+    used: UInt32[
+        Array, "turns*tests words 4 W *n"
+    ]  # poses led to: the piece fits there, and no earlier test did
 
 
 class Resting(NamedTuple):
@@ -190,7 +192,7 @@ def _by_spin(
     started = started[None, :, None]
     plain = jnp.where(by_turn & ~started, first, ZERO)
     promoted = jnp.where(started, first, ZERO)
-    full = _find_promoting(rules, may_promote)  # [U T, 4]
+    full = _find_promoting(rules, may_promote)  # [turns tests, 4]
 
     def turn(
         carry: tuple[Poses, Poses], test: tuple[Moves, Poses, Table]
@@ -230,7 +232,7 @@ def _corners(rules: Rules, empty: Cells, kind: Kind) -> tuple[Poses, Poses]:
     return tight, front
 
 
-def _find_promoting(rules: Rules, may_promote: np.ndarray) -> UInt32[np.ndarray, "UT 4"]:
+def _find_promoting(rules: Rules, may_promote: np.ndarray) -> UInt32[np.ndarray, "turns*tests 4"]:
     """Return all ones where a kick test makes any spin full."""
     promotes = [
         may_promote & (number == LAST_KICK) & (turn != HALF_TURN)
@@ -298,7 +300,7 @@ def shapes(rules: Rules) -> np.ndarray:
 
 
 def num_tests(rules: Rules) -> int:
-    """Return the kick tests of a turn (T)."""
+    """Return how many kick tests a turn has."""
     return rules.tables.kicks.shape[3]
 
 
@@ -316,7 +318,7 @@ def _sideways(rules: Rules) -> Moves:
 def _turn_moves(rules: Rules, kind: int | None) -> tuple[tuple[tuple[int, ...], ...], Moves, Moves]:
     """Return groups of kinds that turn alike, and for each kick test of each turn the moves back and forth.
 
-    Both are [U T, G]. Back: what is at the pose after the turn comes to the orientation before it.
+    Both are [turns tests, groups]. Back: what is at the pose after the turn comes to the orientation before it.
     """
     tables, turns, orientation = rules.tables, TURNS[rules.kicks], np.arange(NUM_ORIENTATIONS)
     groups: dict[bytes, list[int]] = {}

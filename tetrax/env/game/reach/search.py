@@ -37,7 +37,7 @@ class _Tiles(NamedTuple):
     """Searches laid out in tiles: those of one group of kinds together, each group from a tile of its own on."""
 
     place: Int32[Array, "N"]  # of each search, beyond all tiles where it takes no part
-    order: Int32[Array, "P"]  # the search at each place, 0 where there is none
+    order: Int32[Array, "places"]  # the search at each place, 0 where there is none
     firsts: tuple[Int32[Array, ""], ...]  # each group's first tile
     num_tiles: Int32[Array, ""]  # of all groups
 
@@ -46,7 +46,7 @@ class _Tile(NamedTuple):
     """What is carried from one tile to the next."""
 
     number: Int32[Array, ""]  # of the tile that comes next
-    found: UInt32[Array, "4W+1 P"]  # the words of `tile_words` at each place of all rounds
+    found: UInt32[Array, "4W+1 places"]  # the words of `tile_words` at each place of all rounds
 
 
 class _Round(NamedTuple):
@@ -55,7 +55,7 @@ class _Round(NamedTuple):
     num_tiles: Int32[Array, ""]  # of the rounds before
     waits: Bool[Array, "N"]  # searches that are not finished
     place: Int32[Array, "N"]  # where in `found` each search has its words
-    found: UInt32[Array, "4W+1 P"]
+    found: UInt32[Array, "4W+1 places"]
 
 
 def reach(

@@ -1,8 +1,9 @@
 """One tile of the search of `search`: boards side by side whose pieces turn alike, so that every move is fixed.
 
-Poses of one orientation are an array [W, L], of L searches a word for each leftmost column; bit 31 - y is lowest
-row y. The columns are gone through from left to right and back until nothing is added: at each one what was
-reached in the column before moves on, turns lead there, and all of it falls as far as it goes, which is one sum.
+Poses of one orientation are an array [W, lanes]: a lane for each search, and in it a word for each leftmost column;
+bit 31 - y is lowest row y. The columns are gone through from left to right and back until nothing is added: at each
+one what was reached in the column before moves on, turns lead there, and all of it falls as far as it goes, which is
+one sum.
 """
 
 import functools
@@ -25,9 +26,9 @@ from tetrax.env.game.vector import decision, lookup, once
 
 TOP = np.uint32(WORD - 1)
 
-Lanes = UInt32[Array, "L"]
-Columns = UInt32[Array, "W L"]
-Sets = UInt32[Array, "P 4 L"]  # poses, with columns that stay empty at both sides
+Lanes = UInt32[Array, "lanes"]
+Columns = UInt32[Array, "W lanes"]
+Sets = UInt32[Array, "padded 4 lanes"]  # poses, with columns that stay empty at both sides
 
 
 class Part(NamedTuple):
@@ -84,7 +85,7 @@ class _Progress(NamedTuple):
 
 def tile_words(
     rules: Rules, group: Group, empty: Columns, packed: Lanes, limit: UInt32[Array, ""]
-) -> UInt32[Array, "4W+1 L"]:
+) -> UInt32[Array, "4W+1 lanes"]:
     """Search one tile in a limited number of passes; return 4 W words, and one that is 0 where all was found.
 
     `packed` has the searches as `pack` writes them, `empty` the empty cells of the board of each.
@@ -133,7 +134,7 @@ def tile_words(
     return jnp.concatenate([*(found[:, o] for o in range(NUM_ORIENTATIONS)), progress.changes[None]])
 
 
-def look_up(table: np.ndarray, index: Int32[Array, "L"]) -> Array:
+def look_up(table: np.ndarray, index: Int32[Array, "lanes"]) -> Array:
     """Look up an entry of a table for each search."""
     return jax.vmap(functools.partial(lookup, table))(index)
 
@@ -165,7 +166,7 @@ def _first(
 
 
 @decision
-def _free(rules: Rules, group: Group, empty: Columns, kind: Int32[Array, "L"]) -> tuple[Columns, ...]:
+def _free(rules: Rules, group: Group, empty: Columns, kind: Int32[Array, "lanes"]) -> tuple[Columns, ...]:
     """Return the poses at which a piece overlaps nothing and stands inside the matrix."""
     shapes = flood.shapes(rules)[list(group.kinds)]  # [k, 4, y, x]
     padded = _pad(empty, 0, MAX_BOX)

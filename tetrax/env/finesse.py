@@ -131,7 +131,7 @@ class _Search:
             total = min(self.waiting)
             if self.best is not None and self.best[0] <= total:
                 return self._path()
-            self._expand(self._taken(total))
+            self._expand(self._take(total))
         if self.best is not None:
             return self._path()
         raise _refusal(
@@ -139,7 +139,7 @@ class _Search:
             f"one that the piece reaches in time under this gravity (in {MAX_KEYS} ticks or fewer)",
         )
 
-    def _taken(self, total: int) -> list[int]:
+    def _take(self, total: int) -> list[int]:
         """Take the newest states that wait at a number of ticks, at most a batch."""
         stack = self.waiting[total]
         taken = stack[-BATCH:]

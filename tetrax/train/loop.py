@@ -98,11 +98,11 @@ def _carry_out(run: Run, begun: start.Start) -> Result:
         if _chunks_left(run, progress):
             state = _train_chunks(run, state, progress)
         if _chunks_left(run, progress):
-            return _stopped(run, progress)
+            return _stop(run, progress)
         with run.stop.at_once():
             evaluation = artifacts.finish(run, state, progress)
     except Interrupted:
-        return _stopped(run, progress)
+        return _stop(run, progress)
     except DivergedError as error:
         return _end(run, progress, DIVERGED, 1, f"Stopped: {error}")
     spent = duration(run.stopwatch.wall_time())
@@ -173,7 +173,7 @@ def _evaluate(run: Run, state: Any, progress: Progress) -> Row:
     return row
 
 
-def _stopped(run: Run, progress: Progress) -> Result:
+def _stop(run: Run, progress: Progress) -> Result:
     headline = f"Stopped at {_step(run, progress):,} of {run.total_steps:,} steps; everything is saved."
     return _end(run, progress, STOPPED, run.stop.exit_code, headline)
 

@@ -78,7 +78,7 @@ def collect_slots(
         return after, (_slot(before, after, played), _metrics(played, after.env_state))
 
     keys = jax.random.split(key, player.config.num_steps)
-    after, (slots, metrics) = jax.lax.scan(step, _running(state), keys)
+    after, (slots, metrics) = jax.lax.scan(step, _take_games(state), keys)
     return _put_back(state, after), slots, metrics.reduce()
 
 
@@ -100,7 +100,7 @@ def collect_samples(
 
     is_played = np.arange(num_steps + 1) < num_steps
     inputs = (jax.random.split(key, num_steps + 1), jnp.asarray(is_played))
-    after, (decided, metrics) = jax.lax.scan(step, _running(state), inputs)
+    after, (decided, metrics) = jax.lax.scan(step, _take_games(state), inputs)
     metrics = jax.tree.map(lambda leaf: leaf[:-1], metrics)
     return _put_back(state, after), _samples(player, state, decided), metrics.reduce()
 
@@ -121,13 +121,13 @@ def _collector(player: Player, env: Game, state: TrainState, explores: Explorati
     )
 
 
-def _running(state: TrainState) -> Running:
-    """Return where the games stand."""
+def _take_games(state: TrainState) -> Running:
+    """Take the games out of the state, where they stand."""
     return Running(state.env_state, state.memory, state.is_first)
 
 
 def _put_back(state: TrainState, after: Running) -> TrainState:
-    """Return the state with its games where they stand now."""
+    """Put the games back, where they stand now."""
     return state.replace(env_state=after.env_state, memory=after.memory, is_first=after.is_first)
 
 

@@ -21,7 +21,7 @@ from jax import Array
 from tetrax.agents.agent import Sight
 from tetrax.env.contract import Game, Spec
 from tetrax.env.wrappers import Episode, count_step, no_episode
-from tetrax.train.report.tally import Asked, Tally
+from tetrax.train.report.tally import ACTING, Asked, Tally
 
 BLOCK_GAMES = {"cpu": 16}  # games of a block; on a CPU more are no faster, and fewer wait at the end
 BLOCK_GAMES_ON_ACCELERATOR = 256
@@ -31,7 +31,6 @@ CHUNK_STEPS = 64  # steps between two looks at which games are over
 STALL_STEPS = (
     10_000  # a game that gets no longer for so many steps never will (infinite lock delay): it is capped
 )
-ACTING = 2**32 - 1  # folded into a game's key for its acting keys; nothing drawn in a game has this number
 
 
 class Games(NamedTuple):
@@ -198,8 +197,9 @@ def _programs(
 
     def step(policy: Any, params: Any, game: Games, cap: Array) -> tuple[Games, Array]:
         # Observed here and not after the step: what observing and playing share is computed once.
-        alone: Any = jax.tree.map(lambda leaf: leaf[None], (env.observe(game.state, params), game.state))
-        sight = Sight(observation=alone[0], is_first=(game.episode.steps == 0)[None], state=alone[1])
+        observation = env.observe(game.state, params)
+        sight = Sight(observation=observation, is_first=game.episode.steps == 0, state=game.state)
+        sight = jax.tree.map(lambda leaf: leaf[None], sight)  # a batch of one
         act_key = jax.random.fold_in(game.acting_key, game.episode.steps)
         actions, memory, _ = act(policy, sight, game.memory, act_key, greedy)
         state, reward, terminated, truncated, event = env.transition(game.state, actions[0], params)
@@ -221,10 +221,10 @@ def _programs(
         return frozen, actions[0].astype(action_type(env.spec))
 
     def chunk(policy: Any, params: Any, games: Games, cap: Array) -> tuple[Games, Array]:
-        def scanned(carry: Games, _: None) -> tuple[Games, Array]:
+        def advance(carry: Games, _: None) -> tuple[Games, Array]:
             return jax.vmap(step, in_axes=(None, None, 0, None))(policy, params, carry, cap)
 
-        return jax.lax.scan(scanned, games, length=CHUNK_STEPS)
+        return jax.lax.scan(advance, games, length=CHUNK_STEPS)
 
     return Programs(jax.jit(jax.vmap(begin, in_axes=(None, None, 0))), jax.jit(chunk))
 

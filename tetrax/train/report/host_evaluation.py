@@ -20,10 +20,9 @@ from jax import Array
 
 from tetrax.agents.agent import Sight
 from tetrax.env.contract import RETURN, STEPS
-from tetrax.train.report.tally import Asked, Tally
+from tetrax.train.report.tally import ACTING, Asked, Tally
 
 NUM_SLOTS = 16  # games that are decided together
-ACTING = 2**32 - 1  # folded into a game's key for its acting keys
 
 
 @dataclass
@@ -96,10 +95,10 @@ def _decide(env: Any, act: Callable[..., Any], greedy: bool) -> Callable[..., An
     """Compile deciding for B games, each by itself."""
 
     def one(policy: Any, seen: Array, memory: Any, steps: Array, key: Array) -> tuple[Array, Any]:
-        alone = jax.tree.map(lambda leaf: leaf[None], (env.observation(seen), memory))
+        sight = Sight(observation=env.observation(seen), is_first=steps == 0)
+        sight, memory = jax.tree.map(lambda leaf: leaf[None], (sight, memory))  # a batch of one
         act_key = jax.random.fold_in(jax.random.fold_in(key, ACTING), steps)
-        sight = Sight(observation=alone[0], is_first=(steps == 0)[None])
-        action, after, _ = act(policy, sight, alone[1], act_key, greedy)
-        return action[0], jax.tree.map(lambda leaf: leaf[0], after)
+        action, memory, _ = act(policy, sight, memory, act_key, greedy)
+        return action[0], jax.tree.map(lambda leaf: leaf[0], memory)
 
     return jax.jit(jax.vmap(one, in_axes=(None, 0, 0, 0, 0)))

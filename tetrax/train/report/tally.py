@@ -11,6 +11,8 @@ import numpy as np
 from tetrax.agents.agent import Actor
 from tetrax.env.contract import RETURN, Spec
 
+ACTING = 2**32 - 1  # folded into a game's key for its acting keys; nothing drawn in a game has this number
+
 
 class Asked(NamedTuple):
     """What is to be played."""
@@ -25,7 +27,7 @@ class Asked(NamedTuple):
 
 @dataclass
 class Tally:
-    """The columns of E games, and the actions of the best one so far."""
+    """The columns of N games, and the actions of the best one so far."""
 
     totals: dict[str, np.ndarray]  # by measure of the game: int64[N], float64[N] of the return
     steps: np.ndarray  # int64[N]

@@ -73,6 +73,8 @@ def test_commands_leave_their_runs(workplace):
             run = workplace / words[words.index("--run-dir") + 1]
             for file in ("config.json", "metrics.jsonl", "eval.json", "plots/learning_curve.png"):
                 assert (run / file).stat().st_size > 0
+            if "--game" in words:
+                continue  # there are no pictures of it
             assert {path.name for path in (run / "recordings").iterdir()} >= {
                 "best.json",
                 "best.txt",

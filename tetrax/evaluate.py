@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tetrax.train.report.evaluation import EvalResult
 
 PROGRAM = "python -m tetrax.evaluate"
-DEFAULT_ENVIRONMENT = "guideline"
+DEFAULT_GAME, DEFAULT_ENVIRONMENT = "tetris", "guideline"
 DEFAULT_MAX_PIECES = 5_000
 
 
@@ -28,6 +28,8 @@ class Options:
 
     policy: str | None = None
     """A baseline to play instead of a run: random, dellacherie, bcts, dt10 or dt20."""
+    game: str | None = None
+    """The game that policy random plays, as in training: tetris (when not given), cartpole, gymnax:ID, gymnasium:ID."""
     preset: str | None = None
     """The environment that a baseline plays: guideline (when not given), classic-10x10, …."""
     actions: Literal["drop", "direct"] | None = None
@@ -97,7 +99,8 @@ def _check(options: Options, positionals: Sequence[str]) -> None:
     if options.policy is None and len(positionals) != 1:
         raise UserError(f"what to play: given {' and '.join(positionals) or 'nothing'}; allowed: {allowed}")
     if options.policy is None:
-        for flag, given in (("--preset", options.preset), ("--actions", options.actions)):
+        chosen = (("--game", options.game), ("--preset", options.preset), ("--actions", options.actions))
+        for flag, given in chosen:
             if given is not None:
                 raise wrong(flag, given, "nothing: a trained policy plays the environment it was trained in")
     for flag, number, minimum in (
@@ -123,11 +126,32 @@ def _player(options: Options, positionals: Sequence[str]) -> tuple[Any, Actor, s
 
     if options.policy not in baselines.BASELINES:
         raise wrong_name("--policy", options.policy, baselines.BASELINES)
+    if options.game not in (None, DEFAULT_GAME):
+        env = _other_game(options)
+        return env, baselines.random(env), options.policy
     try:
         env = baselines.environment(options.policy, options.preset or DEFAULT_ENVIRONMENT, options.actions)
     except ValueError as error:
         raise UserError("--" + str(error).removeprefix("env.")) from None
     return env, baselines.BASELINES[options.policy](env), options.policy
+
+
+def _other_game(options: Options) -> Any:
+    """Return a game that is not Tetris, which has no presets, no action sets, and no baseline but random."""
+    from tetrax import games
+
+    assert options.game is not None
+    if options.policy != "random":
+        raise wrong("--policy", options.policy, f"random, with --game {options.game}")
+    for flag, given in (("--preset", options.preset), ("--actions", options.actions)):
+        if given is not None:
+            raise wrong(flag, given, f"nothing, with --game {options.game}")
+    try:
+        named = games.find(options.game)
+        config = games.GAMES[named.game].config() if named.config is None else named.config
+        return games.make(named.game, config)
+    except (ValueError, ModuleNotFoundError) as error:
+        raise UserError("--" + str(error)) from None
 
 
 def _max_pieces(options: Options, env: Any) -> int:

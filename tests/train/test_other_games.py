@@ -14,8 +14,10 @@ import pytest
 pytest.importorskip("gymnax")
 pytest.importorskip("gymnasium")
 
+import tetrax
 from tetrax import evaluate as evaluate_entry
 from tetrax import games
+from tetrax.agents import AGENTS
 from tetrax.train import presets, start
 from tetrax.train.command import cli
 from tetrax.train.config import TrainConfig, load_config
@@ -134,6 +136,44 @@ def test_evaluate_tells_the_measures_of_the_game(on_host: Path, capsys: pytest.C
     assert (capped["max_steps"], capped["capped"], capped["return"]["max"]) == (3, 6, 3.0)
     assert evaluate_entry.main([str(on_host), "--record", str(on_host / "game.json")]) == 2
     assert "CartPole-v1 of gymnasium has no pictures" in capsys.readouterr().err
+
+
+def test_random_play_of_other_games_is_evaluated(capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["--policy", "random", "--episodes", "30", "--json"]
+    for word in ("cartpole", "gymnasium:CartPole-v1"):
+        assert evaluate_entry.main([*asked, "--game", word]) == 0
+        told = json.loads(capsys.readouterr().out.splitlines()[-1])
+        assert 12 < told["return"]["mean"] < 40  # random pushes keep the pole up for about 22 steps
+    for wrong, said in (
+        (
+            ["--policy", "bcts", "--game", "cartpole"],
+            "--policy: given 'bcts'; allowed: random, with --game cartpole",
+        ),
+        ([*asked, "--game", "cartpol"], "--game: given 'cartpol'; allowed: tetris, cartpole"),
+        (
+            [*asked, "--game", "cartpole", "--preset", "mini"],
+            "--preset: given 'mini'; allowed: nothing, with --game",
+        ),
+    ):
+        assert evaluate_entry.main(wrong) == 2
+        assert said in capsys.readouterr().err
+
+
+def test_an_agent_is_made_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    made: list[str] = []
+    spec = AGENTS["ppo"]
+
+    def make(config: Any, env: Any) -> Any:
+        made.append(env.spec.title)
+        return spec.make(config, env)
+
+    monkeypatch.setitem(AGENTS, "ppo", spec._replace(make=make))
+    words = ["--game", "cartpole", "--preset", "tiny", "--agent.num-epochs", "3"]  # not made by another test
+    asked = cli.parse([*words, "--run-dir", str(tmp_path / "run")])
+    assert asked is not None
+    train(asked.config, run_dir=asked.run_dir)
+    tetrax.load(asked.run_dir)
+    assert made == ["CartPole-v1 of gymnax"]
 
 
 @pytest.mark.slow

@@ -26,7 +26,7 @@ LINEAR_WEIGHTS: dict[str, tuple[float, ...]] = {
 }
 
 
-def random(env: Tetris) -> Actor:
+def random(env: Any) -> Actor:
     """Choose among the legal actions, each alike (greedy or not)."""
     del env
     return Actor(policy=(), initial_memory=no_memory, act=_act_randomly)

@@ -1,12 +1,12 @@
 """Many games side by side: the one place that decides how a batch of states lies in memory.
 
-States have the boards last and are kept by word: `State.rows` is a tuple of H arrays uint32[B], so that each row
-of all boards is one run of words and a step is arithmetic on whole vectors. What goes to and comes from learners
-(keys, actions, `TimeStep`) has the boards first. `jax.vmap(env.step)`, with states by array and the boards first
-everywhere, gives the same games.
+States have the games last. Those of Tetris are kept by word: `State.rows` is a tuple of H arrays uint32[B], so that
+each row of all boards is one run of words and a step is arithmetic on whole vectors. What goes to and comes from
+learners (keys, actions, `TimeStep`) has the games first. `jax.vmap(env.step)`, with states by array and the games
+first everywhere, plays the same.
 
-Over several devices the boards are spread evenly: each device holds B / devices of them in a row. What learns
-from them picks within groups of boards that lie on one device, so that no board's data ever moves to another.
+Over several devices the games are spread evenly: each device holds B / devices of them in a row. What learns
+from them picks within groups of games that lie on one device, so that no game's data ever moves to another.
 """
 
 from collections.abc import Callable
@@ -24,8 +24,8 @@ from tetrax.env.contract import Environment, Observation, TimeStep
 from tetrax.env.game.board import by_array, by_word
 from tetrax.env.game.state import State
 
-BOARDS = -1  # axis of the boards in every leaf of a batch of states
-DEVICES = "boards"  # the mesh's one axis: devices that the boards are spread over
+GAMES = -1  # axis of the games in every leaf of a batch of states
+DEVICES = "boards"  # the mesh's one axis: devices that the games are spread over
 
 
 @dataclass(frozen=True)
@@ -35,19 +35,19 @@ class Batch:
     env: Environment
 
     def reset(self, keys: PRNGKeyArray, params: Any = None) -> tuple[Any, TimeStep]:
-        """Start B games from B keys; the state has the boards last, the TimeStep first."""
-        state, timestep = jax.vmap(self.env.reset, in_axes=(0, None), out_axes=(BOARDS, 0))(keys, params)
+        """Start B games from B keys; the state has the games last, the TimeStep first."""
+        state, timestep = jax.vmap(self.env.reset, in_axes=(0, None), out_axes=(GAMES, 0))(keys, params)
         return _each_game(by_word, state), timestep
 
     def step(self, state: Any, action: Int32[Array, "B"], params: Any = None) -> tuple[Any, TimeStep]:
         """Play one action in every game."""
         chex.assert_rank(action, 1)
-        step = jax.vmap(self.env.step, in_axes=(BOARDS, 0, None), out_axes=(BOARDS, 0))
+        step = jax.vmap(self.env.step, in_axes=(GAMES, 0, None), out_axes=(GAMES, 0))
         return step(state, action, params)
 
     def observe(self, state: Any, params: Any = None) -> Observation:
-        """Return what a player may know of each board."""
-        return jax.vmap(self.env.observe, in_axes=(BOARDS, None))(state, params)
+        """Return what a player may know of each game."""
+        return jax.vmap(self.env.observe, in_axes=(GAMES, None))(state, params)
 
 
 def game(states: Any, index: Int32[Array, ""] | int) -> Any:
@@ -65,7 +65,7 @@ def _each_game(change: Callable[[State], State], states: Any) -> Any:
 def device_mesh(num_groups: int) -> Mesh | None:
     """Return a mesh of all devices of all processes; None where there is only one, which needs none.
 
-    ValueError unless every device gets equally many of the groups within which boards are shuffled.
+    ValueError unless every device gets equally many of the groups within which games are shuffled.
     """
     devices = jax.devices()
     if num_groups % len(devices):
@@ -74,12 +74,12 @@ def device_mesh(num_groups: int) -> Mesh | None:
 
 
 def spread(states: Any) -> Any:
-    """Say for each leaf of a batch of states, or of its shapes, that its boards are spread over the devices."""
+    """Say for each leaf of a batch of states, or of its shapes, that its games are spread over the devices."""
     return jax.tree.map(lambda leaf: PartitionSpec(*[None] * (leaf.ndim - 1), DEVICES), states)
 
 
 def spread_rows(tree: Any) -> Any:
-    """Say the same of a tree whose boards are the last axis but one, such as memories [B, M]."""
+    """Say the same of a tree that has the games on the last axis but one, such as memories [B, M]."""
     return jax.tree.map(lambda leaf: PartitionSpec(*[None] * (leaf.ndim - 2), DEVICES), tree)
 
 

@@ -1,7 +1,7 @@
 """What every game offers to whoever learns or plans: `Game`, and the records that come from it.
 
-Networks, agents and training ask a game's `spec` and never which game it is. A game is one board (or one game of
-several players), pure, and can be mapped with `jax.vmap` and scanned; `tetrax.env.batch` plays many side by side.
+Networks, agents and training ask a game's `spec` and never which game it is. A game is pure: it
+can be mapped with `jax.vmap` and scanned. `tetrax.env.batch` plays many side by side.
 """
 
 from dataclasses import dataclass

@@ -95,7 +95,7 @@ def play(config: EnvConfig, params: EnvParams, key: Array | np.ndarray, actions:
 
 
 def replay(game: Recording | Replay) -> Replay:
-    """Play a recording again on the device; what is a replay already comes back as it is."""
+    """Play a recording again on the device; a replay comes back as it is."""
     if isinstance(game, Replay):
         return game
     return Replay(game, *_simulate(game.config, game.params, game.key_data, game.actions))

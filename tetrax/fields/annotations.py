@@ -175,7 +175,7 @@ def is_union(annotation: Any) -> bool:
 
 
 def join(path: str, name: str) -> str:
-    """Return the path of a field of what is at a path; "" is the whole."""
+    """Return the path of a field inside the thing at a path; "" is the whole."""
     return f"{path}.{name}" if path else name
 
 

@@ -1,4 +1,4 @@
-"""Policy and value networks: for both kinds of action set, and for games that are not Tetris.
+"""Policy and value networks, for what any game shows: a board, a board for each action, or one vector.
 
 Shapes carry batch axes B; observations are `tetrax.env.contract.Observation`. A `Torso` encodes what is seen; the
 heads here read policy and value off it, and are float32 always.

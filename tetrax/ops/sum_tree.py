@@ -70,7 +70,7 @@ def update(tree: SumTree, index: Int32[Array, "M"], value: Float32[Array, "M"]) 
 
 
 def update_range(tree: SumTree, first: Int32[Array, ""], value: Float32[Array, "M"]) -> SumTree:
-    """Give the M leaves from `first` on new priorities; all of them have to be within the leaves.
+    """Give new priorities to M leaves, those from `first` on; all of them have to exist.
 
     The parents of neighbours are neighbours, so that this moves whole runs of numbers.
     """

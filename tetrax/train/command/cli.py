@@ -68,7 +68,7 @@ class Request:
 
 
 class Reading(NamedTuple):
-    """A command line whose every word is known, and what its flags are put over."""
+    """A command line that has been read, and the configuration that its flags change."""
 
     algorithm: str
     game: Named

@@ -1,4 +1,4 @@
-"""What runs and sweeps tell alike: what is trained, how far it has come, what is on the board, where the time went."""
+"""What runs and sweeps tell alike: what is trained, how far it has come, how a game looks, where the time went."""
 
 from __future__ import annotations
 

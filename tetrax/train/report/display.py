@@ -53,7 +53,7 @@ class Header:
     """What a run is, known before it starts. Steps count one seed."""
 
     title: str  # "ppo · small"
-    details: str  # "guideline, drop · 512 boards · seed 0 · 2 CPU devices"
+    details: str  # "guideline, drop · seed 0 · 2 CPU cores"
     folder: Path
     total_steps: int
     headline: str = "return"  # the measure that games are judged by first

@@ -13,9 +13,7 @@ class AgentSpec(NamedTuple):
     config: type
     make: Callable[..., Agent]  # (config, env) -> agent
     tunables: tuple[str, ...]  # settings that are arrays in the TrainState and may change on resume
-    changeable: tuple[
-        str, ...
-    ] = ()  # others that may: they decide the program, but nothing in the TrainState
+    changeable: tuple[str, ...] = ()  # others that may: they decide the program, not the TrainState
 
 
 AGENTS: dict[str, AgentSpec] = {

@@ -20,8 +20,8 @@ class Sight(struct.PyTreeNode):
     """What a policy decides by, of B games."""
 
     observation: Observation  # [B, ...]
-    is_first: Array | None  # bool[B], whether the game has just begun: what is remembered belongs to another
-    # (None from those who remember nothing)
+    # bool[B], whether the game has just begun: what is remembered then belongs to another one.
+    is_first: Array | None  # None from those who remember nothing
     state: Any = None  # of the games, for those that plan; None where it is not given
 
 
@@ -33,9 +33,7 @@ Act = Callable[..., tuple[Array, Memory, dict[str, Array]]]
 class Metrics(struct.PyTreeNode):
     """What an iteration tells, float32[] by name."""
 
-    totals: dict[
-        str, Array
-    ]  # added up over iterations: "games" that ended, and what these came to by measure
+    totals: dict[str, Array]  # added up over iterations: "games" that ended, what they came to by measure
     means: dict[str, Array]  # averaged over iterations
 
     def reduce(self) -> "Metrics":
@@ -51,7 +49,7 @@ class Rollout(struct.PyTreeNode):
     log_prob: Array  # float32, of the action
     value: Array  # float32, of what was seen
     next_value: (
-        Array  # float32, of what was seen next: of the true last observation where a game was truncated
+        Array  # float32, of what was seen next; where a game was truncated, of its true last observation
     )
     reward: Array  # float32
     terminated: Array  # bool
@@ -84,15 +82,14 @@ class Agent(NamedTuple):
     act: Act
     games: Callable[
         [TrainState], Any
-    ]  # the states of the games being played, these on the last axis; None where there are none
+    ]  # states of the games being played, on the last axis; None: there are none
     num_groups: int = 1  # groups of games that minibatches are drawn within; devices may share the groups out
     replay_bytes: int = 0  # of one seed's replay, on all devices together
     partition: Callable[[TrainState], Any] = batch.everywhere  # (state or shapes) -> a PartitionSpec per leaf
-    learn: Callable[[TrainState, Rollout], tuple[TrainState, Metrics]] | None = (
-        None  # from games played elsewhere
-    )
-    num_envs: int = 0  # games of a rollout that `learn` takes, and
-    num_steps: int = 0  # its steps
+    # Learns from games played elsewhere; None where playing and learning cannot be parted.
+    learn: Callable[[TrainState, Rollout], tuple[TrainState, Metrics]] | None = None
+    num_envs: int = 0  # games of a rollout that `learn` takes
+    num_steps: int = 0  # steps of that rollout
 
 
 def no_memory(batch_shape: tuple[int, ...]) -> Memory:

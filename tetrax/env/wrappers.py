@@ -82,9 +82,8 @@ class Episode(struct.PyTreeNode):
     """Totals of one game."""
 
     steps: Array  # int32[]
-    totals: dict[
-        str, Array
-    ]  # by name of `Spec.measures`: float32[] of RETURN, undiscounted; int32[] of the others
+    # By name of `Spec.measures`.
+    totals: dict[str, Array]  # float32[] of RETURN, undiscounted; int32[] of the others
 
 
 class EpisodeState(struct.PyTreeNode):

@@ -25,9 +25,8 @@ class Notation:
     """How values are written down, and how to read them."""
 
     plain: Mapping[Any, str]  # what may be given for each plain type, in words
-    read_plain: Callable[
-        [Any, Any], Any
-    ]  # such a type, what is given -> its value; ValueError where it is none
+    # (such a type, what is given) -> its value; ValueError where it is none.
+    read_plain: Callable[[Any, Any], Any]
     typed: bool
     """Whether what is written has a type of its own, lists and objects included, as in JSON; else it is text, or for
     a tuple a list of texts."""

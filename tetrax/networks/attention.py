@@ -31,9 +31,8 @@ class AttentionWeights(NamedTuple):
     """What attends to what: each row of weights sums to 1. Tokens are those of the board."""
 
     board: tuple[Array, ...]  # of each layer, float32[*n, heads, tokens, tokens]: from token to token
-    pieces: (
-        Array | None
-    )  # float32[*n, heads, pieces, pieces], from piece to piece: active, held, queue; None without `queue`
+    # From piece to piece: active, held, queue.
+    pieces: Array | None  # float32[*n, heads, pieces, pieces]; None without `queue`
     looks: Array | None  # float32[*n, heads, 2, tokens], from the active and the held piece to the board
 
 

@@ -89,9 +89,8 @@ class ResidualCnn(nn.Module):
             if cells.shape[-1] != channels:
                 cells = dense(channels, 1.0, self.compute_dtype, use_bias=False)(cells)
             cells = cells + inner
-        columns = jnp.swapaxes(activation(cells), -3, -2).reshape(
-            *leading, width, -1
-        )  # [*B, W, rows channels]
+        columns = jnp.swapaxes(activation(cells), -3, -2)
+        columns = columns.reshape(*leading, width, -1)  # [*B, W, rows channels]
         if self.is_pooled:
             judged = activation(dense(self.size, compute_dtype=self.compute_dtype)(columns))
             return jnp.mean(judged, axis=-2, dtype=jnp.float32)

@@ -33,9 +33,7 @@ class Replay(struct.PyTreeNode, kw_only=True):
     data: Any  # leaves [G, T, B / G, ...], dtypes as given
     cursor: Array  # int32[], the slot of each environment that is written next
     filled: Array  # int32[], slots of each environment that are in use
-    priorities: (
-        SumTree | None
-    )  # of the starts, [G, ...], leaf slot * B / G + environment; None: all are equal
+    priorities: SumTree | None  # of starts, [G, ...], leaf slot * B / G + environment; None: all are equal
     largest: Array | None  # float32[G], the largest priority so far, which new starts get
     length: int = struct.field(pytree_node=False)  # steps of a window
     new_steps: int = struct.field(pytree_node=False)  # steps of each environment in an insertion

@@ -18,9 +18,8 @@ ROOT = 1
 class SumTree(struct.PyTreeNode, kw_only=True):
     """Priorities, finite and never below 0, of N leaves: those asked for, rounded up to a power of two."""
 
-    nodes: (
-        Array  # float32[2 * N]; the children of n are 2n and 2n + 1, the leaves begin at N, node 0 is unused
-    )
+    # The children of node n are 2n and 2n + 1; the leaves begin at N, node 0 is unused.
+    nodes: Array  # float32[2 * N]
 
     @property
     def leaves(self) -> Float32[Array, "N"]:

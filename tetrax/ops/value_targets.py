@@ -37,9 +37,8 @@ def n_step(
     chex.assert_equal_shape([reward, terminated, truncated])
     num_steps = reward.shape[0]
     ended = terminated | truncated
-    is_before = (
-        jnp.cumsum(jnp.asarray(ended, jnp.int32), axis=0) == 0
-    )  # [n, B], no end up to and with this step
+    num_ends = jnp.cumsum(jnp.asarray(ended, jnp.int32), axis=0)  # [n, B], up to and with each step
+    is_before = num_ends == 0
     num_before = jnp.sum(is_before, axis=0, dtype=jnp.int32)  # [B], steps before the first end
     steps = jnp.arange(num_steps, dtype=jnp.int32).reshape(num_steps, *(1,) * (reward.ndim - 1))
     powers = jnp.asarray(discount, jnp.float32) ** jnp.asarray(steps, jnp.float32)  # [n, 1...]

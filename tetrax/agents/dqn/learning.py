@@ -15,9 +15,7 @@ from tetrax.ops import minibatches, normalise, optimise, replay, schedules
 
 Measured = dict[str, Array]  # float32[] by name
 
-LARGEST_SHARE = (
-    0.9  # of a sequence's largest error in its priority, the rest being the mean (R2D2, section 2.3)
-)
+LARGEST_SHARE = 0.9  # of a sequence's largest error in its priority; the rest is the mean (R2D2, section 2.3)
 SMALLEST_SIZE = 1e-3  # of an error: what is known well is drawn now and then all the same
 
 

@@ -46,9 +46,7 @@ class Slot(struct.PyTreeNode):
     terminated: Array  # bool[]
     truncated: Array  # bool[]
     is_first: Array  # bool[], the step is the first of its game
-    last: (
-        Array | None
-    )  # uint32[N], the state after the step and before any reset, where games can be truncated
+    last: Array | None  # uint32[N], the state after the step, before any reset; None: no game is truncated
     memory: Any  # of the network before the step, reset where is_first; () if it has none
 
 

@@ -81,9 +81,8 @@ def judge_sequences(
     targets = _unroll(player, _target_params(state), seen, slots, target_key)
     choosing_z = jax.lax.stop_gradient(online.z) if config.double else targets.z
     each_step = Prospect(seen, targets.z, choosing_z)
-    best = _find_best(
-        player, state, jax.tree.map(lambda leaf: leaf[1:], each_step)
-    )  # after all steps but the last
+    after_each_step = jax.tree.map(lambda leaf: leaf[1:], each_step)  # but the last
+    best = _find_best(player, state, after_each_step)
     if slots.last is not None:
         last = show(env, state, slots.last[:-1])
         at_cuts = _look_at_cuts(player, state, last, online.memory, targets.memory, *end_keys)
@@ -92,9 +91,8 @@ def judge_sequences(
     learned = slice(config.burn_in, config.burn_in + config.sequence_length)
     first_steps = jnp.arange(learned.start, learned.stop)
     steps = first_steps[None] + jnp.arange(config.n_step)[:, None]  # [n, J]
-    gain = value_targets.n_step(
-        slots.reward[steps], slots.terminated[steps], slots.truncated[steps], state.tunables["discount"]
-    )  # [J, N]
+    reward, terminated, truncated = slots.reward[steps], slots.terminated[steps], slots.truncated[steps]
+    gain = value_targets.n_step(reward, terminated, truncated, state.tunables["discount"])  # [J, N]
     last_step = first_steps[:, None] + gain.last
     target = _add_up(gain.gained, gain.discount, jax.tree.map(lambda leaf: _take_step(leaf, last_step), best))
 

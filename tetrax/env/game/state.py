@@ -27,9 +27,8 @@ class State(struct.PyTreeNode):
     hold_used: Array  # bool[], whether hold was used since the last lock
     queue: Any  # int32[P], kinds of the visible coming pieces, next first (by word: a tuple)
     draws: Array  # int32[], pieces drawn so far
-    bag: (
-        Array  # uint32[], bit k = kind k is still in the bag; "tetrio": 4 bits a piece, kind + 1, next lowest
-    )
+    # Bit k = kind k is still in the bag; with "tetrio" 4 bits a piece, kind + 1, the next one lowest.
+    bag: Array  # uint32[]
     random: Array | None  # uint32[], TETR.IO's generator, only with randomizer "tetrio"
     gravity_accumulator: Array  # int32[], 1/65536 cells fallen but not yet shown
     lock_timer: Array  # int32[], ticks rested since the last restart; -1 = not landed since then

@@ -28,9 +28,8 @@ BLOCK_GAMES_ON_ACCELERATOR = 256
 NUM_BLOCKS = {"cpu": 4}  # at most; blocks run next to each other where there are cores for them
 NUM_BLOCKS_ON_ACCELERATOR = 1
 CHUNK_STEPS = 64  # steps between two looks at which games are over
-STALL_STEPS = (
-    10_000  # a game that gets no longer for so many steps never will (infinite lock delay): it is capped
-)
+# A game that gets no longer for so many steps never will (infinite lock delay): it is capped.
+STALL_STEPS = 10_000
 
 
 class Games(NamedTuple):

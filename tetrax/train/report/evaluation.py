@@ -36,9 +36,8 @@ class EvalResult:
     seed: int
     cap: int  # of the measure that `length` names; 0 = none
     length: str  # the measure in which the games are long
-    totals: dict[
-        str, np.ndarray
-    ]  # by measure of the game, the headline first: int64[N], float64[N] of the return
+    # By measure of the game, the headline first.
+    totals: dict[str, np.ndarray]  # int64[N]; float64[N] of the return
     steps: np.ndarray  # int64[N]
     capped: np.ndarray  # bool[N], stopped by the cap, a time limit or a stall, not ended
     best_actions: np.ndarray | None  # int32[T], of game `best`, if recorded

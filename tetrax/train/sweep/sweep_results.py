@@ -25,9 +25,8 @@ class Results:
     num_seeds: int
     metric: str  # the one by which points are ranked
     measures: tuple[str, ...]  # of the game, the headline first
-    values: Mapping[
-        str, np.ndarray
-    ]  # float64[points, seeds] by metric: the measures, in training and EVALUATION
+    # By metric: the measures, in training and with EVALUATION before them.
+    values: Mapping[str, np.ndarray]  # float64[points, seeds]
     diverged: np.ndarray  # bool[points, seeds]
     steps: np.ndarray  # int64[points], environment steps trained, of one seed
 

@@ -42,9 +42,8 @@ class Turns(NamedTuple):
 
     moves: Moves  # [turns tests, groups]
     kinds: tuple[tuple[int, ...], ...]  # the kinds in each group
-    used: UInt32[
-        Array, "turns*tests words 4 W *n"
-    ]  # poses led to: the piece fits there, and no earlier test did
+    # Poses that a test leads to: the piece fits there, and by no earlier test.
+    used: UInt32[Array, "turns*tests words 4 W *n"]
 
 
 class Resting(NamedTuple):

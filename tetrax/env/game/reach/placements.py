@@ -30,10 +30,9 @@ NUM_SPINS = len(SPINS)
 class Reach(struct.PyTreeNode):
     """Every resting place of the active piece and, with hold, of the one that hold brings."""
 
-    rows: (
-        Array  # uint32[C, 3, 4, H], by piece (0 active, 1 hold's; C = 2 with rules.hold, else 1), spin class
-    )
-    # (index into SPINS), orientation and lowest row; bit x = leftmost column
+    # By piece (0 active, 1 hold's; C = 2 with rules.hold, else 1), spin class (index into SPINS), orientation and
+    # lowest row; bit x = leftmost column.
+    rows: Array  # uint32[C, 3, 4, H]
     kind: Array  # int32[C], the pieces' kinds
 
 

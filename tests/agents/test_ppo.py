@@ -19,7 +19,7 @@ from tetrax.env.batch import Batch
 from tetrax.env.wrappers import AutoReset, EpisodeStatistics
 from tetrax.networks.actor_critic import actor_critic
 from tetrax.networks.network_config import NetworkConfig
-from tetrax.ops import normalise
+from tetrax.ops import normalise, optimise
 from tetrax.train.report.evaluation import evaluate
 
 TINY = PPOConfig(
@@ -95,10 +95,10 @@ def test_the_clipped_value_loss_by_hand():
 def test_the_learning_rate_falls_to_its_fraction_at_the_horizon():
     agent = ppo.make(dataclasses.replace(TINY, final_learning_rate_fraction=0.1), MINI)
     state = jax.jit(agent.init)(jax.random.key(0), horizon=100)
-    rates = [float(ppo._learning_rate(state.replace(iteration=jnp.int32(i)))) for i in (0, 50, 100, 200)]
+    rates = [float(optimise.learning_rate(state.tunables, jnp.int32(i))) for i in (0, 50, 100, 200)]
     assert rates == pytest.approx([5e-3, 5e-3 * 0.55, 5e-4, 5e-4])
-    endless = state.replace(tunables={**state.tunables, "horizon": jnp.float32(0)}, iteration=jnp.int32(99))
-    assert float(ppo._learning_rate(endless)) == pytest.approx(5e-3)
+    endless = {**state.tunables, "horizon": jnp.float32(0)}
+    assert float(optimise.learning_rate(endless, jnp.int32(99))) == pytest.approx(5e-3)
 
 
 def test_values_bootstrap_through_a_time_limit_from_the_true_last_observation():

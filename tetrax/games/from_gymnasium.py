@@ -58,6 +58,7 @@ class FromGymnasium:
             shows=Shown("flat"),
             can_truncate=limit is not None,
             measures=(RETURN, STEPS),
+            is_endless=limit is None,
             on_host=True,
         )
 

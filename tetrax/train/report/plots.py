@@ -76,11 +76,11 @@ def _draw_games(axes: Axes, rows: list[Row], headline: str) -> None:
     axes.set_ylabel(f"{headline} per game")
     if min((*trained[1], *evaluations[1]), default=0.0) >= 0:
         axes.set_ylim(bottom=0)
-    axes.legend(loc="upper left")
+    axes.legend(loc="best")
 
 
 def _draw_learning(axes: Axes, rows: list[Row]) -> None:
-    """Draw the losses on the left scale and the entropy on the right one."""
+    """Draw the losses on the left scale and the entropy, if there is one, on the right one."""
     losses = sorted({name for row in rows for name in row if name.startswith("loss/")} - {"loss/total"})
     spare = iter(("#8e5bd0", "#c8a415", "#555555", "#d0588e"))
     for name in losses:
@@ -89,13 +89,15 @@ def _draw_learning(axes: Axes, rows: list[Row]) -> None:
             *_series(rows, name), color=color, label=f"{name.removeprefix('loss/')} loss", linewidth=1.3
         )
     axes.set_ylabel("loss")
-    right = axes.twinx()
-    right.grid(visible=False)
-    right.spines["right"].set_visible(True)
-    right.plot(*_series(rows, "entropy"), color=COLORS["entropy"], label="entropy", linewidth=1.3)
-    right.set_ylabel("entropy (nats)", color=COLORS["entropy"])
-    right.set_ylim(bottom=0)
-    handles = [line for half in (axes, right) for line in half.get_lines() if np.size(line.get_xdata())]
+    halves = [axes]
+    if _series(rows, "entropy")[0]:  # only policies that are drawn from have one
+        halves.append(axes.twinx())
+        halves[1].grid(visible=False)
+        halves[1].spines["right"].set_visible(True)
+        halves[1].plot(*_series(rows, "entropy"), color=COLORS["entropy"], label="entropy", linewidth=1.3)
+        halves[1].set_ylabel("entropy (nats)", color=COLORS["entropy"])
+        halves[1].set_ylim(bottom=0)
+    handles = [line for half in halves for line in half.get_lines() if np.size(line.get_xdata())]
     axes.legend(handles=handles, loc="upper right", ncols=len(handles) or 1)
 
 

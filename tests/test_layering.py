@@ -182,6 +182,26 @@ def test_a_name_stands_once_in_the_house():
     assert sorted(name for name in set(names) if names.count(name) > 1) == []
 
 
+def test_learners_ask_no_game_which_it_is():
+    """No `isinstance(env, Tetris)` and no measure by name: what a game comes to is in its spec."""
+    found = []
+    for room in ("networks", "agents", "train"):
+        for path in sorted((TETRAX / room).rglob("*.py")):
+            for node in ast.walk(ast.parse(path.read_text())):
+                asks = isinstance(node, ast.Call) and ast.unparse(node.func) == "isinstance"
+                if asks and "Tetris" in ast.unparse(node):
+                    found.append(f"{path}:{node.lineno}")
+                names = isinstance(node, ast.Constant) and node.value in (
+                    "lines",
+                    "eval/lines",
+                    "score",
+                    "pieces",
+                )
+                if names or (isinstance(node, ast.Attribute) and node.attr == "lines"):
+                    found.append(f"{path}:{node.lineno}")
+    assert found == []
+
+
 def test_every_folder_is_a_room():
     folders = {f"tetrax.{path.parent.name}" for path in TETRAX.glob("*/__init__.py")}
     assert folders <= ROOMS.keys()

@@ -258,7 +258,7 @@ def _play(
 def fitness(gained: Int32[Array, "*N"], losses: Int32[Array, "*N"]) -> Float32[Array, "*N"]:
     """Estimate what a game comes to, in the headline measure of the game, from a stretch of play.
 
-    `gained` is what the stretch brought (lines, in Tetris), `losses` the games lost in it.
+    `gained` is what the stretch brought, `losses` the games lost in it.
     Of games whose length is about geometric (play soon forgets how it began, and may be lost at any time)
     gained / losses is the estimate of maximum likelihood, unfinished games counted as they should be. It is
     infinite without a loss and too high on average with few. With m gained a game the losses while L is gained

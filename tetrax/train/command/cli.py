@@ -255,17 +255,17 @@ def _resume(stored: TrainConfig, words: flags.Words, types: Mapping[str, Any]) -
 
 def sizes(config: TrainConfig) -> tuple[str, ...]:
     """Say to how many steps --total-steps is rounded up, if it is, and how much memory a replay takes."""
-    agent, lines = config.make_agent(), []
+    agent, notices = config.make_agent(), []
     size = agent.steps_per_iteration * config.chunk_iterations
     total = whole_chunks(config.total_steps, size) * size
     if total != config.total_steps:
-        lines.append(
+        notices.append(
             f"total steps: {total:,} ({config.total_steps:,} rounded up to whole chunks of {size:,})"
         )
     if agent.replay_bytes:
         each = f" for each of {config.num_seeds} seeds" if config.num_seeds > 1 else ""
-        lines.append(f"replay: {memory.readable(agent.replay_bytes)}{each}")
-    return tuple(lines)
+        notices.append(f"replay: {memory.readable(agent.replay_bytes)}{each}")
+    return tuple(notices)
 
 
 def run_dir(words: flags.Words, config: TrainConfig, prefix: str = "") -> Path:

@@ -63,8 +63,8 @@ def _free_on(device: jax.Device) -> int | None:
 def machine_bytes() -> int | None:
     """Return what Linux says is available, or what is left to this process' control group if that is less."""
     try:
-        lines = MEMINFO.read_text(encoding="ascii").splitlines()
-        free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable:"))
+        told = MEMINFO.read_text(encoding="ascii").splitlines()
+        free = next(int(line.split()[1]) * 1024 for line in told if line.startswith("MemAvailable:"))
     except (OSError, StopIteration, ValueError):
         return None
     for limit, in_use in ((_number_in(limit), _number_in(used)) for limit, used in CGROUPS):

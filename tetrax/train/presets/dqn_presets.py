@@ -39,7 +39,7 @@ AFTERSTATES = DQNConfig(
     learning_rate=2e-3,
 )
 # Reading 80 boards costs so much more than learning of one that each rollout is gone over often. Steps further away
-# than a score or two are noise to a network that reads boards: in trials a shorter horizon cleared more lines.
+# than a score or two are noise to a network that reads boards: in trials a shorter horizon did better.
 AFTERSTATES_BOARDS = dataclasses.replace(
     AFTERSTATES,
     num_envs=128,

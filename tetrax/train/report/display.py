@@ -1,4 +1,4 @@
-"""What a person sees of a run: a live view in a terminal, plain lines anywhere else."""
+"""What a person sees of a run: a live view in a terminal, plain text anywhere else."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tetrax.train.report.rows import EVALUATION
 from tetrax.view.scene import Scene
 from tetrax.view.text import render_half_blocks
 
-PLAIN_SECONDS = 10.0  # between lines of metrics where there is no terminal
+PLAIN_SECONDS = 10.0  # between reports of metrics where there is no terminal
 WIDTH, WIDTH_WITH_BOARD, WIDTH_WITH_SPARKS = (
     92,
     84,

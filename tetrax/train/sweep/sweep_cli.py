@@ -40,7 +40,7 @@ class CommandLine(cli.Flags):
     samples: int = 8
     """Draws of the random names, decided by --seed."""
     metric: str = AUTO
-    """What points are ranked by, higher being better: a measure of the game, such as lines, or with eval/ before it
+    """What points are ranked by, higher being better: a measure of the game, such as return, or with eval/ before it
     that of the evaluation at the end; auto is the first that there is. Those without eval/ are means over the games
     that end in the last quarter of the training."""
     halving: bool = False

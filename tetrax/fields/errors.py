@@ -20,16 +20,26 @@ class UserError(Exception):
 def exit_code(run: Callable[[list[str]], int], argv: Sequence[str] | None, when_stopped: str) -> int:
     """Run a command with its words (`sys.argv` when None); return its exit code.
 
-    A user's mistake is one line on standard error and code 2, Ctrl-C is `when_stopped` and code 130.
+    A user's mistake, or a file that cannot be read or written, is one line on standard error and code 2; Ctrl-C is
+    `when_stopped` and code 130.
     """
     try:
         return run(list(sys.argv[1:] if argv is None else argv))
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return USER_ERROR_EXIT_CODE
+    except OSError as error:
+        print(f"error: {in_words(error)}", file=sys.stderr)
+        return USER_ERROR_EXIT_CODE
     except KeyboardInterrupt:
         print(when_stopped, file=sys.stderr)
         return 128 + signal.SIGINT
+
+
+def in_words(error: OSError) -> str:
+    """Say which file an error of the system is about, and what it is: "run/config.json: Read-only file system"."""
+    reason = error.strerror or str(error) or type(error).__name__
+    return " ".join((reason if error.filename is None else f"{error.filename}: {reason}").split())
 
 
 def wrong(thing: str, given: object, allowed: str, names: Iterable[str] = ()) -> UserError:

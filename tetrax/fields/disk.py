@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import io
 import os
 import shutil
 import stat
@@ -15,8 +16,8 @@ from pathlib import Path
 TEMPORARY = ".tmp-"  # first letters of a name that no reader looks at
 LONGEST_NAME = 200  # bytes that are kept of a name in a temporary one; most file systems hold 255
 TRIAL = b"\0" * 4096  # a full disk still takes an empty file
-# What a file system answers that has no such call; Windows opens no folders (EACCES).
-NOT_OFFERED = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EBADF, errno.EACCES}
+# What a file system answers that has no such call.
+NOT_OFFERED = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EBADF}
 
 
 @contextmanager
@@ -69,6 +70,13 @@ def write_whole(path: Path, data: bytes) -> None:
         file.write_bytes(data)
 
 
+def write_all(file: io.RawIOBase, text: str) -> None:
+    """Write text to an unbuffered file: what fails, fails here, and not again when the file is closed."""
+    data = text.encode()
+    while data:
+        data = data[file.write(data) or 0 :]
+
+
 def try_writing(path: Path) -> None:
     """Raise the OSError that writing the file `path` would meet, as far as that can be known; leave all as it is.
 
@@ -113,19 +121,27 @@ def discard(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def sync(descriptor: int) -> bool:
+    """Wait until an open file or folder is on disk; return False where the file system cannot tell."""
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in NOT_OFFERED:
+            raise
+        return False
+    return True
+
+
 def sync_folder(folder: Path) -> bool:
-    """Make the names in `folder` survive a loss of power; return False where the file system cannot."""
+    """Make the names in `folder` survive a loss of power; return False where that cannot be (or on Windows)."""
     try:
         descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        if error.errno in NOT_OFFERED:
-            return False
-        raise
-    return True
+    except PermissionError:
+        return False
+    try:
+        return sync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _sync_all(path: Path) -> None:
@@ -135,11 +151,7 @@ def _sync_all(path: Path) -> None:
         sync_folder(path)
     else:
         with path.open("rb+") as file:
-            try:
-                os.fsync(file.fileno())  # the name must not be on disk before what it names
-            except OSError as error:
-                if error.errno not in NOT_OFFERED:
-                    raise
+            sync(file.fileno())  # the name must not be on disk before what it names
 
 
 def _set_aside(folder: Path) -> Path:

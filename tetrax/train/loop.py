@@ -8,18 +8,21 @@ the clock, so that a run that was killed and resumed ends like one that never st
 from __future__ import annotations
 
 import os
+import shlex
 import time
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import jax
 
+from tetrax.fields.errors import UserError, in_words
 from tetrax.train import start
 from tetrax.train.config import TrainConfig, whole_chunks
-from tetrax.train.folder import log, run_folder
+from tetrax.train.folder import checkpoint, log, run_folder
 from tetrax.train.folder.log import MetricsLog, Row
+from tetrax.train.folder.run_folder import RunFolder
 from tetrax.train.follow import faults, follow
 from tetrax.train.machine import compilation_cache, processes
 from tetrax.train.machine.host_program import RESUMED, HostProgram
@@ -63,7 +66,9 @@ def _lead(
 ) -> Result:
     """Open the folder, see what there is to do, and do it."""
     folder = run_folder.open_existing(run_dir) if resume else run_folder.create(run_dir)
-    with run_folder.locked(folder), display as shown:
+    with _telling_how_to_go_on(folder), run_folder.locked(folder) as notices, display as shown:
+        for notice in notices:
+            shown.note(notice)
         begun = start.find(config, program, folder, shown.note)
         step, evaluation = begun.progress.chunks * program.steps_per_chunk, folder.final_evaluation()
         if _has_finished(config, step, evaluation):
@@ -87,6 +92,22 @@ def _lead(
             if env.spec.on_host and step:
                 shown.note(RESUMED)
             return _carry_out(run, begun)
+
+
+@contextmanager
+def _telling_how_to_go_on(folder: RunFolder) -> Iterator[None]:
+    """Turn what the disk refuses into one line: which file, why, and what to do once there is room for it."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:  # no file's fault
+            raise
+        saved = checkpoint.steps(folder.checkpoints)
+        kept = f"the checkpoint of step {saved[-1]:,} is whole" if saved else "no checkpoint was saved yet"
+        raise UserError(
+            f"{in_words(error)} ({kept}; once that is mended, go on with "
+            f"python -m tetrax.train --resume {shlex.quote(str(folder.root))})"
+        ) from error
 
 
 def _carry_out(run: Run, begun: start.Start) -> Result:

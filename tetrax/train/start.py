@@ -75,7 +75,11 @@ def find(config: TrainConfig, program: Program | HostProgram, folder: RunFolder,
 
 
 def claim(folder: RunFolder, config: TrainConfig, begun: Start, step: int) -> None:
-    """Make the folder say what is run from here on, and clear away what a killed process left."""
+    """Make the folder say what is run from here on, and clear away what a killed process left.
+
+    Raises OSError for what cannot be written, before anything is changed.
+    """
+    run_folder.check_writable(folder)
     files.write_json(folder.config, to_json(config))
     run_folder.record_start(folder, step, begun.changes)
     for place in (folder.root, folder.checkpoints, folder.recordings, folder.learning_curve.parent):

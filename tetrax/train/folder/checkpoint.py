@@ -9,6 +9,7 @@ because orbax would cast and drop silently.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 from collections.abc import Callable
@@ -66,7 +67,10 @@ def save(folder: Path, step: int, state: Any, *, config: dict[str, Any], host: d
     folder.mkdir(exist_ok=True)
     with files.replacing(folder / f"{step:012d}") as path:
         path.mkdir()
-        _checkpointer().save((path / "state").absolute(), arrays)
+        try:
+            _checkpointer().save((path / "state").absolute(), arrays)
+        except (ValueError, RuntimeError) as error:  # so tensorstore tells what the system answered
+            raise OSError(errno.EIO, str(error).splitlines()[0], str(path / "state")) from error
         (path / "checkpoint.json").write_text(json.dumps(description, indent=1, allow_nan=False))
         (path / "checksums.json").write_text(json.dumps(_checksums(path), indent=1))
 

@@ -7,11 +7,13 @@ so that going back to a checkpoint means cutting off what comes after it.
 from __future__ import annotations
 
 import json
-import os
+import time
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from tetrax.fields import disk
 from tetrax.fields.errors import UserError
 from tetrax.train.folder import files
 
@@ -24,21 +26,22 @@ class MetricsLog:
     def __init__(self, path: Path, tensorboard: Path | None, *, step: int) -> None:
         """Continue the log from `step`: what was logged after it is cut off."""
         cut_back(path, step)
-        self._file = path.open("a", encoding="utf-8")
-        self._events = None if tensorboard is None else _open_events(tensorboard, step)
+        self._path = path
+        with disk.naming(path):
+            self._file = path.open("ab", buffering=0)
+        self._events = None if tensorboard is None else Events(tensorboard, step)
 
     def write(self, row: Row) -> None:
         """Append one row; it is in the system's hands on return, so that killing this process loses nothing."""
-        self._file.write(json.dumps(row, allow_nan=False) + "\n")
-        self._file.flush()
+        with disk.naming(self._path):
+            disk.write_all(self._file, json.dumps(row, allow_nan=False) + "\n")
         if self._events is not None:
-            for name, value in row.items():
-                if isinstance(value, (int, float)) and name != "step":
-                    self._events.add_scalar(name, value, global_step=row["step"])
+            self._events.write(row)
 
     def sync(self) -> None:
         """Wait until everything is on disk."""
-        os.fsync(self._file.fileno())
+        with disk.naming(self._path):
+            disk.sync(self._file.fileno())
         if self._events is not None:
             self._events.flush()
 
@@ -50,7 +53,59 @@ class MetricsLog:
     ) -> None:
         self._file.close()
         if self._events is not None:
-            self._events.close()
+            # What has failed fails in closing again, and the first error is the one that tells.
+            with nullcontext() if error is None else suppress(OSError):
+                self._events.close()
+
+
+class Events:
+    """TensorBoard's events of a run. Raises OSError that names the folder.
+
+    They are written from here: tensorboardX's own writer has a thread for it, which a full disk ends, and the run
+    would wait for it for ever.
+    """
+
+    def __init__(self, folder: Path, step: int) -> None:
+        """Open a file that makes readers forget events after `step`."""
+        check_tensorboard()
+        from tensorboardX.event_file_writer import EventsWriter
+        from tensorboardX.proto.event_pb2 import Event, SessionLog
+
+        self._folder = folder
+        with disk.naming(folder):
+            folder.mkdir(exist_ok=True)
+            self._writer = EventsWriter(str(folder / "events"))
+            begins = SessionLog(status=SessionLog.START)
+            self._writer.write_event(Event(step=step + 1, wall_time=time.time(), session_log=begins))
+        self.flush()
+
+    def write(self, row: Row) -> None:
+        """Add the numbers of a row."""
+        from tensorboardX.proto.event_pb2 import Event
+        from tensorboardX.summary import scalar
+
+        with disk.naming(self._folder):
+            for name, value in row.items():
+                if isinstance(value, (int, float)) and name != "step":
+                    summary = scalar(name, value)
+                    self._writer.write_event(Event(step=row["step"], wall_time=time.time(), summary=summary))
+
+    def flush(self) -> None:
+        """Wait until everything is on disk."""
+        with disk.naming(self._folder):
+            try:
+                self._writer.flush()
+            except OSError as error:
+                if error.errno not in disk.NOT_OFFERED:
+                    raise
+
+    def close(self) -> None:
+        """Write what is left and close the file."""
+        try:
+            self.flush()
+        finally:
+            with disk.naming(self._folder):
+                self._writer._py_recordio_writer.close()  # EventsWriter.close() leaves it open where that fails
 
 
 def read(path: Path) -> list[Row]:
@@ -81,11 +136,3 @@ def check_tensorboard() -> None:
             "--tensorboard: given True, but tensorboardX is not installed; "
             "allowed: after pip install 'tetrax[tensorboard]'"
         ) from None
-
-
-def _open_events(folder: Path, step: int) -> Any:
-    """Open a TensorBoard writer that makes readers forget events after `step`."""
-    check_tensorboard()
-    from tensorboardX import SummaryWriter
-
-    return SummaryWriter(str(folder), purge_step=step + 1)

@@ -13,20 +13,30 @@ plots/  recordings/   the learning curve; the best game of the evaluation
 from __future__ import annotations
 
 import datetime
-import fcntl
+import errno
 import importlib.metadata
 import json
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tetrax.fields.errors import UserError
+from tetrax.fields import disk
+from tetrax.fields.errors import UserError, in_words
 from tetrax.train.folder import files
 
+try:
+    from fcntl import LOCK_EX, LOCK_NB, flock
+
+    HAS_LOCKS = True
+except ImportError:  # on Windows, which locks no folders
+    HAS_LOCKS = False
+
+# What file systems answer that cannot lock, or not a folder.
+NO_LOCKS = {errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOLCK, errno.EINVAL, errno.EBADF}
 LIBRARIES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy")
 
 
@@ -82,24 +92,63 @@ class RunFolder:
 
 
 def create(root: Path) -> RunFolder:
-    """Make a new run folder; refuse one that already holds something."""
-    if root.exists() and not root.is_dir():
-        raise UserError(f"--run-dir: given {root}, which is a file; allowed: a new or empty folder")
+    """Make a new run folder; refuse one that already holds something, or that cannot be made."""
     folder = RunFolder(root)
-    if folder.config.exists():
-        raise UserError(
-            f"--run-dir: given {root}, which holds a run already; allowed: a new or empty folder, "
-            f"or continue that run with --resume {root}"
-        )
-    if root.exists() and any(not entry.name.startswith(files.TEMPORARY) for entry in root.iterdir()):
-        raise UserError(f"--run-dir: given {root}, which is not empty; allowed: a new or empty folder")
-    root.mkdir(parents=True, exist_ok=True)
+    with _refusing_what_fails(root):
+        if root.exists() and not root.is_dir():
+            raise UserError(f"--run-dir: given {root}, which is a file; allowed: a new or empty folder")
+        if folder.config.exists():
+            raise UserError(
+                f"--run-dir: given {root}, which holds a run already; allowed: a new or empty folder, "
+                f"or continue that run with --resume {root}"
+            )
+        if root.exists() and any(_is_somebodys(entry) for entry in root.iterdir()):
+            raise UserError(f"--run-dir: given {root}, which is not empty; allowed: a new or empty folder")
+        check_can_be_made(root)
+        root.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def check_can_be_made(root: Path) -> None:
+    """Raise UserError where a run folder cannot be made or written to: make it, write in it, and take it away again.
+
+    Only trying tells: permissions say nothing of read-only and full disks, nor anything to an administrator.
+    """
+    place = next((folder for folder in (root, *root.absolute().parents) if os.path.lexists(folder)), root)
+    if os.path.lexists(place) and not place.is_dir():
+        raise UserError(f"--run-dir: given {root}; allowed: a new or empty folder ({place} is a file)")
+    made: list[Path] = []
+    try:
+        with _refusing_what_fails(root):
+            made = [folder for folder in (root, *root.parents) if not folder.exists()]
+            root.mkdir(parents=True, exist_ok=True)
+            disk.try_writing_in(root)
+    finally:
+        for folder in made:
+            with suppress(OSError):
+                folder.rmdir()
+
+
+@contextmanager
+def _refusing_what_fails(root: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"--run-dir: given {root}, which cannot be written ({in_words(error)}); allowed: a new or empty folder"
+        ) from None
+
+
+def _is_somebodys(entry: Path) -> bool:
+    return not (entry.name.startswith(files.TEMPORARY) or files.is_foreign(entry))
 
 
 def open_existing(root: Path) -> RunFolder:
     """Open the folder of a run that was started before."""
     folder = RunFolder(root)
+    if root.is_file():
+        near = f"; did you mean {root.parent}?" if RunFolder(root.parent).config.is_file() else ""
+        raise UserError(f"--resume: given {root}, which is a file; allowed: the folder of a run{near}")
     if not root.is_dir():
         raise UserError(f"--resume: given {root}, which does not exist; allowed: the folder of a run")
     if not folder.config.is_file():
@@ -108,20 +157,46 @@ def open_existing(root: Path) -> RunFolder:
 
 
 @contextmanager
-def locked(folder: RunFolder) -> Iterator[None]:
-    """Keep every other process from training in this folder; the system lets go even after a SIGKILL."""
+def locked(folder: RunFolder) -> Iterator[tuple[str, ...]]:
+    """Keep every other process from training in this folder; the system lets go even after a SIGKILL.
+
+    Gives what the user should know of a file system that cannot lock, or cannot write a folder for good.
+    """
+    notices = []
+    if not disk.sync_folder(folder.root):
+        notices.append(
+            f"the file system of {folder.root} cannot be told to write a folder (fsync): "
+            "a loss of power may cost the newest checkpoint"
+        )
+    unlocked = f"the file system of {folder.root} has no locks: let no other process train in this folder"
+    if not HAS_LOCKS:
+        yield (*notices, unlocked)
+        return
     descriptor = os.open(folder.root, os.O_RDONLY)
     try:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            flock(descriptor, LOCK_EX | LOCK_NB)
         except BlockingIOError:
             raise UserError(
                 f"--resume: given {folder.root}, which another process is training in; "
                 "allowed: a run that nothing else writes to"
             ) from None
-        yield
+        except OSError as error:
+            if error.errno not in NO_LOCKS:
+                raise
+            notices.append(unlocked)
+        yield tuple(notices)
     finally:
         os.close(descriptor)
+
+
+def check_writable(folder: RunFolder) -> None:
+    """Raise OSError, naming it, if a folder of this run that is there cannot be written to; leave all as it is."""
+    for place in (folder.root, folder.checkpoints, folder.recordings, folder.learning_curve.parent):
+        if place.is_dir():
+            disk.try_writing_in(place)
+    for file in (folder.config, folder.metrics):
+        disk.try_writing(file)
 
 
 def record_start(folder: RunFolder, step: int, changes: Mapping[str, tuple[Any, Any]]) -> None:
@@ -133,8 +208,10 @@ def record_start(folder: RunFolder, step: int, changes: Mapping[str, tuple[Any, 
         "versions": versions(),
         "command": sys.argv,
     }
-    with folder.history.open("a", encoding="utf-8") as file:
-        file.write(json.dumps(entry) + "\n")
+    # A line that a full disk cut off must not spoil this one; so it is written in one go, on a line of its own.
+    with disk.naming(folder.history), folder.history.open("a+b", buffering=0) as file:
+        cut_off = file.seek(0, os.SEEK_END) and file.seek(-1, os.SEEK_END) >= 0 and file.read(1) != b"\n"
+        disk.write_all(file, ("\n" if cut_off else "") + json.dumps(entry) + "\n")
 
 
 def versions() -> dict[str, str]:

@@ -68,7 +68,9 @@ def run(sweep: Sweep, *, run_dir: str | Path, display: Display | None = None) ->
     compilation_cache.enable()
     env, program = start.make_program(sweep.config)
     folder = run_folder.create(Path(run_dir))
-    with run_folder.locked(folder), display or SilentDisplay() as shown:
+    with run_folder.locked(folder) as notices, display or SilentDisplay() as shown:
+        for notice in notices:
+            shown.note(notice)
         files.write_json(folder.config, to_json(sweep.config))
         run_folder.record_start(folder, 0, {})
         with (

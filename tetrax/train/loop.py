@@ -30,7 +30,17 @@ from tetrax.train.machine.signals import Interrupted, catching_signals
 from tetrax.train.program import Outcome, Program
 from tetrax.train.report import account, artifacts, rows
 from tetrax.train.report.display import Display, Header, SilentDisplay, Summary, duration
-from tetrax.train.run import DIVERGED, FINISHED, STOPPED, Progress, Result, Run, Stopwatch, save
+from tetrax.train.run import (
+    DIVERGED,
+    FINISHED,
+    STOPPED,
+    Progress,
+    Result,
+    Run,
+    Stopwatch,
+    export_policy,
+    save,
+)
 
 
 class DivergedError(Exception):
@@ -70,12 +80,14 @@ def _lead(
         for notice in notices:
             shown.note(notice)
         begun = start.find(config, program, folder, shown.note)
-        step, evaluation = begun.progress.chunks * program.steps_per_chunk, folder.final_evaluation()
-        if _has_finished(config, step, evaluation):
-            shown.finish(
-                Summary(f"This run has finished: {step:,} steps, evaluated in {folder.evaluation}.", {})
-            )
-            return Result(FINISHED, 0, step, {}, 0, evaluation)
+        step, evaluated = (
+            begun.progress.chunks * program.steps_per_chunk,
+            config.evaluation.final_episodes > 0,
+        )
+        if step >= config.total_steps and folder.has_finished(step, evaluated=evaluated):
+            where = f"evaluated in {folder.evaluation}" if evaluated else f"drawn in {folder.learning_curve}"
+            shown.finish(Summary(f"This run has finished: {step:,} steps, {where}.", {}))
+            return Result(FINISHED, 0, step, {}, 0, folder.final_evaluation() if evaluated else None)
         start.claim(folder, config, begun, step)
         tell_others(begun.progress.chunks)
         events = folder.tensorboard if config.tensorboard else None
@@ -118,6 +130,10 @@ def _carry_out(run: Run, begun: start.Start) -> Result:
             state = start.prepare(run.config, begun, run.program, compiling=_chunks_left(run, progress))
         if _chunks_left(run, progress):
             state = _train_chunks(run, state, progress)
+        else:
+            export_policy(
+                run, state, progress
+            )  # a kill may have come between the last checkpoint and its policy
         if _chunks_left(run, progress):
             return _stopped(run, progress)
         with run.stop.at_once():
@@ -213,12 +229,6 @@ def _end(
     step = _step(run, progress)
     run.display.finish(artifacts.summarise(run, status, headline, progress, evaluation))
     return Result(status, exit_code, step, run.stopwatch.seconds, run.program.num_traces, evaluation)
-
-
-def _has_finished(config: TrainConfig, step: int, evaluation: dict[str, Any] | None) -> bool:
-    """Whether there is nothing left to do: trained as far as asked, and evaluated there."""
-    evaluated = config.evaluation.final_episodes == 0 or (evaluation or {}).get("step") == step
-    return step >= config.total_steps and evaluated
 
 
 def _header(run: Run) -> Header:

@@ -6,8 +6,9 @@ metrics.jsonl         one object per chunk of training
 tensorboard/          the same as events, if wanted
 checkpoints/STEP/     everything that decides the future
 policy/               the newest policy alone, ready to act
-eval.json             the evaluation at the end; written last: where it is, the run has finished
 plots/  recordings/   the learning curve; the best game of the evaluation
+eval.json             the evaluation at the end, if wanted
+finished.json         the step at which the run has finished; written last, when all of the above is there
 """
 
 from __future__ import annotations
@@ -75,6 +76,10 @@ class RunFolder:
         return self.root / "eval.json"
 
     @property
+    def finished(self) -> Path:
+        return self.root / "finished.json"
+
+    @property
     def learning_curve(self) -> Path:
         return self.root / "plots" / "learning_curve.png"
 
@@ -83,12 +88,24 @@ class RunFolder:
         return self.root / "recordings"
 
     def final_evaluation(self) -> dict[str, Any] | None:
-        """Return the content of eval.json; None before the run has finished."""
-        try:
-            document = json.loads(self.evaluation.read_text(encoding="utf-8"))
-        except (FileNotFoundError, ValueError):
-            return None
-        return document if isinstance(document, dict) else None
+        """Return the content of eval.json; None before the evaluation at the end."""
+        return _read_object(self.evaluation)
+
+    def has_finished(self, step: int, *, evaluated: bool) -> bool:
+        """Whether the run came to its end at this step, and all that it leaves is there: with eval.json, if asked."""
+        evaluation, mark = self.final_evaluation() or {}, _read_object(self.finished)
+        if evaluated or mark is None:  # before there was a mark, eval.json was written last
+            return evaluation.get("step") == step
+        return mark.get("step") == step
+
+
+def _read_object(path: Path) -> dict[str, Any] | None:
+    """Read a JSON object; None where there is no file or another content."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, ValueError):
+        return None
+    return document if isinstance(document, dict) else None
 
 
 def create(root: Path) -> RunFolder:

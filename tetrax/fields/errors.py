@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import os
 import signal
 import sys
 from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import NoReturn
 
 USER_ERROR_EXIT_CODE = 2
 
@@ -17,12 +19,26 @@ class UserError(Exception):
         return " ".join(super().__str__().split())
 
 
+def stop_in_one_line() -> None:
+    """Let Ctrl-C end this process in one line until `exit_code` runs: a command's own imports come before it."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else somebody wants it otherwise
+        signal.signal(signal.SIGINT, _stop)
+
+
+def _stop(signum: int, frame: object) -> NoReturn:
+    """End at once: an exception might be caught by whatever is being imported, or shown with its traceback."""
+    os.write(sys.stderr.fileno(), b"stopped before anything began\n")
+    os._exit(128 + signum)
+
+
 def exit_code(run: Callable[[list[str]], int], argv: Sequence[str] | None, when_stopped: str) -> int:
     """Run a command with its words (`sys.argv` when None); return its exit code.
 
     A user's mistake, or a file that cannot be read or written, is one line on standard error and code 2; Ctrl-C is
     `when_stopped` and code 130.
     """
+    if signal.getsignal(signal.SIGINT) is _stop:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         return run(list(sys.argv[1:] if argv is None else argv))
     except UserError as error:

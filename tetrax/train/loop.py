@@ -94,7 +94,7 @@ def _lead(
         with (
             MetricsLog(folder.metrics, events, step=step) as metrics_log,
             catching_signals(
-                on_first=lambda: shown.note("Stopping after this chunk; once more to quit at once."),
+                on_first=shown.note,
                 on_second=shown.restore_terminal,
             ) as stop,
         ):
@@ -211,7 +211,11 @@ def _evaluate(run: Run, state: Any, progress: Progress) -> Row:
 
 
 def _stopped(run: Run, progress: Progress) -> Result:
-    headline = f"Stopped at {_step(run, progress):,} of {run.total_steps:,} steps; everything is saved."
+    """End where the user asked for it, and say what of the training is on disk."""
+    saved = "everything is saved." if progress.chunks else "nothing is trained yet."
+    if not _chunks_left(run, progress):
+        saved = "the training is saved, and its evaluation is still to come."
+    headline = f"Stopped at {_step(run, progress):,} of {run.total_steps:,} steps; {saved}"
     return _end(run, progress, STOPPED, run.stop.exit_code, headline)
 
 

@@ -76,7 +76,7 @@ def run(sweep: Sweep, *, run_dir: str | Path, display: Display | None = None) ->
         with (
             MetricsLog(folder.root / SWEEP_LOG, None, step=0) as log,
             catching_signals(
-                on_first=lambda: shown.note("Stopping after this chunk; once more to quit at once."),
+                on_first=shown.note,
                 on_second=shown.restore_terminal,
             ) as stop,
         ):

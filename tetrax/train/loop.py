@@ -92,7 +92,7 @@ def _lead(
         tell_others(begun.progress.chunks)
         events = folder.tensorboard if config.tensorboard else None
         with (
-            MetricsLog(folder.metrics, events, step=step) as metrics_log,
+            MetricsLog(folder.metrics, events, step=step, warn=shown.note) as metrics_log,
             catching_signals(
                 on_first=shown.note,
                 on_second=shown.restore_terminal,

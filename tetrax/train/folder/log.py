@@ -8,24 +8,34 @@ from __future__ import annotations
 
 import json
 import time
+import warnings
+from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 from tetrax.fields import disk
 from tetrax.fields.errors import UserError
-from tetrax.train.folder import files
 
+Warn = Callable[[str], object]
+NESTED = (
+    "per_seed",
+    "members",
+    "diverged",
+    "per_member",
+)  # what a row holds besides numbers; a sweep's the last three
 Row = dict[str, Any]  # "step", "wall_time", "steps_per_second", metrics, "eval/*", "per_seed"
 
 
 class MetricsLog:
     """Appends rows to metrics.jsonl and, if given a folder for it, to TensorBoard."""
 
-    def __init__(self, path: Path, tensorboard: Path | None, *, step: int) -> None:
+    def __init__(
+        self, path: Path, tensorboard: Path | None, *, step: int, warn: Warn = warnings.warn
+    ) -> None:
         """Continue the log from `step`: what was logged after it is cut off."""
-        cut_back(path, step)
+        cut_back(path, step, warn)
         self._path = path
         with disk.naming(path):
             self._file = path.open("ab", buffering=0)
@@ -109,22 +119,58 @@ class Events:
 
 
 def read(path: Path) -> list[Row]:
-    """Return the rows of a metrics.jsonl, without a last line that was only half written."""
-    if not path.exists():
+    """Return the rows of a metrics.jsonl; what is no row, such as a last line that was half written, is left out."""
+    return [line.row for line in _lines(path) if line.row is not None]
+
+
+def cut_back(path: Path, step: int, warn: Warn) -> None:
+    """Remove the rows after `step`, a half-written last line, and, with one warning, lines that hold no row."""
+    lines = _lines(path)
+    bad = [str(number) for number, line in enumerate(lines, 1) if line.row is None and line.is_whole]
+    if bad:
+        which = (
+            f"line {bad[0]} holds" if len(bad) == 1 else f"{len(bad)} lines, the first of them {bad[0]}, hold"
+        )
+        warn(f"{path}: {which} no metrics and will be removed; nothing else is lost")
+    kept = [line for line in lines if line.row is not None and line.row["step"] <= step]
+    if len(kept) < len(lines):
+        with disk.replacing(path) as temporary:
+            temporary.write_bytes(b"".join(line.content for line in kept))
+
+
+class Line(NamedTuple):
+    """A line of a log."""
+
+    content: bytes
+    row: Row | None  # None where the line holds none
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it was written to its end."""
+        return self.content.endswith(b"\n")
+
+
+def _lines(path: Path) -> list[Line]:
+    """Read a log, if it is there: any bytes may be in it."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
         return []
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    return [json.loads(line) for line in lines if line.endswith("\n")]
+    lines = content.split(b"\n")
+    whole = [Line(line + b"\n", _row(line)) for line in lines[:-1]]
+    return [*whole, Line(lines[-1], None)] if lines[-1] else whole
 
 
-def cut_back(path: Path, step: int) -> None:
-    """Remove the rows after `step` and a half-written last line."""
-    if not path.exists():
-        return
-    text = path.read_text(encoding="utf-8")
-    lines = [line for line in text.splitlines(keepends=True) if line.endswith("\n")]
-    kept = "".join(line for line in lines if json.loads(line)["step"] <= step)
-    if kept != text:
-        files.write_text(path, kept)
+def _row(line: bytes) -> Row | None:
+    """Return the row that a line holds, None where it holds anything else."""
+    try:
+        row = json.loads(line.decode("utf-8"))
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(row, dict) or type(row.get("step")) is not int:
+        return None
+    numbers = (value for name, value in row.items() if name not in NESTED and value is not None)
+    return row if all(type(value) in (int, float) for value in numbers) else None
 
 
 def check_tensorboard() -> None:

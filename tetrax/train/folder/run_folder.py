@@ -163,7 +163,7 @@ def _is_somebodys(entry: Path) -> bool:
 def open_existing(root: Path) -> RunFolder:
     """Open the folder of a run that was started before."""
     folder = RunFolder(root)
-    if root.is_file():
+    if root.exists() and not root.is_dir():
         near = f"; did you mean {root.parent}?" if RunFolder(root.parent).config.is_file() else ""
         raise UserError(f"--resume: given {root}, which is a file; allowed: the folder of a run{near}")
     if not root.is_dir():

@@ -8,6 +8,7 @@
 
 import importlib
 import importlib.util
+import sys
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
@@ -63,4 +64,8 @@ def _register() -> None:
         register()
 
 
+if sys.argv[:1] == ["-m"]:  # Python is looking for the command that `python -m tetrax.…` names
+    from tetrax.fields import errors
+
+    errors.stop_in_one_line()
 _register()

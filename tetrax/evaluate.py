@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from tetrax.fields.errors import UserError, exit_code, wrong, wrong_name
+from tetrax.fields import disk
+from tetrax.fields.errors import UserError, exit_code, in_words, wrong, wrong_name
 from tetrax.train.command import flags
 
 if TYPE_CHECKING:
@@ -64,6 +66,7 @@ def _run(argv: list[str]) -> int:
     options = flags.put(Options(), words.values)
     _check(options, words.positionals)
     env, actor, name = _player(options, words.positionals)
+    from tetrax.env import record
     from tetrax.train.machine import compilation_cache
     from tetrax.train.report import evaluation
     from tetrax.view.scene import has_pictures
@@ -72,6 +75,7 @@ def _run(argv: list[str]) -> int:
     max_pieces = _max_pieces(options, env)
     if options.record is not None and not has_pictures(env):
         raise wrong("--record", options.record, f"nothing: {env.spec.title} has no pictures")
+    _check_files(options)
     with _progress(options.episodes, max_pieces, env.spec.length) as on_progress:
         result = evaluation.evaluate(
             env,
@@ -83,11 +87,17 @@ def _run(argv: list[str]) -> int:
             record=options.record is not None,
             on_progress=on_progress,
         )
-    _write_files(options, env, result)
+    failures = _write("--csv", options.csv, lambda path: evaluation.write_csv(result, path))
     if options.json:
         print(json.dumps(result.summary(), allow_nan=False))
     else:
         _print_table(f"{name}: {env.spec.title}", result)
+    # After the result is seen: the best game has to be played again, which may take long.
+    failures += _write(
+        "--record", options.record, lambda path: record.save(evaluation.recording_of_best(env, result), path)
+    )
+    if failures:
+        raise UserError("; ".join(failures))
     return 0
 
 
@@ -111,7 +121,7 @@ def _check(options: Options, positionals: Sequence[str]) -> None:
         if not minimum <= number < 2**31:
             raise wrong(flag, number, f"{minimum} or more, below {2**31}")
     for flag, path in (("--record", options.record), ("--csv", options.csv)):
-        if path is not None and (Path(path).is_dir() or not Path(path).parent.is_dir()):
+        if path is not None and (os.path.isdir(path) or not os.path.isdir(Path(path).parent)):
             raise wrong(flag, path, "a file in a folder that exists")
 
 
@@ -181,17 +191,24 @@ def _progress(episodes: int, max_pieces: int, length: str) -> Iterator[Callable[
         yield on_progress
 
 
-def _write_files(options: Options, env: Any, result: EvalResult) -> None:
-    from tetrax.env import record
-    from tetrax.train.report import evaluation
+def _check_files(options: Options) -> None:
+    """Refuse files that cannot be written before games are played for them."""
+    for flag, path in (("--csv", options.csv), ("--record", options.record)):
+        if path is not None:
+            try:
+                disk.try_writing(Path(path))
+            except OSError as error:
+                raise wrong(flag, path, f"a file that can be written ({error.strerror})") from None
 
-    try:
-        if options.csv is not None:
-            evaluation.write_csv(result, options.csv)
-        if options.record is not None:
-            record.save(evaluation.recording_of_best(env, result), options.record)
-    except OSError as error:
-        raise wrong("output file", error.filename, f"a file that may be written ({error.strerror})") from None
+
+def _write(flag: str, path: str | None, write: Callable[[str], None]) -> list[str]:
+    """Write a file that is asked for and return what went wrong: the result is worth more than its file."""
+    if path is not None:
+        try:
+            write(path)
+        except OSError as error:
+            return [f"{flag}: {in_words(error)}"]
+    return []
 
 
 def _print_table(title: str, result: EvalResult) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -257,10 +258,10 @@ def test_a_failed_save_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.M
     save(drop_game(), path)
     before = path.read_text()
 
-    def fail(self: Path, target: Path) -> Path:
+    def fail(source: Path, target: Path) -> None:
         raise OSError("no space left")
 
-    monkeypatch.setattr(Path, "replace", fail)
+    monkeypatch.setattr(os, "replace", fail)
     with pytest.raises(OSError, match="no space left"):
         save(keys_game(), path)
     assert path.read_text() == before

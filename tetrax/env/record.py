@@ -12,7 +12,6 @@ import functools
 import hashlib
 import json
 import math
-import os
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -27,6 +26,7 @@ from jax import Array
 from tetrax.env.game.state import Event, State
 from tetrax.env.tetris import EnvConfig, EnvParams, Tetris
 from tetrax.fields.as_json import from_json, to_json
+from tetrax.fields.disk import write_whole
 
 FORMAT = "tetrax recording"
 VERSION = 1
@@ -129,19 +129,6 @@ def save(recording: Recording, path: str | Path) -> None:
         "actions": recording.actions.tolist(),
     }
     write_whole(path, (_layout(data) + "\n").encode())
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file, whole or not at all; a kill can leave `.tmp-…` behind, which no reader looks at."""
-    unfinished = path.with_name(f".tmp-{path.name}-{os.getpid()}")
-    try:
-        with unfinished.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())  # the name must not be on disk before what it names
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 def load(path: str | Path) -> Recording:

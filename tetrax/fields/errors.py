@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import os
 import signal
 import sys
 from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import NoReturn
 
 USER_ERROR_EXIT_CODE = 2
 
@@ -17,19 +19,43 @@ class UserError(Exception):
         return " ".join(super().__str__().split())
 
 
+def stop_in_one_line() -> None:
+    """Let Ctrl-C end this process in one line until `exit_code` runs: a command's own imports come before it."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:  # else somebody wants it otherwise
+        signal.signal(signal.SIGINT, _stop)
+
+
+def _stop(signum: int, frame: object) -> NoReturn:
+    """End at once: an exception might be caught by whatever is being imported, or shown with its traceback."""
+    os.write(sys.stderr.fileno(), b"stopped before anything began\n")
+    os._exit(128 + signum)
+
+
 def exit_code(run: Callable[[list[str]], int], argv: Sequence[str] | None, when_stopped: str) -> int:
     """Run a command with its words (`sys.argv` when None); return its exit code.
 
-    A user's mistake is one line on standard error and code 2, Ctrl-C is `when_stopped` and code 130.
+    A user's mistake, or a file that cannot be read or written, is one line on standard error and code 2; Ctrl-C is
+    `when_stopped` and code 130.
     """
+    if signal.getsignal(signal.SIGINT) is _stop:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         return run(list(sys.argv[1:] if argv is None else argv))
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return USER_ERROR_EXIT_CODE
+    except OSError as error:
+        print(f"error: {in_words(error)}", file=sys.stderr)
+        return USER_ERROR_EXIT_CODE
     except KeyboardInterrupt:
         print(when_stopped, file=sys.stderr)
         return 128 + signal.SIGINT
+
+
+def in_words(error: OSError) -> str:
+    """Say which file an error of the system is about, and what it is: "run/config.json: Read-only file system"."""
+    reason = error.strerror or str(error) or type(error).__name__
+    return " ".join((reason if error.filename is None else f"{error.filename}: {reason}").split())
 
 
 def wrong(thing: str, given: object, allowed: str, names: Iterable[str] = ()) -> UserError:

@@ -31,7 +31,7 @@ def follow(config: TrainConfig, program: Program | HostProgram, run_dir: Path) -
     if chunks == processes.NOTHING_LEFT:
         processes.wait_for_all()
         return Result(FINISHED, 0, 0, {}, 0)
-    with catching_signals(on_first=_nothing, on_second=_nothing) as stop:
+    with catching_signals(on_first=_ignore, on_second=_nothing) as stop:
         result = _follow(config, program, _begin(config, program, run_dir, chunks), stop)
         processes.wait_for_all()
     return result

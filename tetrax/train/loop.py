@@ -8,18 +8,21 @@ the clock, so that a run that was killed and resumed ends like one that never st
 from __future__ import annotations
 
 import os
+import shlex
 import time
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import jax
 
+from tetrax.fields.errors import UserError, in_words
 from tetrax.train import start
 from tetrax.train.config import TrainConfig, whole_chunks
-from tetrax.train.folder import log, run_folder
+from tetrax.train.folder import checkpoint, log, run_folder
 from tetrax.train.folder.log import MetricsLog, Row
+from tetrax.train.folder.run_folder import RunFolder
 from tetrax.train.follow import faults, follow
 from tetrax.train.machine import compilation_cache, processes
 from tetrax.train.machine.host_program import RESUMED, HostProgram
@@ -27,7 +30,17 @@ from tetrax.train.machine.signals import Interrupted, catching_signals
 from tetrax.train.program import Outcome, Program
 from tetrax.train.report import account, artifacts, rows
 from tetrax.train.report.display import Display, Header, SilentDisplay, Summary, duration
-from tetrax.train.run import DIVERGED, FINISHED, STOPPED, Progress, Result, Run, Stopwatch, save
+from tetrax.train.run import (
+    DIVERGED,
+    FINISHED,
+    STOPPED,
+    Progress,
+    Result,
+    Run,
+    Stopwatch,
+    export_policy,
+    save,
+)
 
 
 class DivergedError(Exception):
@@ -63,21 +76,25 @@ def _lead(
 ) -> Result:
     """Open the folder, see what there is to do, and do it."""
     folder = run_folder.open_existing(run_dir) if resume else run_folder.create(run_dir)
-    with run_folder.lock(folder), display as shown:
+    with _telling_how_to_go_on(folder), run_folder.lock(folder) as notices, display as shown:
+        for notice in notices:
+            shown.note(notice)
         begun = start.find(config, program, folder, shown.note)
-        step, evaluation = begun.progress.chunks * program.steps_per_chunk, folder.final_evaluation()
-        if _has_finished(config, step, evaluation):
-            shown.finish(
-                Summary(f"This run has finished: {step:,} steps, evaluated in {folder.evaluation}.", {})
-            )
-            return Result(FINISHED, 0, step, {}, 0, evaluation)
+        step, evaluated = (
+            begun.progress.chunks * program.steps_per_chunk,
+            config.evaluation.final_episodes > 0,
+        )
+        if step >= config.total_steps and folder.has_finished(step, evaluated=evaluated):
+            where = f"evaluated in {folder.evaluation}" if evaluated else f"drawn in {folder.learning_curve}"
+            shown.finish(Summary(f"This run has finished: {step:,} steps, {where}.", {}))
+            return Result(FINISHED, 0, step, {}, 0, folder.final_evaluation() if evaluated else None)
         start.claim(folder, config, begun, step)
         tell_others(begun.progress.chunks)
         events = folder.tensorboard if config.tensorboard else None
         with (
-            MetricsLog(folder.metrics, events, step=step) as metrics_log,
+            MetricsLog(folder.metrics, events, step=step, warn=shown.note) as metrics_log,
             catching_signals(
-                on_first=lambda: shown.note("Stopping after this chunk; once more to quit at once."),
+                on_first=shown.note,
                 on_second=shown.restore_terminal,
             ) as stop,
         ):
@@ -89,6 +106,22 @@ def _lead(
             return _carry_out(run, begun)
 
 
+@contextmanager
+def _telling_how_to_go_on(folder: RunFolder) -> Iterator[None]:
+    """Turn what the disk refuses into one line: which file, why, and what to do once there is room for it."""
+    try:
+        yield
+    except OSError as error:
+        if error.filename is None:  # no file's fault
+            raise
+        saved = checkpoint.steps(folder.checkpoints)
+        kept = f"the checkpoint of step {saved[-1]:,} is whole" if saved else "no checkpoint was saved yet"
+        raise UserError(
+            f"{in_words(error)} ({kept}; once that is mended, go on with "
+            f"python -m tetrax.train --resume {shlex.quote(str(folder.root))})"
+        ) from error
+
+
 def _carry_out(run: Run, begun: start.Start) -> Result:
     """Train to the end, evaluate and say how it went; or stop where the user or a NaN says so."""
     progress = begun.progress
@@ -97,6 +130,10 @@ def _carry_out(run: Run, begun: start.Start) -> Result:
             state = start.prepare(run.config, begun, run.program, compiling=_chunks_left(run, progress))
         if _chunks_left(run, progress):
             state = _train_chunks(run, state, progress)
+        else:
+            export_policy(
+                run, state, progress
+            )  # a kill may have come between the last checkpoint and its policy
         if _chunks_left(run, progress):
             return _stop(run, progress)
         with run.stop.at_once():
@@ -174,7 +211,11 @@ def _evaluate(run: Run, state: Any, progress: Progress) -> Row:
 
 
 def _stop(run: Run, progress: Progress) -> Result:
-    headline = f"Stopped at {_step(run, progress):,} of {run.total_steps:,} steps; everything is saved."
+    """End where the user asked for it, and say what of the training is on disk."""
+    saved = "everything is saved." if progress.chunks else "nothing is trained yet."
+    if not _chunks_left(run, progress):
+        saved = "the training is saved, and its evaluation is still to come."
+    headline = f"Stopped at {_step(run, progress):,} of {run.total_steps:,} steps; {saved}"
     return _end(run, progress, STOPPED, run.stop.exit_code, headline)
 
 
@@ -192,12 +233,6 @@ def _end(
     step = _step(run, progress)
     run.display.finish(artifacts.summarise(run, status, headline, progress, evaluation))
     return Result(status, exit_code, step, run.stopwatch.seconds, run.program.num_traces, evaluation)
-
-
-def _has_finished(config: TrainConfig, step: int, evaluation: dict[str, Any] | None) -> bool:
-    """Whether there is nothing left to do: trained as far as asked, and evaluated there."""
-    evaluated = config.evaluation.final_episodes == 0 or (evaluation or {}).get("step") == step
-    return step >= config.total_steps and evaluated
 
 
 def _header(run: Run) -> Header:

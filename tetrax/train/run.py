@@ -105,4 +105,9 @@ def save(run: Run, state: Any, progress: Progress) -> None:
             run.folder.checkpoints, step, state, config=to_json(run.config), host=asdict(progress)
         )
         checkpoint.keep_newest(run.folder.checkpoints, run.config.keep_checkpoints)
-        policy_io.export(run.config, run.program.policy(state, progress.leading_seed), run.folder.policy)
+        export_policy(run, state, progress)
+
+
+def export_policy(run: Run, state: Any, progress: Progress) -> None:
+    """Write the policy alone, of the leading seed, ready to act."""
+    policy_io.export(run.config, run.program.policy(state, progress.leading_seed), run.folder.policy)

@@ -71,11 +71,25 @@ def find(config: TrainConfig, program: Program | HostProgram, folder: RunFolder,
     checkpoint.check_fits(found, program.template)
     for name, (then, here) in differences(found.versions, run_folder.versions()).items():
         warn(f"the checkpoint was written with {name} {then}, this is {here}: results may differ in rounding")
-    return Start(found, Progress(**found.host), changes)
+    return Start(found, _progress(found), changes)
+
+
+def _progress(found: Checkpoint) -> Progress:
+    """Read the host's own part; another version of tetrax may have had other fields."""
+    known = {field.name for field in dataclasses.fields(Progress)}
+    unknown = sorted(set(found.host) - known)
+    if unknown or "chunks" not in found.host:
+        said = f"given {unknown[0]!r}" if unknown else "given no 'chunks'"
+        raise UserError(f"checkpoint {found.path}: host: {said}; allowed: {', '.join(sorted(known))}")
+    return Progress(**found.host)
 
 
 def claim(folder: RunFolder, config: TrainConfig, begun: Start, step: int) -> None:
-    """Make the folder say what is run from here on, and clear away what a killed process left."""
+    """Make the folder say what is run from here on, and clear away what a killed process left.
+
+    Raises OSError for what cannot be written, before anything is changed.
+    """
+    run_folder.check_writable(folder)
     files.write_json(folder.config, to_json(config))
     run_folder.record_start(folder, step, begun.changes)
     for place in (folder.root, folder.checkpoints, folder.recordings, folder.learning_curve.parent):

@@ -19,8 +19,9 @@ from PIL import Image
 
 from tetrax.env.game.rules import Rules
 from tetrax.env.game.state import State
-from tetrax.env.record import Recording, Replay, replay, write_whole
+from tetrax.env.record import Recording, Replay, replay
 from tetrax.env.tetris import Tetris
+from tetrax.fields.disk import write_whole
 from tetrax.view import page, svg
 from tetrax.view.frames import scene_at, scenes
 from tetrax.view.picture import palette, picture

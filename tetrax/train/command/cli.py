@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import os
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ from tetrax.games import Named
 from tetrax.train import presets
 from tetrax.train.command import flags
 from tetrax.train.config import CHANGEABLE_ON_RESUME, TrainConfig, load_config, to_json, whole_chunks
-from tetrax.train.folder.run_folder import differences, open_existing
+from tetrax.train.folder.run_folder import check_can_be_made, differences, open_existing
 from tetrax.train.machine import memory, processes
 from tetrax.train.sweep.sweep_points import SWEEP_LOG
 
@@ -271,22 +270,17 @@ def sizes(config: TrainConfig) -> tuple[str, ...]:
 def run_dir(words: flags.Words, config: TrainConfig, prefix: str = "") -> Path:
     """Return the folder that is named, if it can be made, or a new one under runs/."""
     given = words.one("run_dir")
-    if given is not None:
-        _check_can_be_made(Path(given))
-        return Path(given)
+    folder = Path(given) if given is not None else Path("runs") / _default_name(config, prefix)
+    if not words.values.get("distributed"):  # of several processes, only the first needs the folder
+        check_can_be_made(folder)
+    return folder
+
+
+def _default_name(config: TrainConfig, prefix: str) -> str:
+    """Return the name of a run that was given none: what is trained, and when."""
     now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
     game = re.sub(r"\W+", "-", config.make_env().spec.title)
-    name = f"{prefix}{config.algorithm}-{game}-{config.preset}-seed{config.seed}-{now}"
-    return Path("runs") / name
-
-
-def _check_can_be_made(folder: Path) -> None:
-    """Refuse a folder that this user cannot make, before anything slow begins."""
-    place = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
-    if not place.is_dir():
-        raise wrong("--run-dir", str(folder), f"a new or empty folder ({place} is a file)")
-    if not os.access(place, os.W_OK | os.X_OK):
-        raise wrong("--run-dir", str(folder), f"a new or empty folder ({place} may not be written to)")
+    return f"{prefix}{config.algorithm}-{game}-{config.preset}-seed{config.seed}-{now}"
 
 
 def _print_help(config: TrainConfig) -> None:

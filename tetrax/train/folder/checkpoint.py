@@ -9,6 +9,7 @@ because orbax would cast and drop silently.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 from collections.abc import Callable
@@ -21,13 +22,15 @@ import jax.numpy as jnp
 import numpy as np
 from jax.experimental import multihost_utils
 
-from tetrax.fields.errors import UserError
+from tetrax.fields.errors import UserError, in_words
 from tetrax.train.folder import files
 from tetrax.train.folder.run_folder import versions
 from tetrax.train.machine import processes
 
 FORMAT_VERSION = 2
 DAMAGED = ".damaged"  # last letters of the name of a checkpoint that was set aside
+# What reading a file that was not written whole comes to.
+UNREADABLE = (ValueError, RecursionError, FileNotFoundError, IsADirectoryError, NotADirectoryError)
 
 State = TypeVar("State")
 Warn = Callable[[str], None]
@@ -66,7 +69,10 @@ def save(folder: Path, step: int, state: Any, *, config: dict[str, Any], host: d
     folder.mkdir(exist_ok=True)
     with files.replacing(folder / f"{step:012d}") as path:
         path.mkdir()
-        _checkpointer().save((path / "state").absolute(), arrays)
+        try:
+            _checkpointer().save((path / "state").absolute(), arrays)
+        except (ValueError, RuntimeError) as error:  # so tensorstore tells what the system answered
+            raise OSError(errno.EIO, str(error).splitlines()[0], str(path / "state")) from error
         (path / "checkpoint.json").write_text(json.dumps(description, indent=1, allow_nan=False))
         (path / "checksums.json").write_text(json.dumps(_checksums(path), indent=1))
 
@@ -78,8 +84,9 @@ def keep_newest(folder: Path, count: int) -> None:
 
 
 def steps(folder: Path) -> list[int]:
-    """Return the steps that have a checkpoint, oldest first."""
-    return sorted(int(entry.name) for entry in folder.glob("[0-9]*") if entry.name.isdigit())
+    """Return the steps that have a checkpoint, oldest first; what is named otherwise is none of ours."""
+    names = (entry.name for entry in folder.glob("[0-9]*") if entry.is_dir())
+    return sorted(int(name) for name in names if name.isdecimal() and name == f"{int(name):012d}")
 
 
 def newest(folder: Path, warn: Warn) -> Checkpoint | None:
@@ -184,31 +191,60 @@ def _checkpointer() -> Any:
 
 
 def _open(path: Path, step: int) -> Checkpoint:
-    """Check every file against its checksum and read the description."""
+    """Check every file that was written against its checksum and read the description.
+
+    What else lies there is no matter: file managers and network file systems leave files of their own.
+    """
     try:
-        expected = json.loads((path / "checksums.json").read_text())
-        if (found := _checksums(path)) != expected:
-            differing = sorted(
-                name for name in {**expected, **found} if expected.get(name) != found.get(name)
-            )
-            raise DamagedError(f"{differing[0]} is not as it was written")
-        description = json.loads((path / "checkpoint.json").read_text())
-    except (OSError, ValueError) as error:
+        _check_files(path, _read_object(path / "checksums.json"))
+        description = _read_object(path / "checkpoint.json")
+    except UNREADABLE as error:
         raise DamagedError(str(error)) from None
+    except OSError as error:
+        if (
+            error.errno == errno.EIO
+        ):  # the disk cannot read it any more; anything else says nothing of the content
+            raise DamagedError(in_words(error)) from None
+        raise
+    if "format" not in description:
+        raise DamagedError("checkpoint.json does not say its format")
     if description["format"] != FORMAT_VERSION:
         raise UserError(
             f"checkpoint {path}: given format {description['format']}, of another version of tetrax; allowed: "
             f"{FORMAT_VERSION} (train anew, or go on with that version; its policy can still be evaluated)"
         )
     fields = ("leaves", "config", "host", "versions")
+    for name in fields:
+        if not isinstance(description.get(name), dict):
+            raise DamagedError(f"checkpoint.json does not say its {name}")
     return Checkpoint(path=path, step=step, **{name: description[name] for name in fields})
+
+
+def _read_object(path: Path) -> dict[str, Any]:
+    """Read a JSON object; ValueError for other content."""
+    document = json.loads(path.read_text(encoding="utf-8"))
+    if not isinstance(document, dict):
+        raise ValueError(f"{path.name} holds no object")
+    return document
+
+
+def _check_files(path: Path, expected: dict[str, Any]) -> None:
+    """Raise DamagedError for a file that is missing or not as it was written."""
+    if "checkpoint.json" not in expected:
+        raise DamagedError("checksums.json does not list checkpoint.json")
+    for name, digest in sorted(expected.items()):
+        if not (path / name).is_file() or _digest(path / name) != digest:
+            raise DamagedError(f"{name} is not as it was written")
 
 
 def _checksums(path: Path) -> dict[str, str]:
     """Return the digest of every file of a checkpoint but that of the digests."""
-    digests = {}
-    for file in sorted(path.rglob("*")):
-        if file.is_file() and file.name != "checksums.json":
-            with file.open("rb") as stream:
-                digests[str(file.relative_to(path))] = hashlib.file_digest(stream, "sha256").hexdigest()
-    return digests
+    files_there = (
+        file for file in sorted(path.rglob("*")) if file.is_file() and file.name != "checksums.json"
+    )
+    return {str(file.relative_to(path)): _digest(file) for file in files_there if not files.is_foreign(file)}
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

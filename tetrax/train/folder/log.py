@@ -7,38 +7,51 @@ so that going back to a checkpoint means cutting off what comes after it.
 from __future__ import annotations
 
 import json
-import os
+import time
+import warnings
+from collections.abc import Callable
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
+from tetrax.fields import disk
 from tetrax.fields.errors import UserError
-from tetrax.train.folder import files
 
+Warn = Callable[[str], object]
+NESTED = (
+    "per_seed",
+    "members",
+    "diverged",
+    "per_member",
+)  # what a row holds besides numbers; a sweep's the last three
 Row = dict[str, Any]  # "step", "wall_time", "steps_per_second", metrics, "eval/*", "per_seed"
 
 
 class MetricsLog:
     """Appends rows to metrics.jsonl and, if given a folder for it, to TensorBoard."""
 
-    def __init__(self, path: Path, tensorboard: Path | None, *, step: int) -> None:
+    def __init__(
+        self, path: Path, tensorboard: Path | None, *, step: int, warn: Warn = warnings.warn
+    ) -> None:
         """Continue the log from `step`: what was logged after it is cut off."""
-        cut_back(path, step)
-        self._file = path.open("a", encoding="utf-8")
-        self._events = None if tensorboard is None else _open_events(tensorboard, step)
+        cut_back(path, step, warn)
+        self._path = path
+        with disk.naming(path):
+            self._file = path.open("ab", buffering=0)
+        self._events = None if tensorboard is None else Events(tensorboard, step)
 
     def write(self, row: Row) -> None:
         """Append one row; it is in the system's hands on return, so that killing this process loses nothing."""
-        self._file.write(json.dumps(row, allow_nan=False) + "\n")
-        self._file.flush()
+        with disk.naming(self._path):
+            disk.write_all(self._file, json.dumps(row, allow_nan=False) + "\n")
         if self._events is not None:
-            for name, value in row.items():
-                if isinstance(value, (int, float)) and name != "step":
-                    self._events.add_scalar(name, value, global_step=row["step"])
+            self._events.write(row)
 
     def sync(self) -> None:
         """Wait until everything is on disk."""
-        os.fsync(self._file.fileno())
+        with disk.naming(self._path):
+            disk.sync(self._file.fileno())
         if self._events is not None:
             self._events.flush()
 
@@ -50,26 +63,114 @@ class MetricsLog:
     ) -> None:
         self._file.close()
         if self._events is not None:
-            self._events.close()
+            # What has failed fails in closing again, and the first error is the one that tells.
+            with nullcontext() if error is None else suppress(OSError):
+                self._events.close()
+
+
+class Events:
+    """TensorBoard's events of a run. Raises OSError that names the folder.
+
+    They are written from here: tensorboardX's own writer has a thread for it, which a full disk ends, and the run
+    would wait for it for ever.
+    """
+
+    def __init__(self, folder: Path, step: int) -> None:
+        """Open a file that makes readers forget events after `step`."""
+        check_tensorboard()
+        from tensorboardX.event_file_writer import EventsWriter
+        from tensorboardX.proto.event_pb2 import Event, SessionLog
+
+        self._folder = folder
+        with disk.naming(folder):
+            folder.mkdir(exist_ok=True)
+            self._writer = EventsWriter(str(folder / "events"))
+            begins = SessionLog(status=SessionLog.START)
+            self._writer.write_event(Event(step=step + 1, wall_time=time.time(), session_log=begins))
+        self.flush()
+
+    def write(self, row: Row) -> None:
+        """Add the numbers of a row."""
+        from tensorboardX.proto.event_pb2 import Event
+        from tensorboardX.summary import scalar
+
+        with disk.naming(self._folder):
+            for name, value in row.items():
+                if isinstance(value, (int, float)) and name != "step":
+                    summary = scalar(name, value)
+                    self._writer.write_event(Event(step=row["step"], wall_time=time.time(), summary=summary))
+
+    def flush(self) -> None:
+        """Wait until everything is on disk."""
+        with disk.naming(self._folder):
+            try:
+                self._writer.flush()
+            except OSError as error:
+                if error.errno not in disk.NOT_OFFERED:
+                    raise
+
+    def close(self) -> None:
+        """Write what is left and close the file."""
+        try:
+            self.flush()
+        finally:
+            with disk.naming(self._folder):
+                self._writer._py_recordio_writer.close()  # EventsWriter.close() leaves it open where that fails
 
 
 def read(path: Path) -> list[Row]:
-    """Return the rows of a metrics.jsonl, without a last line that was only half written."""
-    if not path.exists():
+    """Return the rows of a metrics.jsonl; what is no row, such as a last line that was half written, is left out."""
+    return [line.row for line in _lines(path) if line.row is not None]
+
+
+def cut_back(path: Path, step: int, warn: Warn) -> None:
+    """Remove the rows after `step`, a half-written last line, and, with one warning, lines that hold no row."""
+    lines = _lines(path)
+    bad = [str(number) for number, line in enumerate(lines, 1) if line.row is None and line.is_whole]
+    if bad:
+        which = (
+            f"line {bad[0]} holds" if len(bad) == 1 else f"{len(bad)} lines, the first of them {bad[0]}, hold"
+        )
+        warn(f"{path}: {which} no metrics and will be removed; nothing else is lost")
+    kept = [line for line in lines if line.row is not None and line.row["step"] <= step]
+    if len(kept) < len(lines):
+        with disk.replacing(path) as temporary:
+            temporary.write_bytes(b"".join(line.content for line in kept))
+
+
+class Line(NamedTuple):
+    """A line of a log."""
+
+    content: bytes
+    row: Row | None  # None where the line holds none
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether it was written to its end."""
+        return self.content.endswith(b"\n")
+
+
+def _lines(path: Path) -> list[Line]:
+    """Read a log, if it is there: any bytes may be in it."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
         return []
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    return [json.loads(line) for line in lines if line.endswith("\n")]
+    lines = content.split(b"\n")
+    whole = [Line(line + b"\n", _row(line)) for line in lines[:-1]]
+    return [*whole, Line(lines[-1], None)] if lines[-1] else whole
 
 
-def cut_back(path: Path, step: int) -> None:
-    """Remove the rows after `step` and a half-written last line."""
-    if not path.exists():
-        return
-    text = path.read_text(encoding="utf-8")
-    lines = [line for line in text.splitlines(keepends=True) if line.endswith("\n")]
-    kept = "".join(line for line in lines if json.loads(line)["step"] <= step)
-    if kept != text:
-        files.write_text(path, kept)
+def _row(line: bytes) -> Row | None:
+    """Return the row that a line holds, None where it holds anything else."""
+    try:
+        row = json.loads(line.decode("utf-8"))
+    except (ValueError, RecursionError):
+        return None
+    if not isinstance(row, dict) or type(row.get("step")) is not int:
+        return None
+    numbers = (value for name, value in row.items() if name not in NESTED and value is not None)
+    return row if all(type(value) in (int, float) for value in numbers) else None
 
 
 def check_tensorboard() -> None:
@@ -81,11 +182,3 @@ def check_tensorboard() -> None:
             "--tensorboard: given True, but tensorboardX is not installed; "
             "allowed: after pip install 'tetrax[tensorboard]'"
         ) from None
-
-
-def _open_events(folder: Path, step: int) -> Any:
-    """Open a TensorBoard writer that makes readers forget events after `step`."""
-    check_tensorboard()
-    from tensorboardX import SummaryWriter
-
-    return SummaryWriter(str(folder), purge_step=step + 1)

@@ -111,6 +111,8 @@ def _read_parameters(path: Path, template: Any) -> Any:
         wanted = f"{leaf.dtype}{list(leaf.shape)}"
         if found != wanted:
             raise UserError(f"{path}: {name}: given {found}; allowed: {wanted}, as {CONFIG} has it")
+        if np.issubdtype(stored[name].dtype, np.inexact) and not np.isfinite(stored[name]).all():
+            raise UserError(f"{path}: {name}: given numbers that are NaN or infinite; allowed: finite ones")
     arrays = [jnp.asarray(stored[name]) for name in expected]
     return jax.tree.unflatten(jax.tree.structure(template), arrays)
 

@@ -22,7 +22,13 @@ class StopRequest:
 
     def __init__(self) -> None:
         self.signal: int | None = None
-        self._immediate = False
+        self._immediate = self._interrupted = False
+
+    @property
+    def notice(self) -> str:
+        """Say what the first signal does, as things stand."""
+        when = "Stopping" if self._immediate or self._interrupted else "Stopping after this chunk"
+        return f"{when}; once more to quit at once."
 
     @property
     def exit_code(self) -> int:
@@ -35,6 +41,7 @@ class StopRequest:
         self._immediate = True
         try:
             if self.signal is not None:
+                self._interrupted = True
                 raise Interrupted
             yield
         finally:
@@ -44,17 +51,18 @@ class StopRequest:
         """Run in the main thread, once it is back from compiled code."""
         self.signal = self.signal or signum
         if self._immediate:
+            self._interrupted = True
             raise Interrupted
 
 
 @contextmanager
-def catching_signals(on_first: Callable[[], None], on_second: Callable[[], None]) -> Iterator[StopRequest]:
+def catching_signals(on_first: Callable[[str], None], on_second: Callable[[], None]) -> Iterator[StopRequest]:
     """Watch for signals inside this block.
 
     Python runs signal handlers only between its own instructions, so a program that waits for a compiled
     chunk would not react to the user for seconds. The system's handler, however, writes each signal to the
-    wake-up descriptor at once; a thread reads there, says so (`on_first`), and at the second tidies up
-    (`on_second`) and ends the process.
+    wake-up descriptor at once; a thread reads there, says so (`on_first`, with words for people), and at the
+    second tidies up (`on_second`) and ends the process.
     """
     request = StopRequest()
     if threading.current_thread() is not threading.main_thread():
@@ -73,7 +81,7 @@ def catching_signals(on_first: Callable[[], None], on_second: Callable[[], None]
                 os._exit(128 + received[0])
             asked_before = True
             request.signal = request.signal or received[0]  # the handler may have been quicker
-            on_first()
+            on_first(request.notice)
 
     watcher = threading.Thread(target=watch, name="signals", daemon=True)
     previous_handlers = {number: signal.signal(number, request.handle) for number in SIGNALS}

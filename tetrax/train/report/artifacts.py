@@ -53,11 +53,20 @@ def leading_seed(results: list[EvalResult]) -> int:
 
 
 def finish(run: Run, state: Any, progress: Progress) -> dict[str, Any] | None:
-    """Draw the learning curve, evaluate the final policy, record its best game and write eval.json, last."""
+    """Draw the learning curve, evaluate the final policy if that is wanted, and mark the run as finished, last.
+
+    Returns the content of eval.json, None where no evaluation is wanted.
+    """
+    step = progress.chunks * run.program.steps_per_chunk
     draw_learning_curve(run)
+    document = evaluate_at_end(run, state, step) if run.config.evaluation.final_episodes else None
+    files.write_json(run.folder.finished, {"step": step})
+    return document
+
+
+def evaluate_at_end(run: Run, state: Any, step: int) -> dict[str, Any]:
+    """Evaluate the final policy, record its best game and write eval.json, whose content is returned."""
     settings = run.config.evaluation
-    if settings.final_episodes == 0:
-        return None
     with run.phase("evaluating"):
         results = evaluate_seeds(
             run,
@@ -69,7 +78,6 @@ def finish(run: Run, state: Any, progress: Progress) -> dict[str, Any] | None:
     if has_pictures(run.env):
         with run.phase("recording the best game"):
             record_best(run, results)
-    step = progress.chunks * run.program.steps_per_chunk
     document = {"step": step, "seed": SEED, **pool(results).summary()}
     if len(results) > 1:
         document["per_seed"] = [result.summary() for result in results]

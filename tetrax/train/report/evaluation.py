@@ -9,6 +9,7 @@ games and among 1,000.
 from __future__ import annotations
 
 import csv
+import io
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,6 +23,7 @@ from jax import Array
 from tetrax.agents.agent import Actor
 from tetrax.env.record import Recording, Replay
 from tetrax.env.record import play as play_recorded
+from tetrax.fields.disk import write_whole
 from tetrax.train.report import blocks, host_evaluation
 from tetrax.train.report.tally import Asked, Tally
 
@@ -153,14 +155,15 @@ def statistics(values: np.ndarray) -> dict[str, Any]:
 
 
 def write_csv(result: EvalResult, path: str | Path) -> None:
-    """Write one line per game."""
+    """Write one line per game, all of them or none. Raises OSError that names the file."""
     columns = {
         "game": np.arange(len(result.steps)),
         **result.totals,
         "steps": result.steps,
         "capped": result.capped.astype(int),
     }
-    with Path(path).open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(columns)
-        writer.writerows(zip(*(column.tolist() for column in columns.values()), strict=True))
+    text = io.StringIO(newline="")
+    writer = csv.writer(text)
+    writer.writerow(columns)
+    writer.writerows(zip(*(column.tolist() for column in columns.values()), strict=True))
+    write_whole(Path(path), text.getvalue().encode())

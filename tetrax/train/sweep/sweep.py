@@ -68,13 +68,15 @@ def run(sweep: Sweep, *, run_dir: str | Path, display: Display | None = None) ->
     compilation_cache.enable()
     env, program = start.make_program(sweep.config)
     folder = run_folder.create(Path(run_dir))
-    with run_folder.lock(folder), display or SilentDisplay() as shown:
+    with run_folder.lock(folder) as notices, display or SilentDisplay() as shown:
+        for notice in notices:
+            shown.note(notice)
         files.write_json(folder.config, to_json(sweep.config))
         run_folder.record_start(folder, 0, {})
         with (
             MetricsLog(folder.root / SWEEP_LOG, None, step=0) as log,
             catching_signals(
-                on_first=lambda: shown.note("Stopping after this chunk; once more to quit at once."),
+                on_first=shown.note,
                 on_second=shown.restore_terminal,
             ) as stop,
         ):

@@ -111,9 +111,10 @@ def best_command(sweep: Sweep, point: int) -> str:
 def summarise(run: Run, sweep: Sweep, ended: SweepResult) -> Summary:
     """Say how the sweep ended, where its results are and how the best point is trained."""
     steps = 0 if ended.results is None else int(ended.results.steps.max())
+    kept = f"after {steps:,} steps; what was measured is kept" if steps else "before anything was measured"
     headline = {
         FINISHED: f"Finished: {sweep.num_members} members, {steps:,} steps each",
-        STOPPED: f"Stopped after {steps:,} steps; what was measured is kept, a sweep is not gone on with",
+        STOPPED: f"Stopped {kept}, a sweep is not gone on with",
         DIVERGED: "Nothing to rank: no member has a value that is a number",
     }[ended.status] + f", in {duration(run.stopwatch.wall_time())}."
     folder = run.folder

@@ -6,7 +6,7 @@ import gymnasium
 import numpy as np
 from gymnasium import spaces
 
-ID = "tests/Counting-v0"
+ID, FAILING = "tests/Counting-v0", "tests/Failing-v0"
 GO_ON, END = 0, 1
 
 
@@ -35,7 +35,20 @@ class Counting(gymnasium.Env[np.ndarray, int]):
         return np.array([self.count, self.drawn], np.float32)
 
 
+class Failing(Counting):
+    """Fails in its fiftieth step, counted over episodes."""
+
+    steps = 0
+
+    def step(self, action: int) -> Any:
+        self.steps += 1
+        if self.steps == 50:
+            raise OSError("no such simulator")
+        return super().step(action)
+
+
 def register() -> None:
     """Enter it among gymnasium's; a second call changes nothing."""
     if ID not in gymnasium.registry:
         gymnasium.register(ID, entry_point=Counting, max_episode_steps=4)
+        gymnasium.register(FAILING, entry_point=Failing, max_episode_steps=4)

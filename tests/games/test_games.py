@@ -64,8 +64,16 @@ def test_gymnax_ends_where_the_configuration_says(lenient):
 @pytest.mark.parametrize(
     ("game", "config", "said"),
     [
-        ("gymnax", GymnaxConfig("CartPol-v1"), r"game: given gymnax:CartPol-v1; allowed: CartPole-v1, "),
-        ("gymnax", GymnaxConfig("Pendulum-v1"), r"action_space: given Box.*; allowed: Discrete"),
+        (
+            "gymnax",
+            GymnaxConfig("CartPol-v1"),
+            r"game: given gymnax:CartPol-v1; allowed: .* did you mean 'CartPole-v1'",
+        ),
+        (
+            "gymnax",
+            GymnaxConfig("Pendulum-v1"),
+            r"game: given gymnax:Pendulum-v1: action_space: given Box.*Discrete",
+        ),
         ("gymnasium", GymnasiumConfig("CartPol-v1"), r"game: given gymnasium:CartPol-v1 .*CartPole"),
         (
             "gymnasium",

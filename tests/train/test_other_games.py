@@ -15,15 +15,18 @@ pytest.importorskip("gymnax")
 pytest.importorskip("gymnasium")
 
 import tetrax
+from tests.games import counting
 from tetrax import evaluate as evaluate_entry
 from tetrax import games
 from tetrax.agents import AGENTS
+from tetrax.fields.errors import UserError
 from tetrax.train import presets, start
 from tetrax.train.command import cli
 from tetrax.train.config import TrainConfig, load_config
 from tetrax.train.folder import checkpoint, log
 from tetrax.train.loop import train
 from tetrax.train.machine.host_program import RESUMED
+from tetrax.train.report import artifacts
 from tetrax.train.report.display import SilentDisplay
 from tetrax.train.sweep import sweep, sweep_cli
 
@@ -176,6 +179,39 @@ def test_an_agent_is_made_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) 
     assert made == ["CartPole-v1 of gymnax"]
 
 
+def test_an_environment_that_fails_is_one_line_and_what_was_trained_is_logged(tmp_path: Path) -> None:
+    counting.register()
+    config = tiny("ppo", f"gymnasium:{counting.FAILING}")
+    with pytest.raises(
+        UserError, match=r"game: tests/Failing-v0 of gymnasium failed in a step \(OSError: no"
+    ):
+        train(config, run_dir=tmp_path / "run")
+    assert [row["step"] for row in log.read(tmp_path / "run" / "metrics.jsonl")] == [256]
+    assert checkpoint.steps(tmp_path / "run" / "checkpoints") == [256]
+
+
+def test_sweeps_are_refused_on_the_host() -> None:
+    words = "--game gymnasium:CartPole-v1 --grid agent.learning_rate=1e-3,3e-3".split()
+    with pytest.raises(
+        UserError, match=r"--game: given 'gymnasium:CartPole-v1'; allowed: a game that is compiled"
+    ):
+        sweep_cli.parse(words)
+
+
+def test_a_run_is_gone_on_with_by_its_own_game_alone(on_host: Path) -> None:
+    with pytest.raises(UserError, match=r"--game: given 'cartpole'; allowed: gymnasium:CartPole-v1, that of"):
+        cli.parse(["--resume", str(on_host), "--game", "cartpole"])
+    same = cli.parse(["--resume", str(on_host), "--game", "gymnasium:CartPole-v1"])
+    assert same is not None and same.resume
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.0104, "0.0104"), (-0.0, "0"), (-12.34, "-12.3"), (500.0, "500")]
+)
+def test_numbers_of_a_summary(value: float, text: str) -> None:
+    assert artifacts._number(value) == text
+
+
 @pytest.mark.slow
 def test_a_sweep_of_cartpole_is_ranked_by_its_return(tmp_path: Path) -> None:
     words = "ppo --game cartpole --preset tiny --num-seeds 2 --grid agent.learning_rate=1e-3,1e-2".split()
@@ -196,16 +232,35 @@ def test_a_sweep_of_cartpole_is_ranked_by_its_return(tmp_path: Path) -> None:
             "--game gymnasium:Pendulum-v1",
             "whose actions are Box(-2.0, 2.0, (1,), float32); allowed: Discrete",
         ),
-        ("dqn --game gymnasium:CartPole-v1", "--game with dqn and preset small: given 'gymnasium'"),
-        ("cross-entropy --game cartpole", "--game with cross-entropy and preset small: given 'gymnax'"),
+        (
+            "dqn --game gymnasium:CartPole-v1",
+            "--game with dqn and preset small: given 'gymnasium:CartPole-v1'",
+        ),
+        (
+            "cross-entropy --game cartpole",
+            "--game with cross-entropy and preset small: given 'gymnax:CartPole-v1'",
+        ),
         ("--game cartpole --env.actions drop", "unknown flag: given --env.actions"),
         ("--game cartpole --env.max-steps -3", "--env.max-steps: given -3; allowed: 0 or more"),
         ("--game gymnasium:CartPole-v1 --num-seeds 2", "--num-seeds: given 2; allowed: 1 for a game"),
+        (
+            "dqn --game gymnasium:CartPole-v1 --preset tiny",
+            "given 'gymnasium:CartPole-v1'; allowed: tetris, gymnax",
+        ),
+        (
+            "--game gymnasium:CliffWalking-v1",
+            "--evaluation.max-pieces: given 0; allowed: 1 or more steps, or a limit",
+        ),
+        ("--game gymnasium:nope:", "--game: given gymnasium:nope:, which cannot be made"),
+        ("--game gymnax:Pendulum-v1", "--game: given gymnax:Pendulum-v1: action_space: given Box"),
+        (
+            "--game gymnax:CartPol-v1",
+            "--game: given gymnax:CartPol-v1; allowed: an id of gymnax's; did you mean",
+        ),
+        ("--game pong --game gymnax:Nope", "--game: given gymnax:Nope; allowed: an id of gymnax's"),
     ],
 )
 def test_a_wrong_word_is_one_line(words: str, said: str) -> None:
-    from tetrax.fields.errors import UserError
-
     with pytest.raises(UserError) as error:
         cli.parse(words.split())
     assert said in str(error.value) and "\n" not in str(error.value)

@@ -64,6 +64,11 @@ def find(word: str) -> Named:
     raise ValueError(f"game: given {word!r}; allowed: {', '.join(names())}")
 
 
+def word_for(game: str, config: Any) -> str:
+    """Return the word that names a game again: "tetris", "gymnax:CartPole-v1"."""
+    return f"{game}:{config.id}" if GAMES[game].takes_id and config is not None else game
+
+
 def names() -> list[str]:
     """Return the words that name a game."""
     return ["tetris", "cartpole", "gymnax:ID", "gymnasium:ID"]

@@ -147,9 +147,10 @@ def _check_spaces(id: str, action_space: Any, shown: Any) -> None:
         raise ValueError(
             f"game: given gymnasium:{id}, whose actions are {action_space}; allowed: Discrete actions"
         )
-    if not isinstance(shown, spaces.Box | spaces.Discrete):
+    is_image = isinstance(shown, spaces.Box) and len(shown.shape) > 1
+    if is_image or not isinstance(shown, spaces.Box | spaces.Discrete):
         raise ValueError(
-            f"game: given gymnasium:{id}, which shows {shown}; allowed: Box or Discrete observations"
+            f"game: given gymnasium:{id}, which shows {shown}; allowed: vectors (Box of one axis) or Discrete"
         )
     if action_space.start:
         raise ValueError(
@@ -186,4 +187,17 @@ def make_gymnasium(config: GymnasiumConfig) -> FromGymnasium:
         raise ValueError(
             f"game: given gymnasium:{config.id} ({error}); allowed: a name of gymnasium's"
         ) from error
+    except ValueError as error:
+        if str(error).startswith("game: "):
+            raise
+        raise _cannot_be_made(config, error) from error
+    except Exception as error:  # whatever somebody else's constructor raises
+        raise _cannot_be_made(config, error) from error
     return game
+
+
+def _cannot_be_made(config: GymnasiumConfig, error: Exception) -> ValueError:
+    return ValueError(
+        f"game: given gymnasium:{config.id}, which cannot be made ({type(error).__name__}: {error}); "
+        "allowed: an environment that gymnasium.make makes"
+    )

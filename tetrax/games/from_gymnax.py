@@ -17,7 +17,7 @@ from jax import Array
 from jaxtyping import Float32, Int32, PRNGKeyArray
 
 from tetrax.env.contract import RETURN, STEPS, Observation, Shown, Spec, TimeStep, vector_observation
-from tetrax.fields.errors import missing
+from tetrax.fields.errors import hint, missing
 from tetrax.games.configs import GymnaxConfig
 
 try:
@@ -164,13 +164,23 @@ def from_gymnax(env: str | Environment, params: Any | None = None, **options: An
 
 
 def make_gymnax(config: GymnaxConfig) -> FromGymnax:
-    """Return gymnax's environment of a configuration; ValueError for a name it does not have."""
+    """Return gymnax's environment of a configuration; ValueError for one that it does not have or cannot make."""
+    given = f"game: given gymnax:{config.id}"
     if config.id not in gymnax.registered_envs:
-        raise ValueError(f"game: given gymnax:{config.id}; allowed: {', '.join(gymnax.registered_envs)}")
-    env, params = gymnax.make(config.id)
+        raise ValueError(f"{given}; allowed: an id of gymnax's{hint(config.id, gymnax.registered_envs)}")
+    try:
+        env, params = gymnax.make(config.id)
+    except Exception as error:  # some want data from the network, some packages of their own
+        raise ValueError(
+            f"{given}, which cannot be made ({type(error).__name__}: {error}); "
+            "allowed: an environment that gymnax.make makes"
+        ) from error
     if config.max_steps:
         params = params.replace(max_steps_in_episode=config.max_steps)
-    return from_gymnax(env, params)
+    try:
+        return from_gymnax(env, params)
+    except ValueError as error:
+        raise ValueError(f"{given}: {error}") from error
 
 
 def _as_array(number: Any) -> Any:

@@ -99,8 +99,22 @@ class TrainConfig:
             self.make_agent()  # the environment and the agent check what is theirs
         except (ValueError, ModuleNotFoundError) as error:
             raise UserError(str(error)) from None
-        if self.make_env().spec.on_host and self.num_seeds > 1:
+        spec = self.make_env().spec
+        if spec.on_host and self.num_seeds > 1:
             raise wrong(flag("num_seeds"), self.num_seeds, "1 for a game that steps on the host")
+        if spec.on_host and spec.is_endless:
+            self._check_that_evaluations_end(spec.title)
+
+    def _check_that_evaluations_end(self, title: str) -> None:
+        """Refuse evaluations without a cap of a game that may go on for ever and has no limit of its own."""
+        settings = self.evaluation
+        for name, is_played in (
+            ("max_pieces", settings.every),
+            ("final_max_pieces", settings.final_episodes),
+        ):
+            if is_played and not getattr(settings, name):
+                allowed = f"1 or more steps, or a limit by --env.max-steps: {title} has none"
+                raise wrong(flag(f"evaluation.{name}"), 0, allowed)
 
     def make_env(self) -> Any:
         """Return the game; ValueError or ModuleNotFoundError where it cannot be made."""

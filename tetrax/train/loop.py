@@ -157,9 +157,11 @@ def _train_chunks(run: Run, state: Any, progress: Progress) -> Any:
         run.display.phase("training")
         with run.stopwatch("training"):
             chunk_start = time.monotonic()
-            state, outcome = run.program.run_chunk(state)
-            if unlogged is not None:
-                run.log.write(unlogged)  # while the device works
+            try:
+                state, outcome = run.program.run_chunk(state)
+            finally:
+                if unlogged is not None:
+                    run.log.write(unlogged)  # while the device works, or a game on the host has failed
             jax.block_until_ready(outcome)
         progress.chunks += 1
         unlogged = _row(run, progress, outcome, time.monotonic() - chunk_start)

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tests.train.test_checkpoint import assert_same_bits, make_state, no_warning, save
 
+from tests.train.folder.test_checkpoint import assert_same_bits, make_state, no_warning, save
 from tests.train.test_loop import Listener
 from tests.train.test_resume import assert_same_run
 from tests.train.toy import toy_config, use_quick_games

@@ -137,7 +137,8 @@ def _find_game(argv: Sequence[str], source: TrainConfig | None) -> Named:
     except ValueError as error:
         raise UserError(f"--{error}") from None
     if source is not None and named not in (Named(source.game, None), Named(source.game, source.env)):
-        raise wrong("--game", word, f"{source.game}, that of the configuration given")
+        allowed = f"{games.word_for(source.game, source.env)}, that of the configuration given"
+        raise wrong("--game", word, allowed)
     return named
 
 
@@ -152,12 +153,14 @@ def _stored_config(argv: Sequence[str]) -> TrainConfig | None:
 
 
 def _value_of(flag: str, argv: Sequence[str]) -> str | None:
+    """Return the value of a flag that decides which flags there are; of several the last, as of every flag."""
+    value = None
     for index, word in enumerate(argv):
         if word.startswith(f"{flag}="):
-            return word.removeprefix(f"{flag}=")
+            value = word.removeprefix(f"{flag}=")
         if word == flag and index + 1 < len(argv) and not argv[index + 1].startswith("-"):
-            return argv[index + 1]
-    return None
+            value = argv[index + 1]
+    return value
 
 
 def _check_combination(words: flags.Words) -> None:
@@ -285,17 +288,19 @@ def _default_name(config: TrainConfig, prefix: str) -> str:
 
 def _print_help(config: TrainConfig) -> None:
     algorithms = "|".join(presets.algorithms())
+    rules = (
+        f"Rules (--env.preset): {', '.join(presets.rule_names())}. " if config.game == DEFAULT_GAME else ""
+    )
     flags.print_help(
         CommandLine,
         CommandLine(train=config),
         prog=f"{PROGRAM} [{algorithms}]",
         description=(
             "Train an agent; with no argument, ppo on Tetris with the preset for this machine. "
-            f"Other games (--game): {', '.join(games.names())}. "
+            f"The game here is {games.word_for(config.game, config.env)}; others (--game): {', '.join(games.names())}. "
             f"The defaults below are those of preset {config.preset}. "
             f"Presets (--preset): {', '.join(presets.names(config.algorithm))}; without one, "
-            f"{presets.CPU_PRESET} on a CPU and {presets.ACCELERATOR_PRESET} on an accelerator. "
-            f"Rules (--env.preset): {', '.join(presets.rule_names())}. "
+            f"{presets.CPU_PRESET} on a CPU and {presets.ACCELERATOR_PRESET} on an accelerator. {rules}"
             f"Many seeds and settings as one program: {PROGRAM} {SWEEP} --help."
         ),
     )

@@ -18,6 +18,7 @@ from jax import Array
 from tetrax.agents.agent import Agent, Metrics, Rollout, Sight
 from tetrax.agents.episodes import GAMES
 from tetrax.env.contract import RETURN, STEPS
+from tetrax.fields.errors import UserError
 from tetrax.train.config import TrainConfig
 from tetrax.train.program import Outcome, all_finite
 
@@ -100,7 +101,11 @@ class HostProgram:
         for _ in range(self._config.chunk_iterations):
             if self._episodes is None:
                 self._episodes = _Episodes(self.agent, self.env, self._config.seed, int(state.iteration))
-            played, came_to = self._episodes.play(self._decide, state)
+            try:
+                played, came_to = self._episodes.play(self._decide, state)
+            except Exception as error:  # whatever somebody else's environment raises
+                failed = f"game: {self.env.spec.title} failed in a step ({type(error).__name__}: {error})"
+                raise UserError(failed) from error
             state, metrics = self._learn(state, played)
             totals.append(came_to)
             means.append(metrics.means)

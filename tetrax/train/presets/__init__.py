@@ -81,7 +81,7 @@ def _of_other_game(algorithm: str, name: str, game: str, env: Any) -> TrainConfi
     if config is None:
         kinds = sorted({variant.split(":")[0] for variant in variants} & games.GAMES.keys())
         allowed = ", ".join(["tetris", *kinds])
-        raise wrong(f"--game with {algorithm} and preset {name}", game, allowed, [])
+        raise wrong(f"--game with {algorithm} and preset {name}", games.word_for(game, env), allowed)
     return dataclasses.replace(config, env=env)
 
 

@@ -116,7 +116,10 @@ def summarise(
     if status == DIVERGED:
         saved = checkpoint.steps(folder.checkpoints)
         facts["last good checkpoint"] = f"step {saved[-1]:,}" if saved else "none was saved before"
-        commands["go on from there with"] = f"python -m tetrax.train --resume {where} --agent.learning-rate …"
+        if saved:
+            commands["go on from there with"] = (
+                f"python -m tetrax.train --resume {where} --agent.learning-rate …"
+            )
     if folder.policy.exists():
         commands["evaluate with"] = f"python -m tetrax.evaluate {where} --episodes 256"
     return Summary(headline, facts, commands)
@@ -129,9 +132,16 @@ def _in_words(spec: Spec, evaluation: dict[str, Any]) -> str:
     if not spec.is_endless:
         ended = f"{evaluation['capped']} reached their limit of steps"
     return (
-        f"{came_to['mean']:,.1f} {spec.headline} per game (95% interval {low:,.1f} to {high:,.1f}) over "
-        f"{evaluation['episodes']} games, from {came_to['min']:,.0f} to {came_to['max']:,.0f}; {ended}"
+        f"{_number(came_to['mean'])} {spec.headline} per game (95% interval {_number(low)} to {_number(high)}) over "
+        f"{evaluation['episodes']} games, from {_number(came_to['min'])} to {_number(came_to['max'])}; {ended}"
     )
+
+
+def _number(value: float) -> str:
+    """Write a number with one decimal, or with three digits where it is small; zero has no sign."""
+    if value == round(value):
+        return f"{value + 0.0:,.0f}"
+    return f"{value:,.1f}" if abs(value) >= 10 else f"{value:.3g}"
 
 
 def record_best(run: Run, results: list[EvalResult]) -> None:

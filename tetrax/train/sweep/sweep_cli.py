@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from tetrax import games
 from tetrax.fields.errors import UserError, wrong, wrong_name
 from tetrax.train import presets
 from tetrax.train.command import cli, flags
@@ -83,6 +84,9 @@ def parse(argv: Sequence[str]) -> SweepRequest | None:
             raise wrong(flags.flag_name(path), words.one(path), "nothing in a sweep, which has no use for it")
     defaults, notice = cli.defaults(reading)
     asked = cli.put_over(CommandLine(train=_with_less_evaluation(defaults)), words, types)
+    if asked.train.make_env().spec.on_host:
+        given = games.word_for(asked.train.game, asked.train.env)
+        raise wrong("--game", given, "a game that is compiled: many members are one program")
     _check(asked)
     sweep = Sweep(
         config=asked.train,

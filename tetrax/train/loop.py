@@ -80,10 +80,8 @@ def _lead(
         for notice in notices:
             shown.note(notice)
         begun = start.find(config, program, folder, shown.note)
-        step, evaluated = (
-            begun.progress.chunks * program.steps_per_chunk,
-            config.evaluation.final_episodes > 0,
-        )
+        step = begun.progress.chunks * program.steps_per_chunk
+        evaluated = config.evaluation.final_episodes > 0
         if step >= config.total_steps and folder.has_finished(step, evaluated=evaluated):
             where = f"evaluated in {folder.evaluation}" if evaluated else f"drawn in {folder.learning_curve}"
             shown.finish(Summary(f"This run has finished: {step:,} steps, {where}.", {}))
@@ -115,11 +113,11 @@ def _telling_how_to_go_on(folder: RunFolder) -> Iterator[None]:
         if error.filename is None:  # no file's fault
             raise
         saved = checkpoint.steps(folder.checkpoints)
-        kept = f"the checkpoint of step {saved[-1]:,} is whole" if saved else "no checkpoint was saved yet"
-        raise UserError(
-            f"{in_words(error)} ({kept}; once that is mended, go on with "
-            f"python -m tetrax.train --resume {shlex.quote(str(folder.root))})"
-        ) from error
+        kept = f"the newest checkpoint is of step {saved[-1]:,}" if saved else "no checkpoint was saved yet"
+        again = "start again"
+        if folder.config.is_file():
+            again = f"go on with python -m tetrax.train --resume {shlex.quote(str(folder.root))}"
+        raise UserError(f"{in_words(error)} ({kept}; once that is mended, {again})") from error
 
 
 def _carry_out(run: Run, begun: start.Start) -> Result:
@@ -131,9 +129,8 @@ def _carry_out(run: Run, begun: start.Start) -> Result:
         if _chunks_left(run, progress):
             state = _train_chunks(run, state, progress)
         else:
-            export_policy(
-                run, state, progress
-            )  # a kill may have come between the last checkpoint and its policy
+            # A kill may have come between the last checkpoint and its policy.
+            export_policy(run, state, progress)
         if _chunks_left(run, progress):
             return _stop(run, progress)
         with run.stop.at_once():

@@ -138,7 +138,7 @@ def test_resuming_what_cannot_be_written_is_one_line_and_changes_nothing(
         with pytest.raises(UserError) as error:
             train(toy_config(), run_dir=folder, resume=True)
     assert str(error.value).startswith(
-        f"{folder / place}: Read-only file system (the checkpoint of step 96 is whole"
+        f"{folder / place}: Read-only file system (the newest checkpoint is of step 96"
     )
     assert f"--resume {folder})" in str(error.value)
     assert before == (
@@ -293,7 +293,9 @@ def test_a_lock_that_fails_otherwise_is_an_error(tmp_path: Path, monkeypatch: py
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
     monkeypatch.setattr(run_folder, "flock", flock)
-    with pytest.raises(OSError, match="Input/output error"):
+    with pytest.raises(
+        UserError, match=r"run: Input/output error \(no checkpoint was saved yet; .* start again"
+    ):
         train(toy_config(), run_dir=tmp_path / "run")
 
 

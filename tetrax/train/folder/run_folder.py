@@ -180,7 +180,9 @@ def lock(folder: RunFolder) -> Iterator[tuple[str, ...]]:
     Gives what the user should know of a file system that cannot lock, or cannot write a folder for good.
     """
     notices = []
-    if not disk.sync_folder(folder.root):
+    with disk.naming(folder.root):
+        syncs_folders = disk.sync_folder(folder.root)
+    if not syncs_folders:
         notices.append(
             f"the file system of {folder.root} cannot be told to write a folder (fsync): "
             "a loss of power may cost the newest checkpoint"
@@ -200,6 +202,7 @@ def lock(folder: RunFolder) -> Iterator[tuple[str, ...]]:
             ) from None
         except OSError as error:
             if error.errno not in NO_LOCKS:
+                error.filename = str(folder.root)
                 raise
             notices.append(unlocked)
         yield tuple(notices)

@@ -28,7 +28,7 @@ except ModuleNotFoundError as error:
 
 FRAMES_PER_SECOND = 10  # the ticks that agents are given in a second
 CLEAR_SCREEN = "\x1b[H\x1b[2J"
-NO_RESET = "step() and render() need reset() first"
+NO_RESET = "step(), render() and action_masks() need reset() first"
 NO_RENDER_MODE = "render() was called without a render mode; give one to make(): render_mode='ansi'"
 GAME_OVER = "step() was called after the end of the game; nothing happens before reset()"
 
@@ -37,8 +37,9 @@ class TetrisEnv(gymnasium.Env[np.ndarray, np.int64]):
     """One board.
 
     `info` holds `action_mask` (int8[A], 1 = legal, as `action_space.sample(mask)` wants it), and `lines`,
-    `pieces` and `score` of the game so far; at its end also `episode`: the return `r`, the steps `l` and the
-    seconds `t`. For gymnasium's own `RecordEpisodeStatistics` switch that off: `episode_statistics=False`.
+    `pieces` and `score` of the game so far. With `episode_statistics` it holds at the end of a game what gymnasium's
+    `RecordEpisodeStatistics` would add, and refuses to find there: `episode`, of the return `r`, the steps `l` and the
+    seconds `t`.
     """
 
     metadata: dict[str, Any] = {  # noqa: RUF012  the type that gymnasium gives it
@@ -52,10 +53,10 @@ class TetrisEnv(gymnasium.Env[np.ndarray, np.int64]):
         *,
         observation: str = "flat",
         render_mode: str | None = None,
-        episode_statistics: bool = True,
+        episode_statistics: bool = False,
         **overrides: object,
     ) -> None:
-        """Take what `tetrax.make` takes; `observation` is flat, planes or compact.
+        """Take what `tetrax.make` takes; `observation` is flat, planes, image or compact.
 
         `render_mode` is "ansi" (text), "rgb_array" (uint8[height, width, 3]) or "human" (text, printed at
         every step). ValueError names what is not allowed.
@@ -104,6 +105,12 @@ class TetrisEnv(gymnasium.Env[np.ndarray, np.int64]):
         self._board, self._ended = board, terminated or truncated
         self._print_if_human()
         return np.array(board.shown), reward, terminated, truncated, info
+
+    def action_masks(self) -> np.ndarray:
+        """Tell which actions are legal, bool[A]: the name by which masked learners ask. After the end none is."""
+        if self._board is None:
+            raise ResetNeeded(NO_RESET)
+        return np.array(self._board.action_mask, bool)
 
     def render(self) -> Any:
         """Return a frame, text or uint8[height, width, 3]; None in the mode "human", which prints."""

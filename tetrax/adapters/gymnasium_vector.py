@@ -22,9 +22,11 @@ from tetrax.adapters.gymnasium import (
 )
 from tetrax.adapters.programs import Board, programs
 from tetrax.adapters.views import make_view
-from tetrax.env.game.rules import check_choice
+from tetrax.env.game.rules import check_choice, check_whole
+from tetrax.env.tetris import MAX_STEPS
 
 AUTORESET_MODES = (AutoresetMode.SAME_STEP.value, AutoresetMode.NEXT_STEP.value)
+NO_LIMIT = (None, -1)  # what gymnasium's `make` takes for it
 Info = dict[str, Any]
 
 
@@ -33,8 +35,8 @@ class TetrisVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
 
     `metadata` declares the mode of automatic reset. With "SameStep" a board that ends is started again in the
     same step; what was seen last is in `final_obs` and `final_info` of the infos. With "NextStep" the step after
-    the end starts the game: it ignores the action and rewards nothing. `infos["episode"]` and
-    `infos["_episode"]` are those of gymnasium's `RecordEpisodeStatistics`, every step of a game counted.
+    the end starts the game: it ignores the action and rewards nothing. With `episode_statistics` the infos have
+    `episode` and `_episode`, as gymnasium's `RecordEpisodeStatistics` would add them (and refuses to find them).
     """
 
     metadata: dict[str, Any] = {  # noqa: RUF012  the type that gymnasium gives it
@@ -50,18 +52,22 @@ class TetrisVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         *,
         observation: str = "flat",
         render_mode: str | None = None,
-        episode_statistics: bool = True,
+        episode_statistics: bool = False,
         autoreset_mode: str | AutoresetMode = AutoresetMode.SAME_STEP,
+        max_episode_steps: int | None = None,
         **overrides: object,
     ) -> None:
-        """Take what the single environment takes, the number of boards and the mode of their resets."""
+        """Take what the single environment takes, the number of boards and the mode of their resets.
+
+        `max_episode_steps` is gymnasium's name of our `time_limit`, as `make_vec` gives it (None or -1: no limit).
+        """
         if num_envs < 1:
             raise ValueError(f"num_envs: given {num_envs}; allowed: 1 or more")
         if render_mode is not None:
             check_choice("render_mode", render_mode, tuple(self.metadata["render_modes"]))
         mode = autoreset_mode.value if isinstance(autoreset_mode, AutoresetMode) else autoreset_mode
         check_choice("autoreset_mode", mode, AUTORESET_MODES)
-        self.view = make_view(preset, observation, overrides)
+        self.view = make_view(preset, observation, limit_steps(overrides, max_episode_steps))
         self.num_envs = num_envs
         self.render_mode = render_mode
         self.episode_statistics = episode_statistics
@@ -122,6 +128,12 @@ class TetrisVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         self._draw_keys(np.flatnonzero(ended if self._same_step else was_ended))
         self._board, self._ended = board, ended
         return np.array(board.shown), rewards, terminated, truncated, {**infos, **self._infos(board)}
+
+    def action_masks(self) -> np.ndarray:
+        """Tell which actions are legal, bool[B, A]."""
+        if self._board is None:
+            raise ResetNeeded(NO_RESET)
+        return np.array(self._board.action_mask, bool)
 
     def render(self) -> tuple[Any, ...] | None:
         """Return a frame of every board, text or uint8[height, width, 3]."""
@@ -184,3 +196,14 @@ class TetrisVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
                 final["episode"] = {name: each[i] for name, each in infos["episode"].items()}
             infos = self._add_info(infos, {"final_obs": shown[i].copy(), "final_info": final}, int(i))
         return infos
+
+
+def limit_steps(overrides: dict[str, object], max_episode_steps: int | None) -> dict[str, object]:
+    """Return overrides of `tetrax.make` with gymnasium's limit of steps in them, where it is the shorter one."""
+    if max_episode_steps in NO_LIMIT:
+        return overrides
+    check_whole("max_episode_steps", max_episode_steps, 1, MAX_STEPS)
+    own = overrides.get("time_limit", 0)
+    if own and isinstance(own, int) and own < max_episode_steps:
+        return overrides
+    return {**overrides, "time_limit": max_episode_steps}

@@ -61,7 +61,7 @@ class GymnaxTetris(environment.Environment[EnvState, EnvParams]):
         max_steps_in_episode: int = MAX_STEPS,
         **overrides: object,
     ) -> None:
-        """Take what `tetrax.make` takes; `observation` is flat, planes or compact.
+        """Take what `tetrax.make` takes; `observation` is flat, planes, image or compact.
 
         ValueError when something given is not allowed; `time_limit` is called `max_steps_in_episode` here.
         """

@@ -22,6 +22,7 @@ from tetrax.env.observe import OBSERVATIONS, Show
 from tetrax.env.reward import RewardChoice, RewardParams, RewardTerms
 
 ENV_VERSION = 0  # docs/environment.md says what it stands for and when it changes
+MAX_STEPS = 2**31 - 1  # what is counted in a game is int32
 
 
 @dataclass(frozen=True)

@@ -100,12 +100,12 @@ class Rules:
     """Table of the rows that a clear sends at others."""
 
     def __post_init__(self) -> None:
-        _check_range("rules.width", self.width, 1, 22)
-        _check_range("rules.height", self.height, 2, 28)
-        _check_range("rules.buffer", self.buffer, MAX_BOX, 60)
-        _check_range("rules.preview", self.preview, 0, 6)
-        _check_range("rules.ticks_per_second", self.ticks_per_second, 1, 1000)
-        _check_range("rules.lives", self.lives, 1, MAX_LIVES)
+        check_whole("rules.width", self.width, 1, 22)
+        check_whole("rules.height", self.height, 2, 28)
+        check_whole("rules.buffer", self.buffer, MAX_BOX, 60)
+        check_whole("rules.preview", self.preview, 0, 6)
+        check_whole("rules.ticks_per_second", self.ticks_per_second, 1, 1000)
+        check_whole("rules.lives", self.lives, 1, MAX_LIVES)
         check_choice("rules.randomizer", self.randomizer, RANDOMIZERS)
         check_choice("rules.kicks", self.kicks, tuple(KICK_TABLES))
         check_choice("rules.gravity", self.gravity, ("level", "fixed"))
@@ -209,7 +209,8 @@ def check_choice(name: str, given: object, allowed: tuple[str, ...]) -> None:
     raise ValueError(f"{name}: given {given!r}; allowed: {', '.join(allowed)}{hint}")
 
 
-def _check_range(name: str, given: int, low: int, high: int) -> None:
+def check_whole(name: str, given: object, low: int, high: int) -> None:
+    """Raise a ValueError unless a whole number from `low` to `high` is given."""
     if isinstance(given, bool) or not isinstance(given, int) or not low <= given <= high:
         raise ValueError(f"{name}: given {given!r}; allowed: a whole number from {low} to {high}")
 
@@ -238,7 +239,7 @@ def _check_sequence(rules: Rules) -> None:
 
 
 def _check_spawn(rules: Rules) -> None:
-    _check_range("rules.spawn_row", rules.spawn_row, 0, rules.buffer - MAX_BOX)
+    check_whole("rules.spawn_row", rules.spawn_row, 0, rules.buffer - MAX_BOX)
     speed = rules.rows_per_second
     if isinstance(speed, bool) or not isinstance(speed, (int, float)) or not 0 <= speed <= 10_000:
         raise ValueError(f"rules.rows_per_second: given {speed!r}; allowed: a number from 0 to 10000")

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from tetrax.adapters.forks import check_not_forked
+from tetrax.adapters.pickling import pack, unpack
 from tetrax.adapters.programs import Board, programs
 from tetrax.adapters.views import View, make_view
 from tetrax.env.game.rules import check_choice
@@ -77,6 +79,7 @@ class TetrisEnv(gymnasium.Env[np.ndarray, np.int64]):
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[np.ndarray, dict[str, Any]]:
         """Start a game; its key is drawn from `np_random`, which `seed` starts anew. No options are known."""
+        check_not_forked()
         super().reset(seed=seed)
         self._board = self._programs.reset(draw_key(self.np_random))
         self._ended = False
@@ -120,6 +123,13 @@ class TetrisEnv(gymnasium.Env[np.ndarray, np.int64]):
             gymnasium.logger.warn(NO_RENDER_MODE)
             return None
         return frame(self.view, self._board.state, self.render_mode)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return pack(vars(self))
+
+    def __setstate__(self, packed: dict[str, Any]) -> None:
+        check_not_forked()
+        vars(self).update(unpack(packed))
 
     def _print_if_human(self) -> None:
         if self.render_mode == "human" and self._board is not None:

@@ -12,6 +12,7 @@ from gymnasium.utils import seeding
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
+from tetrax.adapters.forks import check_not_forked
 from tetrax.adapters.gymnasium import (
     FRAMES_PER_SECOND,
     NO_RENDER_MODE,
@@ -20,6 +21,7 @@ from tetrax.adapters.gymnasium import (
     frame,
     observation_space,
 )
+from tetrax.adapters.pickling import pack, unpack
 from tetrax.adapters.programs import Board, programs
 from tetrax.adapters.views import make_view
 from tetrax.env.game.rules import check_choice, check_whole
@@ -84,7 +86,7 @@ class TetrisVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         self._next_keys = np.zeros((num_envs, 2), np.uint32)  # of the games after the running ones
         self._returns = np.zeros(num_envs)
         self._lengths = np.zeros(num_envs, int)
-        self._starts = np.zeros(num_envs)  # seconds, on the clock of `time.perf_counter`
+        self._started = np.zeros(num_envs)  # seconds, on the clock of `time.perf_counter`
 
     def reset(
         self, *, seed: int | Sequence[int | None] | None = None, options: dict[str, Any] | None = None
@@ -92,6 +94,7 @@ class TetrisVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         """Start every board; board i has the seed `seed + i`, or the i-th of several. No options are known."""
         if options:
             raise ValueError(f"options: given {', '.join(sorted(options))}; allowed: none")
+        check_not_forked()
         boards = range(self.num_envs)
         if seed is not None or not self._generators:
             seeds: Sequence[int | None]
@@ -145,6 +148,13 @@ class TetrisVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         states = [self._programs.take(self._board.state, i) for i in range(self.num_envs)]
         return tuple(frame(self.view, state, self.render_mode) for state in states)
 
+    def __getstate__(self) -> dict[str, Any]:
+        return pack(vars(self))
+
+    def __setstate__(self, packed: dict[str, Any]) -> None:
+        check_not_forked()
+        vars(self).update(unpack(packed))
+
     def _draw_keys(self, boards: Iterable[int]) -> None:
         for i in boards:
             self._next_keys[i] = draw_key(self._generators[i])
@@ -163,7 +173,7 @@ class TetrisVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
 
     def _start_statistics(self, boards: np.ndarray) -> None:
         self._returns[boards], self._lengths[boards] = 0.0, 0
-        self._starts[boards] = time.perf_counter()
+        self._started[boards] = time.perf_counter()
 
     def _episodes(self, rewards: np.ndarray, ended: np.ndarray, started: np.ndarray) -> Info:
         """Count a step that only started the games of `started`; return the totals of those that ended."""
@@ -172,7 +182,7 @@ class TetrisVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         self._lengths += ~started
         if not (self.episode_statistics and ended.any()):
             return {}
-        seconds = np.round(time.perf_counter() - self._starts, 6)
+        seconds = np.round(time.perf_counter() - self._started, 6)
         totals = {"r": self._returns, "l": self._lengths, "t": seconds}
         return {
             "episode": {name: np.where(ended, each, 0) for name, each in totals.items()},

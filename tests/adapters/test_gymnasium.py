@@ -220,3 +220,18 @@ def test_what_many_boards_are_not_told():
     ):
         with pytest.raises(ValueError, match=message):
             boards.step(actions)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"actions": "chords", "chords": (("left",), ("right", "hard_drop"))},
+        {"randomizer": "list", "sequence": ("I", "O"), "pieces": ("I", "O")},
+    ],
+)
+def test_a_specification_survives_gymnasiums_json(options):
+    env = gymnasium.make(ENV_ID, **options)
+    spec = gymnasium.envs.registration.EnvSpec.from_json(env.spec.to_json())
+    assert isinstance(next(value for value in spec.kwargs.values() if not isinstance(value, str)), list)
+    assert gymnasium.make(spec).unwrapped.view == env.unwrapped.view
+    assert gymnasium.make_vec(spec, num_envs=2).view == env.unwrapped.view

@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -15,8 +16,17 @@ from tetrax.env import actions, foresight, observe, reward
 from tetrax.env.contract import RETURN, Observation, Shown, Spec, TimeStep
 from tetrax.env.game import engine, future
 from tetrax.env.game.board import by_array, match_form
+from tetrax.env.game.pieces import as_tuple
 from tetrax.env.game.reach import outcomes
-from tetrax.env.game.rules import MAX_GARBAGE_CAP, RULE_PRESETS, Params, Rules, check_choice, default_params
+from tetrax.env.game.rules import (
+    MAX_GARBAGE_CAP,
+    RULE_PRESETS,
+    Params,
+    Rules,
+    check_choice,
+    check_whole,
+    default_params,
+)
 from tetrax.env.game.state import Event, State, no_event
 from tetrax.env.observe import OBSERVATIONS, Show
 from tetrax.env.reward import RewardChoice, RewardParams, RewardTerms
@@ -66,6 +76,9 @@ class EnvConfig:
     """Steps after which a game is truncated (0 = never)."""
 
     def __post_init__(self) -> None:
+        if not isinstance(self.rules, Rules):
+            raise ValueError(f"env.rules: given {self.rules!r}; allowed: a tetrax Rules record")
+        object.__setattr__(self, "chords", as_tuple(self.chords))
         actions.check(self.actions, self.rules, self.chords, self.orientation)
         check_choice("env.observation", self.observation, OBSERVATIONS)
         reward.check(self.reward)
@@ -81,11 +94,8 @@ class EnvConfig:
         for name in ("board_features", "ghost_outcome"):
             if not isinstance(getattr(self, name), bool):
                 raise ValueError(f"env.{name}: given {getattr(self, name)!r}; allowed: True or False")
-        longest = observe.MAX_HISTORY
-        if isinstance(self.history, bool) or not 0 <= self.history <= longest:
-            raise ValueError(f"env.history: given {self.history!r}; allowed: 0 to {longest} boards")
-        if isinstance(self.time_limit, bool) or self.time_limit < 0:
-            raise ValueError(f"env.time_limit: given {self.time_limit}; allowed: 0 or more steps")
+        check_whole("env.history", self.history, 0, observe.MAX_HISTORY)
+        check_whole("env.time_limit", self.time_limit, 0, MAX_STEPS)
 
     @property
     def view(self) -> str:
@@ -217,6 +227,8 @@ class Tetris:
         if field != name and not low <= value <= highest.get(field, 2**31 - 1):
             allowed = f"{low} to {highest[field]}" if field in highest else f"{low} or more"
             raise ValueError(f"{name}: given {value!r}; allowed: {allowed}")
+        if not math.isfinite(value):
+            raise ValueError(f"{name}: given {value!r}; allowed: a finite number")
         if name == "reward.early_loss_pieces" and value <= 0:
             raise ValueError(f"{name}: given {value!r}; allowed: more than 0 pieces")
 

@@ -55,7 +55,9 @@ def state_from_ascii(
         raise ValueError(f"queue: given {len(given) - 1} pieces; allowed: at most {rules.preview}")
     if hold is not None and not rules.hold:
         raise ValueError(f"hold: given {hold!r}; allowed: None, these rules have no hold")
-    state = _init(rules, default_params(rules), jax.random.key(0) if key is None else key)
+    state = _init(
+        rules, default_params(rules), jax.random.key(0, impl="threefry2x32") if key is None else key
+    )
     kinds, left = _deal(rules, state.key, given)
     pose, fits = _spawn(rules, jnp.asarray(rows), kinds[0])
     if not fits:

@@ -185,7 +185,7 @@ def _simulate(
 ) -> tuple[State, Event]:
     """Play from a reset; return the states [T+1, ...] and the events [T, ...] as NumPy arrays."""
     start, steps = _programs(config)
-    key = jax.random.wrap_key_data(jnp.asarray(key_data, jnp.uint32))
+    key = jax.random.wrap_key_data(jnp.asarray(key_data, jnp.uint32), impl="threefry2x32")
     params = jax.tree.map(jnp.asarray, params)
     state = start(params, key)
     first = jax.tree.map(lambda leaf: np.asarray(leaf)[None], state.replace(key=None))
@@ -200,7 +200,7 @@ def _simulate(
     length = len(actions)
     all_states = jax.tree.map(lambda *parts: np.concatenate(parts)[: length + 1], *states)
     all_events = jax.tree.map(lambda *parts: np.concatenate(parts)[:length], *events)
-    keys = jax.random.wrap_key_data(jnp.asarray(np.tile(key_data, (length + 1, 1))))
+    keys = jax.random.wrap_key_data(jnp.asarray(np.tile(key_data, (length + 1, 1))), impl="threefry2x32")
     return all_states.replace(key=keys), all_events
 
 

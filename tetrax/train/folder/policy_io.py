@@ -75,7 +75,9 @@ def load(path: str | Path) -> LoadedPolicy:
         env, agent = config.make_env(), config.make_agent()
     except (ValueError, ModuleNotFoundError) as error:
         raise UserError(f"{folder / CONFIG}: {error}") from None
-    template = jax.eval_shape(lambda key: agent.policy(agent.init(key)), jax.random.key(0))
+    template = jax.eval_shape(
+        lambda key: agent.policy(agent.init(key)), jax.random.key(0, impl="threefry2x32")
+    )
     policy = _read_parameters(folder / PARAMETERS, template)
     return LoadedPolicy(env=env, config=config, policy=policy, agent=agent)
 

@@ -125,7 +125,12 @@ def describe(given: object) -> str:
     if isinstance(given, Array | np.ndarray | np.generic):
         return f"{given.dtype}{list(given.shape)}"
     is_plain = given is None or isinstance(given, bool | int | float | str)
-    return repr(given) if is_plain and len(repr(given)) <= 60 else f"a {type(given).__name__}"
+    name = type(given).__name__
+    return (
+        repr(given)
+        if is_plain and len(repr(given)) <= 60
+        else f"{'an' if name[0] in 'AEIOU' else 'a'} {name}"
+    )
 
 
 def draw_word(key: PRNGKeyArray, draw: Number) -> UInt32[Array, ""]:

@@ -196,7 +196,9 @@ def test_frames_of_many_boards():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"num_envs": 0}, "num_envs: given 0; allowed: 1 or more"),
+        ({"num_envs": 0}, "num_envs: given 0; allowed: a whole number from 1"),
+        ({"num_envs": 2.5}, "num_envs: given 2.5; allowed: a whole number from 1"),
+        ({"num_envs": "4"}, "num_envs: given '4'; allowed: a whole number from 1"),
         ({"autoreset_mode": "Disabled"}, "autoreset_mode: given 'Disabled'; allowed: SameStep, NextStep"),
         ({"render_mode": "human"}, "render_mode: given 'human'; allowed: ansi, rgb_array"),
     ],
@@ -210,6 +212,18 @@ def test_what_many_boards_are_not_told():
     boards = make_vec()
     with pytest.raises(ValueError, match="seed: given 2 numbers; allowed: 4, one a board"):
         boards.reset(seed=[1, 2])
+    for seed, given in (
+        (1.5, "1.5"),
+        ("x", "'x'"),
+        (-1, "-1"),
+        ([1, 2, 3, -4], "-4"),
+        ([0, 1, 2, "a"], "'a'"),
+    ):
+        with pytest.raises(
+            ValueError, match=f"seed: given {given}; allowed: None, a whole number of 0 or more, or"
+        ):
+            boards.reset(seed=seed)
+    np.testing.assert_array_equal(boards.reset(seed=np.int64(7))[0], boards.reset(seed=np.arange(7, 11))[0])
     with pytest.raises(ValueError, match="options: given reset_mask; allowed: none"):
         boards.reset(options={"reset_mask": np.ones(NUM_BOARDS, bool)})
     boards.reset(seed=[4, 3, 2, 1])

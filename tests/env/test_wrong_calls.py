@@ -104,8 +104,8 @@ def with_game(**numbers):
         (PARAMS.game, TypeError, "params: given a Params; allowed: EnvParams"),
         (
             tetrax.make("mini", reward="penalties").default_params,
-            TypeError,
-            "params: given those of another environment, which differ in reward",
+            ValueError,
+            "params.reward.early_loss: given -10.0; allowed: None, as in this environment's default_params",
         ),
         (
             with_game(start_level=1.5),

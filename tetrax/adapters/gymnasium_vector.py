@@ -63,8 +63,7 @@ class TetrisVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
 
         `max_episode_steps` is gymnasium's name of our `time_limit`, as `make_vec` gives it (None or -1: no limit).
         """
-        if num_envs < 1:
-            raise ValueError(f"num_envs: given {num_envs}; allowed: 1 or more")
+        check_whole("num_envs", num_envs, 1, MAX_STEPS)
         if render_mode is not None:
             check_choice("render_mode", render_mode, tuple(self.metadata["render_modes"]))
         mode = autoreset_mode.value if isinstance(autoreset_mode, AutoresetMode) else autoreset_mode
@@ -97,14 +96,7 @@ class TetrisVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
         check_not_forked()
         boards = range(self.num_envs)
         if seed is not None or not self._generators:
-            seeds: Sequence[int | None]
-            if seed is None:
-                seeds = [None for _ in boards]
-            else:
-                seeds = [seed + i for i in boards] if isinstance(seed, int) else seed
-            if len(seeds) != self.num_envs:
-                raise ValueError(f"seed: given {len(seeds)} numbers; allowed: {self.num_envs}, one a board")
-            self._generators = [seeding.np_random(each)[0] for each in seeds]
+            self._generators = [seeding.np_random(each)[0] for each in seed_each(seed, self.num_envs)]
             self._draw_keys(boards)
         self._board = self._programs.reset_all(self._next_keys.copy())
         self._draw_keys(boards)
@@ -206,6 +198,29 @@ class TetrisVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
                 final["episode"] = {name: each[i] for name, each in infos["episode"].items()}
             infos = self._add_info(infos, {"final_obs": shown[i].copy(), "final_info": final}, int(i))
         return infos
+
+
+def seed_each(seed: Any, num_envs: int) -> list[int | None]:
+    """Return a seed for each board: those given, or from the one given on; ValueError when there are others."""
+    if seed is None:
+        return [None] * num_envs
+    is_one = isinstance(seed, (int, np.integer))
+    seeds = (
+        list(range(int(seed), int(seed) + num_envs))
+        if is_one
+        else list(seed)
+        if np.ndim(seed) == 1
+        else [seed]
+    )
+    for each in seeds:
+        is_whole = isinstance(each, (int, np.integer)) and not isinstance(each, bool)
+        if each is not None and (not is_whole or each < 0):
+            raise ValueError(
+                f"seed: given {each!r}; allowed: None, a whole number of 0 or more, or one for each board"
+            )
+    if len(seeds) != num_envs:
+        raise ValueError(f"seed: given {len(seeds)} numbers; allowed: {num_envs}, one a board")
+    return [None if each is None else int(each) for each in seeds]
 
 
 def limit_steps(overrides: dict[str, object], max_episode_steps: int | None) -> dict[str, object]:

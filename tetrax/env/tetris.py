@@ -346,17 +346,20 @@ class Tetris:
 
 
 def check_params(like: EnvParams, params: EnvParams) -> None:
-    """Raise a TypeError where the numbers of an environment are not those of `like`, or a ValueError where one is NaN.
+    """Raise a TypeError or ValueError where the numbers of an environment are not like those of `like`, or not finite.
 
     What is traced has no value yet: of it only the shape and type are looked at.
     """
-    allowed = "allowed: EnvParams, as env.default_params gives them"
     if not isinstance(params, EnvParams):
-        raise TypeError(f"params: given {describe(params)}; {allowed}")
+        raise TypeError(
+            f"params: given {describe(params)}; allowed: EnvParams, as env.default_params gives them"
+        )
     given_by_name, like_by_name = _name_leaves(params), _name_leaves(like)
-    if given_by_name.keys() != like_by_name.keys():
-        differ = ", ".join(sorted(given_by_name.keys() ^ like_by_name.keys()))
-        raise TypeError(f"params: given those of another environment, which differ in {differ}; {allowed}")
+    for name in sorted(given_by_name.keys() ^ like_by_name.keys()):
+        given, needed = given_by_name.get(name), "a weight" if name in like_by_name else "None"
+        raise ValueError(
+            f"params.{name}: given {given}; allowed: {needed}, as in this environment's default_params"
+        )
     for name, given in given_by_name.items():
         kind, wanted = jnp.result_type(given), like_by_name[name].dtype
         is_integer = jnp.issubdtype(kind, jnp.integer)

@@ -163,7 +163,7 @@ def test_evosax_learns_it_and_gymnax_rolls_it_out(lenient):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"observation": "pixels"}, "observation: given 'pixels'; allowed: flat, planes, compact"),
+        ({"observation": "pixels"}, "observation: given 'pixels'; allowed: flat, planes, image, compact"),
         ({"time_limit": 5}, "time_limit: given 5; allowed: max_steps_in_episode"),
         ({"max_steps_in_episode": 0}, "max_steps_in_episode: given 0; allowed: a whole number from 1"),
         ({"max_steps_in_episode": 2.5}, "max_steps_in_episode: given 2.5; allowed: a whole number from 1"),

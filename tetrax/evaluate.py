@@ -64,7 +64,7 @@ def _run(argv: list[str]) -> int:
     options = flags.put(Options(), words.values)
     _check(options, words.positionals)
     env, actor, name = _player(options, words.positionals)
-    from tetrax.train.machine import compilation_cache
+    from tetrax.fields import compilation_cache
     from tetrax.train.report import evaluation
     from tetrax.view.scene import has_pictures
 

@@ -13,6 +13,7 @@ from tetrax.env.contract import Observation
 from tetrax.env.game.rules import check_choice
 from tetrax.env.observe import CELLS
 from tetrax.env.tetris import Tetris, make
+from tetrax.fields import compilation_cache
 
 VIEWS = ("flat", "planes", "image", "compact")
 
@@ -72,5 +73,6 @@ def enlarge(planes: UInt8[Array, "R W 3"]) -> UInt8[Array, "h w 3"]:
 def make_view(preset: str, observation: str, overrides: dict[str, object]) -> View:
     """Make an environment by preset and overrides, and what is shown of it; ValueError names what is wrong."""
     check_choice("observation", observation, VIEWS)
+    compilation_cache.enable_for_slow_programs()
     shown = "planes" if observation == "image" else observation
     return View(make(preset, observation=shown, **overrides), observation)

@@ -67,7 +67,7 @@ def _run(argv: list[str]) -> int:
     _check(options, words.positionals)
     env, actor, name = _player(options, words.positionals)
     from tetrax.env import record
-    from tetrax.train.machine import compilation_cache
+    from tetrax.fields import compilation_cache
     from tetrax.train.report import evaluation
     from tetrax.view.scene import has_pictures
 

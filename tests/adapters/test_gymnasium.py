@@ -10,48 +10,14 @@ gymnasium = pytest.importorskip("gymnasium")
 from gymnasium.error import ResetNeeded  # noqa: E402
 from gymnasium.utils.env_checker import check_env  # noqa: E402
 from gymnasium.vector import AutoresetMode  # noqa: E402
-from gymnasium.wrappers import RecordEpisodeStatistics  # noqa: E402
 
+from tests.adapters.boards import NUM_ACTIONS, NUM_BOARDS, make, make_vec, play  # noqa: E402
 from tetrax.adapters.registration import ENV_ID  # noqa: E402
-
-# One configuration for all, so that its programs are compiled once.
-OPTIONS = {
-    "preset": "guideline",
-    "actions": "drop",
-    "reward": "survival",
-    "width": 6,
-    "height": 8,
-    "buffer": 4,
-    "preview": 2,
-    "hold": False,
-    "time_limit": 6,
-}
-NUM_ACTIONS = 4 * 6
-NUM_BOARDS = 4
-
-
-def make(**options):
-    return gymnasium.make(ENV_ID, **OPTIONS, **options)
-
-
-def make_vec(**options):
-    return gymnasium.make_vec(ENV_ID, num_envs=NUM_BOARDS, **OPTIONS, **options)
 
 
 @pytest.fixture
 def env():
     return make()
-
-
-def play(env, seed, *, legal=True):
-    """Play a game of random placements; return everything that came back."""
-    observation, info = env.reset(seed=seed)
-    results = [(observation, 0.0, False, False, info)]
-    env.action_space.seed(seed)
-    while not (results[-1][2] or results[-1][3]):
-        mask = results[-1][4]["action_mask"] if legal else None
-        results.append(env.step(env.action_space.sample(mask)))
-    return results
 
 
 def test_gymnasium_finds_nothing_wrong(env, capsys):
@@ -60,8 +26,8 @@ def test_gymnasium_finds_nothing_wrong(env, capsys):
     assert "NEXT" in capsys.readouterr().out
 
 
-def test_a_game(env):
-    results = play(env, 3)
+def test_a_game():
+    results = play(make(episode_statistics=True), 3)
     info = results[-1][4]
     assert info["episode"]["r"] == pytest.approx(sum(result[1] for result in results))
     assert info["episode"]["l"] == len(results) - 1
@@ -97,15 +63,6 @@ def test_after_the_end_nothing_happens_and_gymnasium_warns(env):
         again = env.step(0)
     np.testing.assert_array_equal(again[0], observation)
     assert again[1:4] == (0.0, terminated, False)
-    assert "episode" not in again[4]
-
-
-def test_gymnasiums_own_statistics_can_be_used_instead():
-    results = play(RecordEpisodeStatistics(make(episode_statistics=False)), 3)
-    ours = play(make(), 3)
-    assert {name: results[-1][4]["episode"][name] for name in "rl"} == {
-        name: ours[-1][4]["episode"][name] for name in "rl"
-    }
 
 
 def test_frames(capsys):
@@ -145,7 +102,7 @@ def test_reset_comes_first(env):
     ("options", "message"),
     [
         ({"render_mode": "svg"}, "render_mode: given 'svg'; allowed: human, ansi, rgb_array"),
-        ({"observation": "pixels"}, "observation: given 'pixels'; allowed: flat, planes, compact"),
+        ({"observation": "pixels"}, "observation: given 'pixels'; allowed: flat, planes, image, compact"),
         ({"hight": 10}, "given 'hight'.*'height'"),
     ],
 )
@@ -194,8 +151,10 @@ def assert_same(one, other, path=""):
 )
 def test_many_boards_equal_many_environments(mode):
     """Everything that comes back equals what gymnasium's SyncVectorEnv of single environments gives."""
-    ours = make_vec(autoreset_mode=mode)
-    theirs = make_vec(vectorization_mode="sync", vector_kwargs={"autoreset_mode": mode})
+    ours = make_vec(autoreset_mode=mode, episode_statistics=True)
+    theirs = make_vec(
+        vectorization_mode="sync", vector_kwargs={"autoreset_mode": mode}, episode_statistics=True
+    )
     assert ours.metadata["autoreset_mode"] is mode
     assert ours.observation_space == theirs.observation_space
     assert ours.action_space == theirs.action_space
@@ -237,7 +196,9 @@ def test_frames_of_many_boards():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"num_envs": 0}, "num_envs: given 0; allowed: 1 or more"),
+        ({"num_envs": 0}, "num_envs: given 0; allowed: a whole number from 1"),
+        ({"num_envs": 2.5}, "num_envs: given 2.5; allowed: a whole number from 1"),
+        ({"num_envs": "4"}, "num_envs: given '4'; allowed: a whole number from 1"),
         ({"autoreset_mode": "Disabled"}, "autoreset_mode: given 'Disabled'; allowed: SameStep, NextStep"),
         ({"render_mode": "human"}, "render_mode: given 'human'; allowed: ansi, rgb_array"),
     ],
@@ -251,6 +212,18 @@ def test_what_many_boards_are_not_told():
     boards = make_vec()
     with pytest.raises(ValueError, match="seed: given 2 numbers; allowed: 4, one a board"):
         boards.reset(seed=[1, 2])
+    for seed, given in (
+        (1.5, "1.5"),
+        ("x", "'x'"),
+        (-1, "-1"),
+        ([1, 2, 3, -4], "-4"),
+        ([0, 1, 2, "a"], "'a'"),
+    ):
+        with pytest.raises(
+            ValueError, match=f"seed: given {given}; allowed: None, a whole number of 0 or more, or"
+        ):
+            boards.reset(seed=seed)
+    np.testing.assert_array_equal(boards.reset(seed=np.int64(7))[0], boards.reset(seed=np.arange(7, 11))[0])
     with pytest.raises(ValueError, match="options: given reset_mask; allowed: none"):
         boards.reset(options={"reset_mask": np.ones(NUM_BOARDS, bool)})
     boards.reset(seed=[4, 3, 2, 1])
@@ -261,3 +234,18 @@ def test_what_many_boards_are_not_told():
     ):
         with pytest.raises(ValueError, match=message):
             boards.step(actions)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"actions": "chords", "chords": (("left",), ("right", "hard_drop"))},
+        {"randomizer": "list", "sequence": ("I", "O"), "pieces": ("I", "O")},
+    ],
+)
+def test_a_specification_survives_gymnasiums_json(options):
+    env = gymnasium.make(ENV_ID, **options)
+    spec = gymnasium.envs.registration.EnvSpec.from_json(env.spec.to_json())
+    assert isinstance(next(value for value in spec.kwargs.values() if not isinstance(value, str)), list)
+    assert gymnasium.make(spec).unwrapped.view == env.unwrapped.view
+    assert gymnasium.make_vec(spec, num_envs=2).view == env.unwrapped.view

@@ -163,9 +163,10 @@ def test_evosax_learns_it_and_gymnax_rolls_it_out(lenient):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"observation": "pixels"}, "observation: given 'pixels'; allowed: flat, planes, compact"),
+        ({"observation": "pixels"}, "observation: given 'pixels'; allowed: flat, planes, image, compact"),
         ({"time_limit": 5}, "time_limit: given 5; allowed: max_steps_in_episode"),
-        ({"max_steps_in_episode": 0}, "max_steps_in_episode: given 0; allowed: 1 or more"),
+        ({"max_steps_in_episode": 0}, "max_steps_in_episode: given 0; allowed: a whole number from 1"),
+        ({"max_steps_in_episode": 2.5}, "max_steps_in_episode: given 2.5; allowed: a whole number from 1"),
         ({"actions": "keys"}, "env.actions: given 'keys'"),
     ],
 )
@@ -180,3 +181,13 @@ def test_the_error_without_gymnax_names_the_extra(monkeypatch, module):
     monkeypatch.delitem(sys.modules, module, raising=False)
     with pytest.raises(ModuleNotFoundError, match=r"pip install 'tetrax\[gymnax\]'"):
         importlib.import_module(module)
+
+
+def test_a_key_is_a_key_typed_or_not():
+    with pytest.raises(TypeError, match="key: given 0; allowed: one typed Threefry key"):
+        ENV.reset_env(0, PARAMS)
+    shapes = [
+        jax.eval_shape(lambda key: ENV.reset_env(key, PARAMS)[0], key)
+        for key in (jax.random.key(0), jax.random.PRNGKey(0))
+    ]
+    assert shapes[0].shape == shapes[1].shape == (8, 4, 3)

@@ -43,7 +43,7 @@ def train(timesteps, log_dir):
             return nn.Dense(1)(nn.tanh(nn.Dense(32)(inputs["observations"]))), {}
 
     set_seed(0)
-    boards = gymnasium.make_vec(ENV_ID, num_envs=NUM_BOARDS, **OPTIONS)
+    boards = gymnasium.make_vec(ENV_ID, num_envs=NUM_BOARDS, episode_statistics=True, **OPTIONS)
     games, real_step = [], boards.step
 
     def step(actions):

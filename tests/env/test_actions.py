@@ -78,9 +78,9 @@ def test_every_key_is_legal_while_the_game_runs(action_set):
 @pytest.mark.parametrize(
     ("chords", "message"),
     [
-        ("left", r"env.chords: given 'left'; allowed: a tuple of tuples of key names"),
-        ([("left",)], r"env.chords: given \[\('left',\)\]; allowed: a tuple"),
-        (("left",), r"env.chords\[0\]: given 'left'; allowed: a tuple of key names"),
+        ("left", r"env.chords: given 'left'; allowed: a tuple or list of chords"),
+        ({"left"}, r"env.chords: given \{'left'\}; allowed: a tuple"),
+        (("left",), r"env.chords\[0\]: given 'left'; allowed: a tuple or list of key names"),
         ((("left",), ()), r"env.chords\[1\]: given \(\); allowed: .*\('noop',\) for no key"),
         ((("lefft",),), r"env.chords\[0\]: given 'lefft'; .* did you mean 'left'"),
         ((("rotate_180",),), r"env.chords\[0\]: given 'rotate_180'; allowed: noop, .*hold"),

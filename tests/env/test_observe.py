@@ -230,8 +230,8 @@ def test_history_stands_still_after_the_end():
     ("options", "message"),
     [
         ({"observation": "flatt"}, "env.observation: given 'flatt'; .* did you mean 'flat'"),
-        ({"history": 17}, "env.history: given 17; allowed: 0 to 16 boards"),
-        ({"history": True}, "env.history: given True; allowed: 0 to 16 boards"),
+        ({"history": 17}, "env.history: given 17; allowed: a whole number from 0 to 16"),
+        ({"history": True}, "env.history: given True; allowed: a whole number from 0 to 16"),
         ({"ghost_outcome": 1}, "env.ghost_outcome: given 1; allowed: True or False"),
         ({"board_features": "yes"}, "env.board_features: given 'yes'; allowed: True or False"),
     ],

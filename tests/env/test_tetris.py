@@ -57,7 +57,7 @@ def test_make_takes_fields_of_the_environment_and_of_the_rules():
         (lambda: tetrax.make(width=3), "rules.width: given 3; allowed: 4 or more, .* piece 'I'"),
         (lambda: tetrax.make(height=40), "rules.height: given 40; allowed: a whole number from 2 to 28"),
         (lambda: tetrax.make(preview=7), "rules.preview: given 7; allowed: a whole number from 0 to 6"),
-        (lambda: tetrax.make(time_limit=-1), "env.time_limit: given -1; allowed: 0 or more steps"),
+        (lambda: tetrax.make(time_limit=-1), "env.time_limit: given -1; allowed: a whole number from 0 to"),
         (
             lambda: tetrax.make(observation="afterstate_boards"),
             "given 'afterstate_boards' with actions 'direct'",

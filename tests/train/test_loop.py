@@ -20,7 +20,6 @@ from tetrax.train import start
 from tetrax.train.config import EvalConfig, TrainConfig, load_config
 from tetrax.train.folder import checkpoint, log, run_folder
 from tetrax.train.loop import train
-from tetrax.train.machine import compilation_cache
 from tetrax.train.report import artifacts
 from tetrax.train.report.display import SilentDisplay, Summary
 from tetrax.train.run import Result
@@ -251,22 +250,3 @@ def test_no_evaluation_at_all(tmp_path: Path) -> None:
     result = train(config, run_dir=tmp_path / "run")
     assert (result.status, result.evaluation) == ("finished", None)
     assert train(config, run_dir=tmp_path / "run", resume=True).num_traces == 0
-
-
-def test_compiled_programs_are_kept_where_the_environment_says(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    names = ("jax_compilation_cache_dir", "jax_persistent_cache_min_compile_time_secs")
-    before = {name: getattr(jax.config, name) for name in names}
-    try:
-        monkeypatch.setenv("TETRAX_CACHE_DIR", str(tmp_path))
-        compilation_cache.enable()
-        assert jax.config.jax_compilation_cache_dir == before[names[0]]  # jax's own variable wins
-        monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR")
-        monkeypatch.delenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS")
-        compilation_cache.enable()
-        assert jax.config.jax_compilation_cache_dir == str(tmp_path)
-        assert jax.config.jax_persistent_cache_min_compile_time_secs == 0
-    finally:
-        for name, value in before.items():
-            jax.config.update(name, value)

@@ -244,9 +244,9 @@ def test_a_whole_default_animation_is_small() -> None:
     ("arguments", "message"),
     [
         ({"part": "middle"}, "part: given 'middle'; allowed: first, last, spread"),
-        ({"max_frames": 0}, "max_frames: given 0; allowed: 1 or more"),
+        ({"max_frames": 0}, "max_frames: given 0; allowed: a whole number from 1 to 2147483647"),
         ({"frames_per_second": 200}, "frames_per_second: given 200; allowed: 1 to 50"),
-        ({"cell": 4}, "cell: given 4 pixels; allowed: 8 or more"),
+        ({"cell": 4}, "cell: given 4 pixels; allowed: a whole number of 8 or more"),
     ],
 )
 def test_refusals(arguments: dict[str, Any], message: str) -> None:

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy as np
 
+from tetrax.adapters.forks import check_not_forked
+from tetrax.adapters.pickling import pack, unpack
 from tetrax.adapters.programs import Board, programs
 from tetrax.adapters.views import View, make_view
 from tetrax.env.game.rules import check_choice
@@ -28,7 +30,7 @@ except ModuleNotFoundError as error:
 
 FRAMES_PER_SECOND = 10  # the ticks that agents are given in a second
 CLEAR_SCREEN = "\x1b[H\x1b[2J"
-NO_RESET = "step() and render() need reset() first"
+NO_RESET = "step(), render() and action_masks() need reset() first"
 NO_RENDER_MODE = "render() was called without a render mode; give one to make(): render_mode='ansi'"
 GAME_OVER = "step() was called after the end of the game; nothing happens before reset()"
 
@@ -37,8 +39,9 @@ class TetrisEnv(gymnasium.Env[np.ndarray, np.int64]):
     """One board.
 
     `info` holds `action_mask` (int8[A], 1 = legal, as `action_space.sample(mask)` wants it), and `lines`,
-    `pieces` and `score` of the game so far; at its end also `episode`: the return `r`, the steps `l` and the
-    seconds `t`. For gymnasium's own `RecordEpisodeStatistics` switch that off: `episode_statistics=False`.
+    `pieces` and `score` of the game so far. With `episode_statistics` it holds at the end of a game what gymnasium's
+    `RecordEpisodeStatistics` would add, and refuses to find there: `episode`, of the return `r`, the steps `l` and the
+    seconds `t`.
     """
 
     metadata: dict[str, Any] = {  # noqa: RUF012  the type that gymnasium gives it
@@ -52,10 +55,10 @@ class TetrisEnv(gymnasium.Env[np.ndarray, np.int64]):
         *,
         observation: str = "flat",
         render_mode: str | None = None,
-        episode_statistics: bool = True,
+        episode_statistics: bool = False,
         **overrides: object,
     ) -> None:
-        """Take what `tetrax.make` takes; `observation` is flat, planes or compact.
+        """Take what `tetrax.make` takes; `observation` is flat, planes, image or compact.
 
         `render_mode` is "ansi" (text), "rgb_array" (uint8[height, width, 3]) or "human" (text, printed at
         every step). ValueError names what is not allowed.
@@ -76,6 +79,7 @@ class TetrisEnv(gymnasium.Env[np.ndarray, np.int64]):
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[np.ndarray, dict[str, Any]]:
         """Start a game; its key is drawn from `np_random`, which `seed` starts anew. No options are known."""
+        check_not_forked()
         super().reset(seed=seed)
         self._board = self._programs.reset(draw_key(self.np_random))
         self._ended = False
@@ -105,6 +109,12 @@ class TetrisEnv(gymnasium.Env[np.ndarray, np.int64]):
         self._print_if_human()
         return np.array(board.shown), reward, terminated, truncated, info
 
+    def action_masks(self) -> np.ndarray:
+        """Tell which actions are legal, bool[A]: the name by which masked learners ask. After the end none is."""
+        if self._board is None:
+            raise ResetNeeded(NO_RESET)
+        return np.array(self._board.action_mask, bool)
+
     def render(self) -> Any:
         """Return a frame, text or uint8[height, width, 3]; None in the mode "human", which prints."""
         if self._board is None:
@@ -113,6 +123,13 @@ class TetrisEnv(gymnasium.Env[np.ndarray, np.int64]):
             gymnasium.logger.warn(NO_RENDER_MODE)
             return None
         return frame(self.view, self._board.state, self.render_mode)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return pack(vars(self))
+
+    def __setstate__(self, packed: dict[str, Any]) -> None:
+        check_not_forked()
+        vars(self).update(unpack(packed))
 
     def _print_if_human(self) -> None:
         if self.render_mode == "human" and self._board is not None:

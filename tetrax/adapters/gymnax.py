@@ -10,12 +10,15 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import struct
 from jax import Array
 from jaxtyping import Bool, Int32, PRNGKeyArray
 
 from tetrax.adapters.views import make_view
+from tetrax.env.game.rules import check_whole
 from tetrax.env.game.state import State
+from tetrax.env.tetris import MAX_STEPS as HIGHEST_LIMIT
 from tetrax.env.tetris import EnvParams as TetrisParams
 from tetrax.fields.errors import missing
 
@@ -61,7 +64,7 @@ class GymnaxTetris(environment.Environment[EnvState, EnvParams]):
         max_steps_in_episode: int = MAX_STEPS,
         **overrides: object,
     ) -> None:
-        """Take what `tetrax.make` takes; `observation` is flat, planes or compact.
+        """Take what `tetrax.make` takes; `observation` is flat, planes, image or compact.
 
         ValueError when something given is not allowed; `time_limit` is called `max_steps_in_episode` here.
         """
@@ -70,8 +73,7 @@ class GymnaxTetris(environment.Environment[EnvState, EnvParams]):
             raise ValueError(
                 f"time_limit: given {overrides['time_limit']}; allowed: max_steps_in_episode, its name in gymnax"
             )
-        if max_steps_in_episode < 1:
-            raise ValueError(f"max_steps_in_episode: given {max_steps_in_episode}; allowed: 1 or more")
+        check_whole("max_steps_in_episode", max_steps_in_episode, 1, HIGHEST_LIMIT)
         self.view = make_view(preset, observation, overrides)
         self.max_steps_in_episode = max_steps_in_episode
 
@@ -118,7 +120,8 @@ class GymnaxTetris(environment.Environment[EnvState, EnvParams]):
 
     def reset_env(self, key: PRNGKeyArray, params: EnvParams) -> tuple[Array, EnvState]:
         """Start a game from a key, typed or not."""
-        if not jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
+        is_array = isinstance(key, Array | np.ndarray)
+        if is_array and not jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
             key = jax.random.wrap_key_data(key, impl="threefry2x32")
         game, timestep = self.view.env.reset(key, params.tetris)
         state = EnvState(time=jnp.int32(0), game=game, action_mask=timestep.observation.legal)

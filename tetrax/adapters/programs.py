@@ -15,6 +15,8 @@ from tetrax.adapters.views import View
 from tetrax.env.contract import TimeStep
 from tetrax.env.game.state import State, select
 
+KEY_KIND = "threefry2x32"  # of every key, whatever kind JAX makes by default
+
 
 class Board(struct.PyTreeNode):
     """A game, and what is told of it and of the step just taken; with leading axes for many boards."""
@@ -63,7 +65,7 @@ def programs(view: View) -> Programs:
         )
 
     def reset(words: UInt32[Array, "2"]) -> Board:
-        return board(*view.env.reset(jax.random.wrap_key_data(words, impl="threefry2x32")))
+        return board(*view.env.reset(jax.random.wrap_key_data(words, impl=KEY_KIND)))
 
     def step(state: State, action: Int32[Array, ""]) -> Board:
         return board(*view.env.step(state, action))

@@ -13,8 +13,9 @@ from jax import Array
 
 from tetrax.env import observe
 from tetrax.env.game import board, engine, moves, randomizer
-from tetrax.env.game.rules import Rules, default_params
+from tetrax.env.game.rules import Rules, default_params, tuple_of
 from tetrax.env.game.state import State
+from tetrax.env.game.vector import describe
 from tetrax.env.tetris import Tetris
 
 CELL, EMPTY = "#", "."
@@ -47,15 +48,18 @@ def state_from_ascii(
     lacks starts a new bag. Sequences and TETR.IO's bags go on as if they had dealt the given pieces.
     ValueError names what does not fit.
     """
-    rules = env if isinstance(env, Rules) else env.rules
+    rules = _rules_of(env)
     rows = _rows(rules, drawing)
+    queue = tuple_of("queue", [] if queue is None else queue, "names of pieces")
     given = [None if piece is None else _kind(rules, "piece", piece)]
-    given += [_kind(rules, f"queue[{index}]", name) for index, name in enumerate(queue or ())]
+    given += [_kind(rules, f"queue[{index}]", name) for index, name in enumerate(queue)]
     if len(given) > 1 + rules.preview:
         raise ValueError(f"queue: given {len(given) - 1} pieces; allowed: at most {rules.preview}")
     if hold is not None and not rules.hold:
         raise ValueError(f"hold: given {hold!r}; allowed: None, these rules have no hold")
-    state = _init(rules, default_params(rules), jax.random.key(0) if key is None else key)
+    state = _init(
+        rules, default_params(rules), jax.random.key(0, impl="threefry2x32") if key is None else key
+    )
     kinds, left = _deal(rules, state.key, given)
     pose, fits = _spawn(rules, jnp.asarray(rows), kinds[0])
     if not fits:
@@ -78,7 +82,11 @@ def state_from_ascii(
 
 def board_to_ascii(env: Tetris | Rules, state: State) -> str:
     """Draw the locked cells: the visible rows, and the buffer up to its highest cell."""
-    rules = env if isinstance(env, Rules) else env.rules
+    rules = _rules_of(env)
+    if not isinstance(state, State):
+        raise TypeError(
+            f"state: given {describe(state)}; allowed: a State, the first result of reset and step"
+        )
     rows = [int(row) for row in np.asarray(state.rows)]
     if len(rows) != rules.total_height:
         raise ValueError(f"state.rows: given {len(rows)} rows; allowed: {rules.total_height}, one board")
@@ -87,8 +95,18 @@ def board_to_ascii(env: Tetris | Rules, state: State) -> str:
     return "\n".join(reversed(lines))
 
 
+def _rules_of(env: Tetris | Rules) -> Rules:
+    if not isinstance(env, (Tetris, Rules)):
+        raise TypeError(
+            f"env: given {describe(env)}; allowed: an environment, as tetrax.make gives it, or its Rules"
+        )
+    return env if isinstance(env, Rules) else env.rules
+
+
 def _rows(rules: Rules, drawing: str) -> np.ndarray:
     """Read a drawing into rows, uint32[H]."""
+    if not isinstance(drawing, str):
+        raise TypeError(f"drawing: given {describe(drawing)}; allowed: text, a line for each row")
     lines = [line.strip() for line in drawing.strip().splitlines()]
     if len(lines) > rules.total_height:
         raise ValueError(f"drawing: given {len(lines)} rows; allowed: at most {rules.total_height}")
@@ -110,7 +128,7 @@ def _kind(rules: Rules, field: str, name: str) -> int:
     names = [piece.name for piece in rules.pieces]
     if name in names:
         return names.index(name)
-    near = difflib.get_close_matches(name.upper(), names, n=1)
+    near = difflib.get_close_matches(str(name).upper(), names, n=1)
     hint = f"; did you mean {near[0]!r}?" if near else ""
     raise ValueError(f"{field}: given {name!r}; allowed: {', '.join(names)}{hint}")
 

@@ -23,6 +23,7 @@ from jaxtyping import Int32, PRNGKeyArray
 from tetrax.env.contract import Environment, Observation, TimeStep
 from tetrax.env.game.board import by_array, by_word
 from tetrax.env.game.state import State
+from tetrax.env.game.vector import describe
 
 GAMES = -1  # axis of the games in every leaf of a batch of states
 DEVICES = "boards"  # the mesh's one axis: devices that the games are spread over
@@ -36,6 +37,8 @@ class Batch:
 
     def reset(self, keys: PRNGKeyArray, params: Any = None) -> tuple[Any, TimeStep]:
         """Start B games from B keys; the state has the games last, the TimeStep first."""
+        if not isinstance(keys, Array) or keys.ndim != 1:
+            raise TypeError(f"keys: given {describe(keys)}; allowed: typed keys, one a game, [B]")
         state, timestep = jax.vmap(self.env.reset, in_axes=(0, None), out_axes=(GAMES, 0))(keys, params)
         return _each_game(by_word, state), timestep
 

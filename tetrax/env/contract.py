@@ -192,4 +192,6 @@ def example_observation(env: Game | HostGame) -> Observation:
         return jax.eval_shape(lambda: cast(HostGame, env).example)
     game = cast(Game, env)
     params = game.default_params
-    return jax.eval_shape(lambda key: game.observe(game.init(key, params), params), jax.random.key(0))
+    return jax.eval_shape(
+        lambda key: game.observe(game.init(key, params), params), jax.random.key(0, impl="threefry2x32")
+    )

@@ -12,6 +12,7 @@ import functools
 import hashlib
 import json
 import math
+import os
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass, fields
@@ -24,7 +25,8 @@ import numpy as np
 from jax import Array
 
 from tetrax.env.game.state import Event, State
-from tetrax.env.tetris import EnvConfig, EnvParams, Tetris
+from tetrax.env.game.vector import check_key, describe
+from tetrax.env.tetris import EnvConfig, EnvParams, Tetris, check_params
 from tetrax.fields.as_json import from_json, to_json
 from tetrax.fields.disk import write_whole
 
@@ -79,10 +81,12 @@ def play(config: EnvConfig, params: EnvParams, key: Array | np.ndarray, actions:
 
     Actions after the end of the game are left out: they change nothing.
     """
-    typed = jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
-    key_data = np.asarray(jax.random.key_data(key) if typed else key, np.uint32)
+    if not isinstance(config, EnvConfig):
+        raise TypeError(f"config: given {describe(config)}; allowed: an EnvConfig, such as env.config")
+    key_data = _words_of(key)
     num_actions = Tetris(config).num_actions
     actions = _integers("actions", np.asarray(actions).tolist(), num_actions, np.int32)
+    check_params(Tetris(config).default_params, params)
     params = jax.tree.map(np.asarray, params)
     states, events = _simulate(config, params, key_data, actions)
     over = np.flatnonzero(states.game_over)
@@ -94,10 +98,27 @@ def play(config: EnvConfig, params: EnvParams, key: Array | np.ndarray, actions:
     return Replay(recording, states, events)
 
 
+def _words_of(key: Array | np.ndarray) -> np.ndarray:
+    """Return the two words of a Threefry key, uint32[2]; TypeError when it is neither one nor its words."""
+    words = key
+    if isinstance(key, Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
+        check_key(key)
+        words = jax.random.key_data(key)
+    if not isinstance(words, Array | np.ndarray) or words.shape != (2,) or words.dtype.kind not in "iu":
+        raise TypeError(
+            f"key: given {describe(key)}; allowed: one typed Threefry key, or its data, uint32[2]"
+        )
+    return np.asarray(words, np.uint32)
+
+
 def replay(game: Recording | Replay) -> Replay:
     """Play a recording again on the device; a replay comes back as it is."""
     if isinstance(game, Replay):
         return game
+    if not isinstance(game, Recording):
+        raise TypeError(
+            f"game: given {describe(game)}; allowed: a Recording (record.load reads a file) or a Replay"
+        )
     return Replay(game, *_simulate(game.config, game.params, game.key_data, game.actions))
 
 
@@ -118,7 +139,7 @@ def verify(recording: Recording) -> Replay:
 
 def save(recording: Recording, path: str | Path) -> None:
     """Write a recording as one JSON file, whole or not at all."""
-    path = Path(path)
+    path = check_path(path)
     data = {
         "format": FORMAT,
         "version": VERSION,
@@ -129,6 +150,15 @@ def save(recording: Recording, path: str | Path) -> None:
         "actions": recording.actions.tolist(),
     }
     write_whole(path, (_layout(data) + "\n").encode())
+
+
+def check_path(path: str | Path) -> Path:
+    """Return the path of a file to be written; TypeError unless it is one, ValueError where its folder is missing."""
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"path: given {describe(path)}; allowed: a name, or a Path")
+    if not os.path.isdir(Path(path).parent):
+        raise ValueError(f"path: given {str(path)!r}; allowed: a file in a folder that exists")
+    return Path(path)
 
 
 def load(path: str | Path) -> Recording:
@@ -172,7 +202,7 @@ def _simulate(
 ) -> tuple[State, Event]:
     """Play from a reset; return the states [T+1, ...] and the events [T, ...] as NumPy arrays."""
     start, steps = _programs(config)
-    key = jax.random.wrap_key_data(jnp.asarray(key_data, jnp.uint32))
+    key = jax.random.wrap_key_data(jnp.asarray(key_data, jnp.uint32), impl="threefry2x32")
     params = jax.tree.map(jnp.asarray, params)
     state = start(params, key)
     first = jax.tree.map(lambda leaf: np.asarray(leaf)[None], state.replace(key=None))
@@ -187,7 +217,7 @@ def _simulate(
     length = len(actions)
     all_states = jax.tree.map(lambda *parts: np.concatenate(parts)[: length + 1], *states)
     all_events = jax.tree.map(lambda *parts: np.concatenate(parts)[:length], *events)
-    keys = jax.random.wrap_key_data(jnp.asarray(np.tile(key_data, (length + 1, 1))))
+    keys = jax.random.wrap_key_data(jnp.asarray(np.tile(key_data, (length + 1, 1))), impl="threefry2x32")
     return all_states.replace(key=keys), all_events
 
 
@@ -259,7 +289,9 @@ def _number(name: str, given: Any, dtype: np.dtype[Any]) -> np.ndarray:
 
 def _integers(name: str, given: Any, end: int, dtype: Any, length: int | None = None) -> np.ndarray:
     if not isinstance(given, list) or length not in (None, len(given)):
-        raise ValueError(f"{name}: given {type(given).__name__}; allowed: a list of {length or ''} integers")
+        raise ValueError(
+            f"{name}: given {type(given).__name__}; allowed: a list of {f'{length} ' if length else ''}integers"
+        )
     for index, item in enumerate(given):
         if type(item) is not int or not 0 <= item < end:
             raise ValueError(f"{name}[{index}]: given {item!r}; allowed: 0 to {end - 1}")

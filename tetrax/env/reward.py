@@ -15,6 +15,7 @@ from jaxtyping import Bool, Float32, Int32
 
 from tetrax.env.game import board, measures
 from tetrax.env.game.measures import BoardFeatures
+from tetrax.env.game.pieces import as_tuple
 from tetrax.env.game.rules import LINES_PER_LEVEL, Rules, check_choice
 from tetrax.env.game.state import Event, State
 
@@ -76,6 +77,7 @@ class RewardRule:
     """Discount of the shaping by that potential: it must be the agent's."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "line_values", as_tuple(self.line_values))
         if not isinstance(self.line_values, tuple) or not self.line_values:
             raise ValueError(
                 f"line_values: given {self.line_values!r}; allowed: a tuple of one number or more"

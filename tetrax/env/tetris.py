@@ -2,11 +2,13 @@
 
 import dataclasses
 import functools
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import struct
 from jax import Array
 from jaxtyping import Float32, Int32, PRNGKeyArray
@@ -14,14 +16,25 @@ from jaxtyping import Float32, Int32, PRNGKeyArray
 from tetrax.env import actions, foresight, observe, reward
 from tetrax.env.contract import RETURN, Observation, Shown, Spec, TimeStep
 from tetrax.env.game import engine, future
-from tetrax.env.game.board import by_array, match_form
+from tetrax.env.game.board import by_array, check_one, match_form
+from tetrax.env.game.pieces import as_tuple
 from tetrax.env.game.reach import outcomes
-from tetrax.env.game.rules import MAX_GARBAGE_CAP, RULE_PRESETS, Params, Rules, check_choice, default_params
+from tetrax.env.game.rules import (
+    MAX_GARBAGE_CAP,
+    RULE_PRESETS,
+    Params,
+    Rules,
+    check_choice,
+    check_whole,
+    default_params,
+)
 from tetrax.env.game.state import Event, State, no_event
+from tetrax.env.game.vector import describe
 from tetrax.env.observe import OBSERVATIONS, Show
 from tetrax.env.reward import RewardChoice, RewardParams, RewardTerms
 
 ENV_VERSION = 0  # docs/environment.md says what it stands for and when it changes
+MAX_STEPS = 2**31 - 1  # what is counted in a game is int32
 
 
 @dataclass(frozen=True)
@@ -65,6 +78,9 @@ class EnvConfig:
     """Steps after which a game is truncated (0 = never)."""
 
     def __post_init__(self) -> None:
+        if not isinstance(self.rules, Rules):
+            raise ValueError(f"env.rules: given {self.rules!r}; allowed: a tetrax Rules record")
+        object.__setattr__(self, "chords", as_tuple(self.chords))
         actions.check(self.actions, self.rules, self.chords, self.orientation)
         check_choice("env.observation", self.observation, OBSERVATIONS)
         reward.check(self.reward)
@@ -80,11 +96,8 @@ class EnvConfig:
         for name in ("board_features", "ghost_outcome"):
             if not isinstance(getattr(self, name), bool):
                 raise ValueError(f"env.{name}: given {getattr(self, name)!r}; allowed: True or False")
-        longest = observe.MAX_HISTORY
-        if isinstance(self.history, bool) or not 0 <= self.history <= longest:
-            raise ValueError(f"env.history: given {self.history!r}; allowed: 0 to {longest} boards")
-        if isinstance(self.time_limit, bool) or self.time_limit < 0:
-            raise ValueError(f"env.time_limit: given {self.time_limit}; allowed: 0 or more steps")
+        check_whole("env.history", self.history, 0, observe.MAX_HISTORY)
+        check_whole("env.time_limit", self.time_limit, 0, MAX_STEPS)
 
     @property
     def view(self) -> str:
@@ -195,6 +208,11 @@ class Tetris:
         """Return the numbers of the rules and of the named reward."""
         return EnvParams(game=default_params(self.rules), reward=reward.default_params(self.config.reward))
 
+    @functools.cached_property
+    def _params_like(self) -> EnvParams:
+        """Return the shapes and types of this environment's numbers."""
+        return jax.eval_shape(lambda: self.default_params)
+
     def resample_future(self, state: State, key: PRNGKeyArray) -> State:
         """Return the state with all that its player cannot know drawn anew: see `future.resample_future`."""
         return future.resample_future(self.rules, state, key)
@@ -216,6 +234,8 @@ class Tetris:
         if field != name and not low <= value <= highest.get(field, 2**31 - 1):
             allowed = f"{low} to {highest[field]}" if field in highest else f"{low} or more"
             raise ValueError(f"{name}: given {value!r}; allowed: {allowed}")
+        if not math.isfinite(value):
+            raise ValueError(f"{name}: given {value!r}; allowed: a finite number")
         if name == "reward.early_loss_pieces" and value <= 0:
             raise ValueError(f"{name}: given {value!r}; allowed: more than 0 pieces")
 
@@ -236,6 +256,7 @@ class Tetris:
 
     def init(self, key: PRNGKeyArray, params: EnvParams) -> State:
         """Return the first state of a game, and no more: what `reset` starts from."""
+        check_params(self._params_like, params)
         return observe.with_history(engine.init(self.rules, params.game, key), self.config.history)
 
     def first_step(self, state: State, params: EnvParams | None = None) -> TimeStep:
@@ -275,6 +296,8 @@ class Tetris:
         self, state: State, action: Int32[Array, ""], params: EnvParams
     ) -> tuple[State, Float32[Array, ""], Array, Array, Event]:
         """Step without observing: state, reward, terminated, truncated, event."""
+        check_params(self._params_like, params)
+        check_one(self.rules, state)
         action, was_clipped = actions.clip(action, self.num_actions)
         before, by_keys = state, self.show.by_keys
         state, event = self.action_set.apply(params.game, state if by_keys else by_array(state), action)
@@ -290,6 +313,7 @@ class Tetris:
         """Return what a player may know of a state."""
         params = self.default_params if params is None else params
         rules, show, view = self.rules, self.show, self.show.view
+        check_one(rules, state)
         state = by_array(state)
         candidates = self.action_set.candidates(state)
         looked_ahead = (rules, show.reward, params.game, params.reward, state)
@@ -319,6 +343,36 @@ class Tetris:
         assert callable(self.config.reward)
         given = self.config.reward(self.rules, params, by_array(before), by_array(after), event)
         return reward.injected_terms(params.reward, before, given)
+
+
+def check_params(like: EnvParams, params: EnvParams) -> None:
+    """Raise a TypeError or ValueError where the numbers of an environment are not like those of `like`, or not finite.
+
+    What is traced has no value yet: of it only the shape and type are looked at.
+    """
+    if not isinstance(params, EnvParams):
+        raise TypeError(
+            f"params: given {describe(params)}; allowed: EnvParams, as env.default_params gives them"
+        )
+    given_by_name, like_by_name = _name_leaves(params), _name_leaves(like)
+    for name in sorted(given_by_name.keys() ^ like_by_name.keys()):
+        given, needed = given_by_name.get(name), "a weight" if name in like_by_name else "None"
+        raise ValueError(
+            f"params.{name}: given {given}; allowed: {needed}, as in this environment's default_params"
+        )
+    for name, given in given_by_name.items():
+        kind, wanted = jnp.result_type(given), like_by_name[name].dtype
+        is_integer = jnp.issubdtype(kind, jnp.integer)
+        fits = is_integer or (jnp.issubdtype(kind, jnp.floating) and not jnp.issubdtype(wanted, jnp.integer))
+        if np.ndim(given) or not fits:
+            raise TypeError(f"params.{name}: given {describe(given)}; allowed: one number, {wanted}[]")
+        if not is_integer and not isinstance(given, jax.core.Tracer) and not np.isfinite(given):
+            raise ValueError(f"params.{name}: given {given}; allowed: a finite number")
+
+
+def _name_leaves(params: EnvParams) -> dict[str, Any]:
+    leaves = jax.tree_util.tree_leaves_with_path(params)
+    return {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in leaves}
 
 
 def make(preset: str = "guideline", **overrides: object) -> Tetris:

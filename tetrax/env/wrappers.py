@@ -12,7 +12,7 @@ from jaxtyping import Int32, PRNGKeyArray
 from tetrax.env.contract import RETURN, STEPS, Environment, Game, Observation, Params, Spec, TimeStep
 from tetrax.env.game.board import match_form
 from tetrax.env.game.state import select
-from tetrax.env.game.vector import fold, once
+from tetrax.env.game.vector import describe, fold, once
 
 
 class AutoResetState(struct.PyTreeNode):
@@ -47,6 +47,10 @@ class AutoReset:
 
     def reset(self, key: PRNGKeyArray, params: Params | None = None) -> tuple[AutoResetState, TimeStep]:
         """Start the first game; game n is played with the key folded with n."""
+        if not isinstance(key, Array) or not jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
+            raise TypeError(
+                f"key: given {describe(key)}; allowed: one typed key, as jax.random.key(seed) makes"
+            )
         game, timestep = self.env.reset(jax.random.fold_in(key, 0), params)
         last = game if self.keep_last else None
         return AutoResetState(game=game, key=key, num_games=jnp.int32(1), last=last), timestep
@@ -55,6 +59,10 @@ class AutoReset:
         self, state: AutoResetState, action: Int32[Array, ""], params: Params | None = None
     ) -> tuple[AutoResetState, TimeStep]:
         """Play one action, and reset if it ended the game."""
+        if not isinstance(state, AutoResetState):
+            raise TypeError(
+                f"state: given {describe(state)}; allowed: an AutoResetState, as reset of AutoReset gives"
+            )
         env = self.env
         params = env.default_params if params is None else params
         game, reward, terminated, truncated, event = env.transition(state.game, action, params)
@@ -119,6 +127,10 @@ class EpisodeStatistics:
         self, state: EpisodeState, action: Int32[Array, ""], params: Params | None = None
     ) -> tuple[EpisodeState, TimeStep]:
         """Play one action and add it up."""
+        if not isinstance(state, EpisodeState):
+            raise TypeError(
+                f"state: given {describe(state)}; allowed: an EpisodeState, as reset of EpisodeStatistics gives"
+            )
         env_state, timestep = self.env.step(state.env_state, action, params)
         running = count_step(self.spec, state.running, timestep.reward, self.measure(timestep.event))
         done = timestep.terminated | timestep.truncated

@@ -52,7 +52,7 @@ def _to_words(leaf: Array) -> UInt32[Array, "n"]:
 
 def _from_words(words: Array, dtype: Any) -> Array:
     if jax.dtypes.issubdtype(dtype, jax.dtypes.prng_key):
-        return jax.random.wrap_key_data(words, impl=jax.random.key_impl(jax.random.key(0)))
+        return jax.random.wrap_key_data(words, impl=jax.random.key_impl(jnp.empty((), dtype)))
     return jax.lax.bitcast_convert_type(words, _widen(dtype)).astype(dtype)
 
 

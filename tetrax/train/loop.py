@@ -17,6 +17,7 @@ from typing import Any
 
 import jax
 
+from tetrax.fields import compilation_cache
 from tetrax.fields.errors import UserError, in_words
 from tetrax.train import start
 from tetrax.train.config import TrainConfig, whole_chunks
@@ -24,7 +25,7 @@ from tetrax.train.folder import checkpoint, log, run_folder
 from tetrax.train.folder.log import MetricsLog, Row
 from tetrax.train.folder.run_folder import RunFolder
 from tetrax.train.follow import faults, follow
-from tetrax.train.machine import compilation_cache, processes
+from tetrax.train.machine import processes
 from tetrax.train.machine.host_program import RESUMED, HostProgram
 from tetrax.train.machine.signals import Interrupted, catching_signals
 from tetrax.train.program import Outcome, Program

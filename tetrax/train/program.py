@@ -62,7 +62,9 @@ class Program:
     ) -> None:
         if members is None:
             seeds = jnp.arange(seed, seed + num_seeds)
-            members = Members(seeds, lambda seed: agent.init(jax.random.key(seed), horizon=horizon))
+            members = Members(
+                seeds, lambda seed: agent.init(jax.random.key(seed, impl="threefry2x32"), horizon=horizon)
+            )
         self.agent = agent
         self.num_seeds = jax.tree.leaves(members.values)[0].shape[0]  # S
         self.steps_per_chunk = agent.steps_per_iteration * chunk_iterations  # of one seed

@@ -62,9 +62,9 @@ def scene_at(game: Recording | Replay, step: int = -1) -> Scene:
     """Show a recording after `step` actions; a negative number counts from the end, -1 being the last."""
     replayed = replay(game)
     length = len(replayed.recording.actions)
-    if not -length - 1 <= step <= length:
+    if not isinstance(step, int) or not -length - 1 <= step <= length:
         raise ValueError(
-            f"step: given {step}; allowed: {-length - 1} to {length}, the steps of the recording"
+            f"step: given {step!r}; allowed: {-length - 1} to {length}, the steps of the recording"
         )
     played = step if step >= 0 else length + 1 + step
     if played == 0:

@@ -51,8 +51,7 @@ NUMBER_HEIGHT = 2.5  # cells, of a label, its number and the space below them
 
 def picture(scene: Scene, *, cell: int) -> np.ndarray:
     """Draw a scene as uint8[height, width, 3]; `cell` is the side of a cell in pixels (8 or more)."""
-    if cell < 8:
-        raise ValueError(f"cell: given {cell} pixels; allowed: 8 or more")
+    check_cell(cell)
     rules = scene.rules
     left, top = board_corner(cell=cell)
     board_top = top - ROWS_ABOVE * cell
@@ -79,6 +78,12 @@ def picture(scene: Scene, *, cell: int) -> np.ndarray:
     if scene.game_over:
         _draw_game_over(image, game_over_lines(rules), (left, top, right, floor), cell)
     return np.asarray(image)
+
+
+def check_cell(cell: int) -> None:
+    """Raise a ValueError unless a cell is of a size that can be drawn."""
+    if isinstance(cell, bool) or not isinstance(cell, int) or cell < 8:
+        raise ValueError(f"cell: given {cell!r} pixels; allowed: a whole number of 8 or more")
 
 
 def board_corner(*, cell: int) -> tuple[int, int]:

@@ -17,19 +17,21 @@ from typing import Literal, get_args
 import numpy as np
 from PIL import Image
 
-from tetrax.env.game.rules import Rules
+from tetrax.env.game.rules import Rules, check_whole
 from tetrax.env.game.state import State
-from tetrax.env.record import Recording, Replay, replay
+from tetrax.env.game.vector import describe
+from tetrax.env.record import Recording, Replay, check_path, replay
 from tetrax.env.tetris import Tetris
 from tetrax.fields.disk import write_whole
 from tetrax.view import page, svg
 from tetrax.view.frames import scene_at, scenes
-from tetrax.view.picture import palette, picture
+from tetrax.view.picture import check_cell, palette, picture
 from tetrax.view.scene import Scene, scene
 from tetrax.view.text import render_text
 
 Part = Literal["first", "last", "spread"]
 
+MAX_FRAMES = MAX_LEVEL = 2**31 - 1
 LAST_FRAME_TIME = 3000  # milliseconds for which the end of an animation stands still
 
 
@@ -70,7 +72,7 @@ def save(game: Recording | Replay, path: str | Path) -> None:
     `.html` is the page that plays it, `.gif` the animation of its last frames; `.svg` and `.txt` show its last
     board. (`record.save` writes the JSON that can be loaded again.)
     """
-    path = Path(path)
+    path = check_path(path)
     writers: dict[str, Callable[[], bytes]] = {
         ".gif": lambda: render_gif(game),
         ".html": lambda: render_html(game).encode(),
@@ -97,10 +99,10 @@ def render_gif(
     """
     if part not in get_args(Part):
         raise ValueError(f"part: given {part!r}; allowed: {', '.join(get_args(Part))}")
-    if max_frames < 1:
-        raise ValueError(f"max_frames: given {max_frames}; allowed: 1 or more")
-    if not 1 <= frames_per_second <= 50:
-        raise ValueError(f"frames_per_second: given {frames_per_second}; allowed: 1 to 50")
+    check_whole("max_frames", max_frames, 1, MAX_FRAMES)
+    check_cell(cell)
+    if not isinstance(frames_per_second, (int, float)) or not 1 <= frames_per_second <= 50:
+        raise ValueError(f"frames_per_second: given {frames_per_second!r}; allowed: 1 to 50")
     shown = _select(scenes(game), part, max_frames)
     frame_time = round(100 / frames_per_second) * 10  # milliseconds; the format counts in hundredths
     file = io.BytesIO()
@@ -118,6 +120,15 @@ def render_gif(
 
 
 def _scene(env: Tetris | Rules, state: State, start_level: int) -> Scene:
+    if not isinstance(env, (Tetris, Rules)):
+        raise TypeError(
+            f"env: given {describe(env)}; allowed: an environment, as tetrax.make gives it, or its Rules"
+        )
+    if not isinstance(state, State):
+        raise TypeError(
+            f"state: given {describe(state)}; allowed: a State, the first result of reset and step"
+        )
+    check_whole("start_level", start_level, 0, MAX_LEVEL)
     return scene(env if isinstance(env, Rules) else env.rules, state, start_level=start_level)
 
 

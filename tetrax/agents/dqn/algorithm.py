@@ -155,7 +155,7 @@ def _slot(config: DQNConfig, env: Game) -> Slot:
             memory=initial_memory(config.network, ()),
         )
 
-    return jax.eval_shape(slot, jax.random.key(0))
+    return jax.eval_shape(slot, jax.random.key(0, impl="threefry2x32"))
 
 
 def _replay_arguments(config: DQNConfig) -> dict[str, Any]:

@@ -111,7 +111,7 @@ def judge_action(
 def show(env: Game, state: TrainState, words: Array) -> Observation:
     """Show packed states, uint32[*n, N]."""
     params = env.with_discount(state.env_params, state.tunables["discount"])
-    like = jax.eval_shape(lambda key: env.init(key, params), jax.random.key(0))
+    like = jax.eval_shape(lambda key: env.init(key, params), jax.random.key(0, impl="threefry2x32"))
     flat = words.reshape(-1, words.shape[-1]).T  # the states on the last axis, as `tetrax.env.batch` has them
     seen = jax.vmap(lambda one: env.observe(packing.unpack(one, like), params), in_axes=-1)(flat)
     return jax.tree.map(lambda leaf: leaf.reshape(*words.shape[:-1], *leaf.shape[1:]), seen)

@@ -2,7 +2,6 @@
 
 from typing import Protocol
 
-import chex
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
@@ -13,6 +12,7 @@ from tetrax.env.actions.placing import Drop, LockedPosition
 from tetrax.env.game.reach.outcomes import Candidates
 from tetrax.env.game.rules import Params, Rules, check_choice
 from tetrax.env.game.state import Event, State
+from tetrax.env.game.vector import describe
 
 __all__ = [
     "ACTION_SETS", "DIRECT_KEYS", "HALF_TURN_KEY", "KEY_ACTIONS", "ActionSet", "Chords", "Direct", "Drop",
@@ -67,8 +67,14 @@ def check(name: str, rules: Rules, chords: tuple[tuple[str, ...], ...], orientat
 
 
 def clip(action: Int32[Array, ""], num_actions: int) -> tuple[Int32[Array, ""], Bool[Array, ""]]:
-    """Bring an index into 0..A-1; return it and whether it had to be changed."""
+    """Bring an index into 0..A-1; return it and whether it had to be changed. TypeError unless it is one integer."""
+    is_number = isinstance(action, int | Array | np.ndarray | np.generic) and not isinstance(action, bool)
+    # One board plays one action; more would quietly become more boards, and a fraction would become an index.
+    if not is_number or np.ndim(action) or not jnp.issubdtype(jnp.result_type(action), jnp.integer):
+        raise TypeError(
+            f"action: given {describe(action)}; allowed: one integer, int32[], from 0 to {num_actions - 1} "
+            "(under vmap, one per board)"
+        )
     action = jnp.asarray(action, jnp.int32)
-    chex.assert_rank(action, 0)  # one board plays one action; more would quietly become more boards
     inside = jnp.clip(action, 0, np.int32(num_actions - 1))
     return inside, inside != action

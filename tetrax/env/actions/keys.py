@@ -92,14 +92,16 @@ class Chords(NamedTuple):
 def check_chords(rules: Rules, chords: tuple[tuple[str, ...], ...]) -> None:
     """Raise a ValueError that names what is wrong with declared chords; none declared is right."""
     if not isinstance(chords, tuple):
-        raise ValueError(f"env.chords: given {chords!r}; allowed: a tuple of tuples of key names")
+        raise ValueError(
+            f"env.chords: given {chords!r}; allowed: a tuple or list of chords, each a tuple or list of key names"
+        )
     allowed = direct_keys(rules)
     seen: dict[frozenset[str], int] = {}
     for index, chord in enumerate(chords):
         where = f"env.chords[{index}]"
         if not isinstance(chord, tuple) or not chord:
             raise ValueError(
-                f"{where}: given {chord!r}; allowed: a tuple of key names, ('{NOOP}',) for no key"
+                f"{where}: given {chord!r}; allowed: a tuple or list of key names, ('{NOOP}',) for no key"
             )
         for name in chord:
             check_choice(where, name, allowed)

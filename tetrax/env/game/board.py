@@ -25,7 +25,7 @@ from jaxtyping import Bool, Int32, UInt32
 from tetrax.env.game.pieces import MAX_BOX
 from tetrax.env.game.rules import Rules
 from tetrax.env.game.state import State
-from tetrax.env.game.vector import choose, once
+from tetrax.env.game.vector import choose, describe, once
 
 WALL = 5  # columns of frame on the left: a box may stand 3 outside and be kicked 2 further
 BELOW = 5  # rows of frame under the floor, for the same reason
@@ -82,15 +82,15 @@ def match_form(like: Any, state: Any) -> Any:
 def keep_form(play: Play) -> Play:
     """Let a part of the rules work on a state by word, and give back the state in the form that it was given.
 
-    An AssertionError where it is given anything but one board, whose rows would pass for those of another.
+    A TypeError where it is given anything but one board, whose rows would pass for those of another.
     """
 
     @functools.wraps(play)
     def play_in_form(
         rules: Rules, params: Choice, state: State, *args: Given.args, **kwargs: Given.kwargs
     ) -> tuple[State, Happening]:
+        check_one(rules, state)
         inside = by_word(state)
-        check_one(rules, inside)
         after, event = play(rules, params, inside, *args, **kwargs)
         return match_form(state, after), event
 
@@ -98,10 +98,42 @@ def keep_form(play: Play) -> Play:
 
 
 def check_one(rules: Rules, state: State) -> None:
-    """Raise an AssertionError unless a state is of one board of the rules (a batch goes through vmap)."""
-    rows, queue = words(state.rows), words(state.queue)
-    chex.assert_rank([*rows, *queue, state.piece, state.y], 0)
-    chex.assert_equal((len(rows), len(queue)), (rules.total_height, rules.preview))
+    """Raise a TypeError unless a state is of one board of the rules, as far as its shapes tell.
+
+    A batch goes through vmap. Boards of another width or with other pieces have the same shapes.
+    """
+    if not isinstance(state, State):
+        raise TypeError(
+            f"state: given {describe(state)}; allowed: a State, the first result of reset and step"
+        )
+    has = _count_parts(
+        _length(state, "rows"), _length(state, "queue"), state.random is not None, state.garbage is not None
+    )
+    wanted = _count_parts(rules.total_height, rules.preview, rules.randomizer == "tetrio", rules.garbage)
+    for name, given in has.items():
+        if given != wanted[name]:
+            raise TypeError(
+                f"state: given one of another environment, with {given} {name}; allowed: {wanted[name]} {name}"
+            )
+
+
+def _length(state: State, name: str) -> int:
+    """Count the words of a state's rows or queue; TypeError where they are those of many boards."""
+    given = state.rows if name == "rows" else state.queue
+    is_one = all(np.ndim(word) == 0 for word in given) if isinstance(given, tuple) else np.ndim(given) == 1
+    if not is_one or np.ndim(state.piece):
+        raise TypeError(f"state.{name}: given many boards; allowed: one board (jax.vmap plays many)")
+    return len(given)
+
+
+def _count_parts(rows: int, pieces: int, has_generator: bool, has_garbage: bool) -> dict[str, int]:
+    """Return how many there are of the parts of a state that depend on the rules, by what they are called."""
+    return {
+        "rows": rows,
+        "pieces in the queue": pieces,
+        "generators of TETR.IO's pieces": int(has_generator),
+        "records of garbage": int(has_garbage),
+    }
 
 
 def full_row(rules: Rules) -> np.uint32:

@@ -6,7 +6,7 @@ Everything here is NumPy: no array reaches a device at import.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -30,6 +30,14 @@ class Piece:
     """Which kick table the piece uses: 'jlstz', 'i' or 'none'."""
     spins: bool = False
     """Whether a rotation into a tight place is rewarded (the three-corner rule; 3x3 boxes only)."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "drawing", as_tuple(self.drawing))
+
+
+def as_tuple(given: Any) -> Any:
+    """Return a list, and lists in it, as the tuples that they stand for; what is neither list nor tuple as it is."""
+    return tuple(as_tuple(item) for item in given) if isinstance(given, (list, tuple)) else given
 
 
 TETROMINOES = (

@@ -9,7 +9,7 @@ import difflib
 import functools
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import jax.numpy as jnp
 import numpy as np
@@ -58,7 +58,7 @@ class Rules:
     buffer: int = 20
     """Hidden rows above the visible ones (cells, 4 or more)."""
     pieces: tuple[Piece, ...] = TETROMINOES
-    """The piece kinds, as drawings."""
+    """The piece kinds, as drawings; those of our presets may be given by their names (["I", "O"])."""
     randomizer: Literal["bag", "uniform", "tetrio", "list"] = "bag"
     """How the next piece is drawn: from a bag of one of each kind, each kind alike, from TETR.IO's seeded
     bags, or by `sequence`."""
@@ -100,12 +100,14 @@ class Rules:
     """Table of the rows that a clear sends at others."""
 
     def __post_init__(self) -> None:
-        _check_range("rules.width", self.width, 1, 22)
-        _check_range("rules.height", self.height, 2, 28)
-        _check_range("rules.buffer", self.buffer, MAX_BOX, 60)
-        _check_range("rules.preview", self.preview, 0, 6)
-        _check_range("rules.ticks_per_second", self.ticks_per_second, 1, 1000)
-        _check_range("rules.lives", self.lives, 1, MAX_LIVES)
+        object.__setattr__(self, "pieces", _pieces_of(self.pieces))
+        object.__setattr__(self, "sequence", tuple_of("rules.sequence", self.sequence, "names of pieces"))
+        check_whole("rules.width", self.width, 1, 22)
+        check_whole("rules.height", self.height, 2, 28)
+        check_whole("rules.buffer", self.buffer, MAX_BOX, 60)
+        check_whole("rules.preview", self.preview, 0, 6)
+        check_whole("rules.ticks_per_second", self.ticks_per_second, 1, 1000)
+        check_whole("rules.lives", self.lives, 1, MAX_LIVES)
         check_choice("rules.randomizer", self.randomizer, RANDOMIZERS)
         check_choice("rules.kicks", self.kicks, tuple(KICK_TABLES))
         check_choice("rules.gravity", self.gravity, ("level", "fixed"))
@@ -209,9 +211,28 @@ def check_choice(name: str, given: object, allowed: tuple[str, ...]) -> None:
     raise ValueError(f"{name}: given {given!r}; allowed: {', '.join(allowed)}{hint}")
 
 
-def _check_range(name: str, given: int, low: int, high: int) -> None:
+def check_whole(name: str, given: object, low: int, high: int) -> None:
+    """Raise a ValueError unless a whole number from `low` to `high` is given."""
     if isinstance(given, bool) or not isinstance(given, int) or not low <= given <= high:
         raise ValueError(f"{name}: given {given!r}; allowed: a whole number from {low} to {high}")
+
+
+def tuple_of(name: str, given: object, items: str) -> tuple[Any, ...]:
+    """Return a list as the tuple that is meant, or a text as its letters; ValueError when it is none of these."""
+    if not isinstance(given, (tuple, list, str)):
+        raise ValueError(f"{name}: given {given!r}; allowed: a tuple or list of {items}")
+    return tuple(given)
+
+
+def _pieces_of(given: object) -> tuple[Piece, ...]:
+    """Return pieces that are given as records or by name; what is neither a record nor a known name is refused."""
+    by_name = {piece.name: piece for piece in (*TETROMINOES, *DOMINOES)}
+    pieces = []
+    for each in tuple_of("rules.pieces", given, "Piece records, or names of our presets' pieces"):
+        if not isinstance(each, Piece):
+            check_choice("rules.pieces", each, tuple(by_name))
+        pieces.append(each if isinstance(each, Piece) else by_name[each])
+    return tuple(pieces)
 
 
 def _check_bool(name: str, given: object) -> None:
@@ -238,7 +259,7 @@ def _check_sequence(rules: Rules) -> None:
 
 
 def _check_spawn(rules: Rules) -> None:
-    _check_range("rules.spawn_row", rules.spawn_row, 0, rules.buffer - MAX_BOX)
+    check_whole("rules.spawn_row", rules.spawn_row, 0, rules.buffer - MAX_BOX)
     speed = rules.rows_per_second
     if isinstance(speed, bool) or not isinstance(speed, (int, float)) or not 0 <= speed <= 10_000:
         raise ValueError(f"rules.rows_per_second: given {speed!r}; allowed: a number from 0 to 10000")
@@ -270,6 +291,12 @@ def _check_pieces(rules: Rules) -> None:
 
 
 def _check_piece(piece: Piece) -> None:
+    if not isinstance(piece.name, str) or not piece.name:
+        raise ValueError(f"rules.pieces: given a piece of name {piece.name!r}; allowed: a letter or a word")
+    if not isinstance(piece.drawing, tuple) or not all(isinstance(row, str) for row in piece.drawing):
+        raise ValueError(
+            f"rules.pieces: piece {piece.name!r} is drawn as {piece.drawing!r}; allowed: a tuple or list of rows"
+        )
     side, marks = len(piece.drawing), "".join(piece.drawing)
     if not 1 <= side <= MAX_BOX or any(len(row) != side for row in piece.drawing):
         raise ValueError(

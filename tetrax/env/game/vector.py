@@ -112,12 +112,25 @@ def keep_boards_last(function: Callable[..., Array]) -> Callable[..., Array]:
 
 def check_key(key: PRNGKeyArray) -> None:
     """Raise a TypeError unless `key` is one typed Threefry key, as `jax.random.key(seed)` makes."""
-    is_typed = jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
+    is_typed = isinstance(key, Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key)
     if not is_typed or key.shape or str(jax.random.key_impl(key)) not in THREEFRY_NAMES:
         raise TypeError(
-            f"key: given {key.dtype}{list(key.shape)}; allowed: one typed Threefry key, "
-            "as jax.random.key(seed) makes (under vmap, one per board)"
+            f"key: given {describe(key)}; allowed: one typed Threefry key, "
+            'as jax.random.key(seed, impl="threefry2x32") makes (under vmap, one per board)'
         )
+
+
+def describe(given: object) -> str:
+    """Say in a few words what was given: the dtype and shape of an array, a plain value as it is, else the type."""
+    if isinstance(given, Array | np.ndarray | np.generic):
+        return f"{given.dtype}{list(given.shape)}"
+    is_plain = given is None or isinstance(given, bool | int | float | str)
+    name = type(given).__name__
+    return (
+        repr(given)
+        if is_plain and len(repr(given)) <= 60
+        else f"{'an' if name[0] in 'AEIOU' else 'a'} {name}"
+    )
 
 
 def draw_word(key: PRNGKeyArray, draw: Number) -> UInt32[Array, ""]:

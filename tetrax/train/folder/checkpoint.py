@@ -172,7 +172,7 @@ def _to_device(array: np.ndarray | None, leaf: Any) -> jax.Array:
     if array is None:
         return jnp.zeros(leaf.shape, leaf.dtype)  # it has no elements
     if is_key(leaf):
-        return jax.random.wrap_key_data(jnp.array(array))
+        return jax.random.wrap_key_data(jnp.array(array), impl=jax.random.key_impl(jnp.empty((), leaf.dtype)))
     return jnp.array(array)
 
 

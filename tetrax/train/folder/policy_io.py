@@ -18,6 +18,7 @@ import numpy as np
 from jax import Array
 
 from tetrax.agents.agent import Actor, Agent, Sight
+from tetrax.fields import compilation_cache
 from tetrax.fields.errors import UserError
 from tetrax.train.config import TrainConfig, load_config, to_json
 from tetrax.train.folder import files
@@ -69,13 +70,16 @@ def export(config: TrainConfig, policy: Any, path: str | Path) -> None:
 
 def load(path: str | Path) -> LoadedPolicy:
     """Load the policy of a run or of an export; raise UserError naming what is wrong with the folder."""
+    compilation_cache.enable_for_slow_programs()
     folder = _export_folder(Path(path))
     config = load_config(folder / CONFIG)
     try:
         env, agent = config.make_env(), config.make_agent()
     except (ValueError, ModuleNotFoundError) as error:
         raise UserError(f"{folder / CONFIG}: {error}") from None
-    template = jax.eval_shape(lambda key: agent.policy(agent.init(key)), jax.random.key(0))
+    template = jax.eval_shape(
+        lambda key: agent.policy(agent.init(key)), jax.random.key(0, impl="threefry2x32")
+    )
     policy = _read_parameters(folder / PARAMETERS, template)
     return LoadedPolicy(env=env, config=config, policy=policy, agent=agent)
 

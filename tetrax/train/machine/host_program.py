@@ -116,7 +116,7 @@ class HostProgram:
         return state, Outcome(reduced, self._finite(state), None)
 
     def _initial(self, seed: Array) -> Any:
-        return self.agent.init(jax.random.key(seed), horizon=self._config.horizon)
+        return self.agent.init(jax.random.key(seed, impl="threefry2x32"), horizon=self._config.horizon)
 
     def _decide_for(self, state: Any, seen: Array, memory: Any, is_first: Array, step: Array) -> Decided:
         """Choose actions for B episodes, as the agent explores now."""

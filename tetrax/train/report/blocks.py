@@ -56,7 +56,7 @@ def play(asked: Asked, tally: Tally) -> None:
     env, actor = asked.env, asked.actor
     programs = _programs(env, actor.initial_memory, actor.act, asked.greedy)
     params, largest = env.default_params, jnp.int32(asked.cap or np.iinfo(np.int32).max)
-    begin = functools.partial(programs.begin, params, jax.random.key(asked.seed))
+    begin = functools.partial(programs.begin, params, jax.random.key(asked.seed, impl="threefry2x32"))
     backend, episodes = jax.default_backend(), len(tally.steps)
     size = BLOCK_GAMES.get(backend, BLOCK_GAMES_ON_ACCELERATOR)
     num_blocks = min(NUM_BLOCKS.get(backend, NUM_BLOCKS_ON_ACCELERATOR), math.ceil(episodes / size))

@@ -107,7 +107,7 @@ def evaluate(
 
 def game_key(seed: int, game: int) -> Array:
     """Return the key that game number `game` of an evaluation is reset with."""
-    return jax.random.fold_in(jax.random.key(seed), game)
+    return jax.random.fold_in(jax.random.key(seed, impl="threefry2x32"), game)
 
 
 def recording_of_best(env: Any, result: EvalResult) -> Recording:

@@ -40,7 +40,9 @@ def play(asked: Asked, tally: Tally) -> None:
     """Play as many games as the tally has room for; see `tetrax.train.report.evaluation.evaluate`."""
     env, actor, episodes = asked.env, asked.actor, len(tally.steps)
     decide = _decide(env, actor.act, asked.greedy)
-    keys = jax.vmap(jax.random.fold_in, (None, 0))(jax.random.key(asked.seed), jnp.arange(episodes))
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(
+        jax.random.key(asked.seed, impl="threefry2x32"), jnp.arange(episodes)
+    )
     seeds = np.asarray(jax.vmap(jax.random.bits)(keys))
     numbers = iter(range(episodes))
     with contextlib.ExitStack() as stack:

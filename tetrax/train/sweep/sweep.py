@@ -17,12 +17,13 @@ import jax
 import numpy as np
 
 from tetrax.agents.agent import Actor
+from tetrax.fields import compilation_cache
 from tetrax.fields.errors import UserError
 from tetrax.train import start
 from tetrax.train.config import to_json
 from tetrax.train.folder import files, run_folder
 from tetrax.train.folder.log import MetricsLog, Row
-from tetrax.train.machine import compilation_cache, memory
+from tetrax.train.machine import memory
 from tetrax.train.machine.signals import Interrupted, catching_signals
 from tetrax.train.program import Outcome, Program
 from tetrax.train.report import account, artifacts, rows

@@ -53,7 +53,7 @@ def member_program(sweep: Sweep, env: Game, agent: Agent, members: Sequence[int]
 
     def init(values: dict[str, Array]) -> Any:
         env_params = _env_params(env.default_params, values)
-        state = agent.init(jax.random.key(values["seed"]), env_params, config.horizon)
+        state = agent.init(jax.random.key(values["seed"], impl="threefry2x32"), env_params, config.horizon)
         given = {name.removeprefix(AGENT): value for name, value in values.items() if name.startswith(AGENT)}
         return dataclasses.replace(state, tunables={**state.tunables, **given})
 

@@ -13,6 +13,7 @@ TETRAX = Path(__file__).parent.parent / "tetrax"
 # what belongs to "tetrax" alone is the face of the package and its entries.
 ORDER = (
     "tetrax.fields",
+    "tetrax.system",
     "tetrax.env.game",
     "tetrax.env.game.reach",
     "tetrax.env",
@@ -39,8 +40,8 @@ GAMES = {
     "tetrax.adapters",
 }
 ROOMS["tetrax.ops"] -= GAMES
-ROOMS["tetrax.env.game"] -= {"tetrax.fields"}
-ROOMS["tetrax.env.game.reach"] -= {"tetrax.fields"}
+ROOMS["tetrax.env.game"] -= {"tetrax.fields", "tetrax.system"}
+ROOMS["tetrax.env.game.reach"] -= {"tetrax.fields", "tetrax.system"}
 
 # The game knows nothing of learning.
 GAME_LIBRARIES = {"jax", "numpy", "chex", "jaxtyping", "flax.struct"}

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from tetrax.fields import disk
 from tetrax.fields.errors import UserError, exit_code, in_words, wrong, wrong_name
+from tetrax.system import disk
 from tetrax.train.command import flags
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def _run(argv: list[str]) -> int:
     _check(options, words.positionals)
     env, actor, name = _player(options, words.positionals)
     from tetrax.env import record
-    from tetrax.fields import compilation_cache
+    from tetrax.system import compilation_cache
     from tetrax.train.report import evaluation
     from tetrax.view.scene import has_pictures
 

@@ -58,7 +58,7 @@ def _run(argv: list[str]) -> int:
         raise wrong("--spawn-y", options.spawn_y, f"{LOWEST_SPAWN} to {HIGHEST_SPAWN}")
     columns = _columns(options)
     from tetrax.env.game.reach import counting
-    from tetrax.fields import compilation_cache
+    from tetrax.system import compilation_cache
 
     compilation_cache.enable()
     height = max(column.bit_length() for column in columns)

@@ -13,7 +13,7 @@ from tetrax.env.contract import Observation
 from tetrax.env.game.rules import check_choice
 from tetrax.env.observe import CELLS
 from tetrax.env.tetris import Tetris, make
-from tetrax.fields import compilation_cache
+from tetrax.system import compilation_cache
 
 VIEWS = ("flat", "planes", "image", "compact")
 

@@ -28,7 +28,7 @@ from tetrax.env.game.state import Event, State
 from tetrax.env.game.vector import check_key, describe
 from tetrax.env.tetris import EnvConfig, EnvParams, Tetris, check_params
 from tetrax.fields.as_json import from_json, to_json
-from tetrax.fields.disk import write_whole
+from tetrax.system.disk import write_whole
 
 FORMAT = "tetrax recording"
 VERSION = 1

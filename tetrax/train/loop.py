@@ -17,8 +17,8 @@ from typing import Any
 
 import jax
 
-from tetrax.fields import compilation_cache
 from tetrax.fields.errors import UserError, in_words
+from tetrax.system import compilation_cache
 from tetrax.train import start
 from tetrax.train.config import TrainConfig, whole_chunks
 from tetrax.train.folder import checkpoint, log, run_folder

@@ -22,7 +22,7 @@ from tetrax.env.game.state import State
 from tetrax.env.game.vector import describe
 from tetrax.env.record import Recording, Replay, check_path, replay
 from tetrax.env.tetris import Tetris
-from tetrax.fields.disk import write_whole
+from tetrax.system.disk import write_whole
 from tetrax.view import page, svg
 from tetrax.view.frames import scene_at, scenes
 from tetrax.view.picture import check_cell, palette, picture

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from tests.fields.test_disk import small_files
+from tests.system.test_disk import small_files
 from tests.train.test_loop import Listener
 from tests.train.test_resume import assert_same_run
 from tests.train.toy import toy_config, use_quick_games
@@ -179,7 +179,7 @@ def fail(target: str, argument: int, name: str) -> Callable[[pytest.MonkeyPatch]
         ("policy", fail("os.replace", 1, "run/policy")),
         ("plots/learning_curve.png", fail("os.replace", 1, "learning_curve.png")),
         ("eval.json", fail("os.replace", 1, "eval.json")),
-        ("metrics.jsonl", fail("tetrax.fields.disk.write_all", 1, '"step": 128,')),
+        ("metrics.jsonl", fail("tetrax.system.disk.write_all", 1, '"step": 128,')),
     ],
     ids=["checkpoint", "policy", "curve", "evaluation", "metrics"],
 )
@@ -320,6 +320,6 @@ def test_a_finished_run_that_cannot_be_written_says_so(
 ) -> None:
     """Nothing has to be written there, so that nothing is tried."""
     folder = shutil.copytree(straight, tmp_path / "run")
-    monkeypatch.setattr("tetrax.fields.disk.try_writing", pytest.fail)
+    monkeypatch.setattr("tetrax.system.disk.try_writing", pytest.fail)
     monkeypatch.setattr(os, "replace", pytest.fail)
     assert train(toy_config(), run_dir=folder, resume=True).status == "finished"

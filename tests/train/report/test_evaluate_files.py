@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.fields.test_disk import small_files
+from tests.system.test_disk import small_files
 from tetrax import evaluate
 from tetrax.env import record
-from tetrax.fields import disk
+from tetrax.system import disk
 from tetrax.train.report import evaluation
 from tetrax.train.report.evaluation import EvalResult
 

@@ -7,9 +7,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-from tetrax.fields.disk import TEMPORARY as TEMPORARY
-from tetrax.fields.disk import discard as discard
-from tetrax.fields.disk import replacing as replacing
+from tetrax.system.disk import TEMPORARY as TEMPORARY
+from tetrax.system.disk import discard as discard
+from tetrax.system.disk import replacing as replacing
 
 # What file managers, network file systems and fresh disks put into any folder.
 FOREIGN = (

@@ -15,8 +15,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
-from tetrax.fields import disk
 from tetrax.fields.errors import UserError
+from tetrax.system import disk
 
 Warn = Callable[[str], object]
 NESTED = (

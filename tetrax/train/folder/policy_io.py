@@ -18,8 +18,8 @@ import numpy as np
 from jax import Array
 
 from tetrax.agents.agent import Actor, Agent, Sight
-from tetrax.fields import compilation_cache
 from tetrax.fields.errors import UserError
+from tetrax.system import compilation_cache
 from tetrax.train.config import TrainConfig, load_config, to_json
 from tetrax.train.folder import files
 

@@ -25,8 +25,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tetrax.fields import disk
 from tetrax.fields.errors import UserError, in_words
+from tetrax.system import disk
 from tetrax.train.folder import files
 
 try:

@@ -23,7 +23,7 @@ from jax import Array
 from tetrax.agents.agent import Actor
 from tetrax.env.record import Recording, Replay
 from tetrax.env.record import play as play_recorded
-from tetrax.fields.disk import write_whole
+from tetrax.system.disk import write_whole
 from tetrax.train.report import blocks, host_evaluation
 from tetrax.train.report.tally import Asked, Tally
 

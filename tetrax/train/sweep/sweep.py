@@ -17,8 +17,8 @@ import jax
 import numpy as np
 
 from tetrax.agents.agent import Actor
-from tetrax.fields import compilation_cache
 from tetrax.fields.errors import UserError
+from tetrax.system import compilation_cache
 from tetrax.train import start
 from tetrax.train.config import to_json
 from tetrax.train.folder import files, run_folder

@@ -12,8 +12,8 @@ import jax
 import pytest
 
 from tetrax.adapters.views import make_view
-from tetrax.fields import compilation_cache
-from tetrax.fields.compilation_cache import FOLDER, ONLY_SLOW, SECONDS
+from tetrax.system import compilation_cache
+from tetrax.system.compilation_cache import FOLDER, ONLY_SLOW, SECONDS
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tetrax.fields import disk
 from tetrax.fields.errors import exit_code
+from tetrax.system import disk
 
 
 @contextlib.contextmanager

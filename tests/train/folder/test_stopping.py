@@ -87,6 +87,20 @@ def test_a_sweep_stopped_while_compiling_has_measured_nothing(
     assert shown.summary.headline.startswith("Stopped before anything was measured")
 
 
+# What a shell starts in the background ignores Ctrl-C, and so would all that these tests start there.
+FROM_A_TERMINAL = (
+    "import os, signal, sys\n"
+    "signal.signal(signal.SIGINT, signal.SIG_DFL)\n"
+    "os.execv(sys.executable, [sys.executable, *sys.argv[1:]])\n"
+)
+
+
+def run_python(words: list[str], environment: dict[str, str] | None = None) -> Any:
+    """Run Python as a terminal would start it."""
+    command = [sys.executable, "-c", FROM_A_TERMINAL, *words]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120)
+
+
 @pytest.mark.parametrize(
     ("command", "library"),
     [
@@ -110,8 +124,7 @@ def test_ctrl_c_in_the_first_imports_is_one_line(tmp_path: Path, command: str, l
     )
     (tmp_path / f"{library}.py").write_text(impatient)
     environment = {**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{REPOSITORY}"}
-    words = [sys.executable, "-m", command, "--help"]
-    done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=120)
+    done = run_python(["-m", command, "--help"], environment)
     assert (done.returncode, done.stdout) == (130, "")
     assert done.stderr == "stopped before anything began\n"
 
@@ -123,11 +136,11 @@ def test_ctrl_c_is_an_exception_again_once_the_command_runs(tmp_path: Path) -> N
         "from tetrax.fields.errors import exit_code\n"
         "sys.exit(exit_code(lambda words: os.kill(os.getpid(), signal.SIGINT) or 0, [], 'stopped by hand'))\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    done = run_python(["-c", code])
     assert (done.returncode, done.stderr) == (130, "stopped by hand\n")
 
 
 def test_importing_tetrax_leaves_ctrl_c_alone() -> None:
     code = "import signal, tetrax; assert signal.getsignal(signal.SIGINT) is signal.default_int_handler"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    done = run_python(["-c", code])
     assert done.returncode == 0, done.stderr

@@ -258,8 +258,8 @@ def test_bfloat16_learns_what_float32_learns():
     lines = {}
     for compute_dtype in ("float32", "bfloat16"):
         agent = ppo.make(computing_in(compute_dtype), MINI)
-        train = jax.jit(jax.vmap(functools.partial(_train_on, agent.train, 45)))
-        init = jax.jit(jax.vmap(functools.partial(agent.init, horizon=90)))
+        train = jax.jit(jax.vmap(functools.partial(_train_on, agent.train, 60)))
+        init = jax.jit(jax.vmap(functools.partial(agent.init, horizon=120)))
         states = init(jax.random.split(jax.random.key(0), 3))
         seen = []
         for _ in range(2):
@@ -270,7 +270,7 @@ def test_bfloat16_learns_what_float32_learns():
         lines[compute_dtype] = np.array(seen)  # [2, seeds]
     exact, rough = lines["float32"], lines["bfloat16"]
     spread = exact.max(axis=1) - exact.min(axis=1)
-    assert (np.abs(exact.mean(axis=1) - rough.mean(axis=1)) <= np.maximum(spread, 0.5)).all(), lines  # of 10
+    assert (np.abs(exact.mean(axis=1) - rough.mean(axis=1)) <= np.maximum(spread, 0.25)).all(), lines
     assert exact[1].min() > 9.5 and rough[1].min() > 9.5, lines
 
 

@@ -95,7 +95,9 @@ def board_features(filled):
         ),
         "holes": sum(map(len, holes)),
         "wells": wells,
-        "hole_depth": sum(heights[x] - max(holes[x]) - 1 for x in range(WIDTH) if holes[x]),
+        "hole_depth": sum(
+            is_filled(x, y) and y > min(holes[x]) for x in range(WIDTH) if holes[x] for y in range(HEIGHT + 4)
+        ),
         "rows_with_holes": len({y for column in holes for y in column}),
         "pattern_diversity": len({b - a for a, b in pairwise(heights) if abs(b - a) <= 2}),
     }

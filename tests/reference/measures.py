@@ -16,7 +16,9 @@ def measures(game):
         "holes": sum(len(column) for column in holes),
         "rows_with_holes": len({y for column in holes for y in column}),
         "hole_depth": sum(
-            height - max(column) - 1 for height, column in zip(heights, holes, strict=True) if column
+            height - min(column) - len(column)
+            for height, column in zip(heights, holes, strict=True)
+            if column
         ),
         "wells": wells(heights),
         "row_transitions": row_transitions(game),

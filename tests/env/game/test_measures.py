@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from tetrax.env.game import measures
+from tetrax.env.game.rules import Rules
 
 
 def test_height_is_the_row_above_the_highest_cell() -> None:
@@ -45,3 +46,13 @@ def _wells(filled: np.ndarray) -> int:
             while below >= 0 and not filled[below, x]:
                 count, below = count + 1, below - 1
     return count
+
+
+def test_hole_depth_counts_cells_over_any_hole() -> None:
+    # Columns from the bottom. 0: empty, full, empty, full: both cells have a hole below. 1: two full, a hole, three
+    # full: 3. 2: full to the top: nothing. 3: empty. 4: a hole, then full to row 31: 31, none lost in the carry.
+    columns = (0b1010, 0b111011, 0xFFFFFFFF, 0, 0xFFFFFFFE)
+    found = measures.board_features(
+        Rules(width=5, height=20), tuple(jnp.uint32(column) for column in columns)
+    )
+    assert int(found.hole_depth) == 2 + 3 + 0 + 0 + 31

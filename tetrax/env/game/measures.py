@@ -37,7 +37,7 @@ class BoardFeatures(struct.PyTreeNode):
     bumpiness: Array  # sum of the steps between neighbouring columns
     holes: Array  # empty cells with a filled cell above them
     rows_with_holes: Array  # rows
-    hole_depth: Array  # filled cells above the topmost hole of each column, summed
+    hole_depth: Array  # filled cells with an empty cell anywhere below them in their column
     wells: Array  # d (d + 1) / 2 summed over columns d lower than both neighbours (walls are high)
     row_transitions: Array  # filled/empty changes along the visible rows, walls filled
     column_transitions: Array  # the same along the columns, floor filled
@@ -67,8 +67,7 @@ def board_features(rules: Rules, columns: tuple[UInt32[Array, "*n"], ...]) -> Bo
     covered = [
         ~c & ((np.uint32(1) << h.astype(jnp.uint32)) - 1) for c, h in zip(columns, heights, strict=True)
     ]
-    hole_tops = [height(holes) for holes in covered]
-    depth = [jnp.where(top > 0, h - top, 0) for h, top in zip(heights, hole_tops, strict=True)]
+    above_holes = [c & (c + np.uint32(1)) for c in columns]  # the carry takes away what stands on the floor
     visible = np.uint32((1 << rules.height) - 1)
     wall = jnp.full_like(columns[0], visible)
     walled = (wall, *columns, wall)
@@ -80,7 +79,7 @@ def board_features(rules: Rules, columns: tuple[UInt32[Array, "*n"], ...]) -> Bo
         bumpiness=total([jnp.zeros_like(heights[0]), *steps(heights)]),
         holes=total(map(popcount, covered)),
         rows_with_holes=popcount(functools.reduce(jnp.bitwise_or, covered)),
-        hole_depth=total(depth),
+        hole_depth=total(map(popcount, above_holes)),
         wells=_wells(heights),
         row_transitions=total(map(popcount, sideways)),
         column_transitions=total(map(popcount, upwards)),

@@ -3,6 +3,7 @@
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -61,6 +62,44 @@ def test_ci_runs_the_second_line():
     (pattern,) = re.findall(r"grep -m 1 -E '([^']+)' README\.md", script)
     assert re.findall(pattern, README, re.MULTILINE) == [TEST_LINE]
     assert 'eval "$test_line"' in script
+
+
+@pytest.mark.parametrize(
+    ("status", "exit_code", "said"),
+    [
+        (0, 0, "all done"),
+        (1, 1, ""),
+        (5, 5, ""),  # no tests were found
+        (124, 1, "did not end in 3300 s: not all of them ran"),
+        (137, 1, "did not end in 3300 s: not all of them ran"),
+    ],
+)
+def test_ci_fails_where_the_slow_tests_fail_or_do_not_end(tmp_path, status, exit_code, said):
+    """The programs that .ci/run calls are stand-ins; `timeout` says how the slow tests ended."""
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for name in ("pip", "ruff", "mypy", "python", "timeout"):
+        (programs / name).write_text(
+            f"#!/bin/sh\necho called {name} $*\nexit {status if name == 'timeout' else 0}\n"
+        )
+    (programs / "make_venv").write_text('#!/bin/sh\nmkdir -p "$3/bin"; touch "$3/bin/activate"\n')
+    for program in programs.iterdir():
+        program.chmod(0o755)
+    (tmp_path / ".ci").mkdir()
+    shutil.copy(ROOT / ".ci" / "run", tmp_path / ".ci")
+    shutil.copy(ROOT / "README.md", tmp_path)
+    environment = {
+        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+        "PYTHON": str(programs / "make_venv"),
+    }
+    done = subprocess.run(
+        [tmp_path / ".ci" / "run"], env=environment, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == exit_code, done.stdout + done.stderr
+    assert said in done.stdout + done.stderr
+    assert "the default tests took 0 s" in done.stdout
+    (slow,) = [line for line in done.stdout.splitlines() if line.startswith("called timeout")]
+    assert slow.endswith("3300 python -m pytest -m slow --exitfirst")
 
 
 @pytest.mark.slow

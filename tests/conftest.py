@@ -1,7 +1,9 @@
 """Strictness for every test: CPU, no silent rank promotion, in env and ops no silent dtype promotion."""
 
+import gc
 import os
 from collections.abc import Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -15,11 +17,18 @@ os.environ.setdefault("JAX_NUMPY_RANK_PROMOTION", "raise")
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(TESTS.parent / ".pytest_cache" / "jax"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
 os.environ.setdefault("MPLBACKEND", "Agg")
-# Tests compile much and compute little: less optimising makes them faster by a third. Set XLA_FLAGS to nothing to
-# test what users run, as CI does with the slow ones.
-os.environ.setdefault(
-    "XLA_FLAGS", "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
-)
+# Tests compile much and compute little: programs that are optimised less compile in a third of the time. Set
+# XLA_FLAGS to nothing to test what users run, as CI does with the slow ones.
+QUICKLY_COMPILED = [
+    "--xla_backend_optimization_level=0",
+    "--xla_llvm_disable_expensive_passes=true",
+    "--xla_cpu_parallel_codegen_split_count=1",
+]
+if (
+    int(version("jaxlib").split(".")[1]) < 11
+):  # newer ones have no other way to make code, and die of the flag
+    QUICKLY_COMPILED += ["--xla_cpu_use_fusion_emitters=false"]
+os.environ.setdefault("XLA_FLAGS", " ".join(QUICKLY_COMPILED))
 
 import hypothesis  # noqa: E402
 import jax  # noqa: E402
@@ -27,6 +36,13 @@ import jax  # noqa: E402
 # Compilation makes the first example slow; that says nothing about the code under test.
 hypothesis.settings.register_profile("tetrax", deadline=None, max_examples=40, derandomize=True)
 hypothesis.settings.load_profile("tetrax")
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage less often, and not among what was imported: tracing makes much that lives on."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 @pytest.fixture(autouse=True)

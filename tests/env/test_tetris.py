@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import tetrax
+from tetrax.env import observe
 from tetrax.env.game.rules import Rules
 from tetrax.env.tetris import EnvConfig, Tetris
 
@@ -194,7 +195,7 @@ def test_nothing_observed_depends_on_hidden_pieces():
     states, timesteps, _ = play(env, num_boards=8, num_steps=6)
     other_keys = jax.random.split(jax.random.key(99), states.key.shape)
     hidden = states.replace(key=other_keys, bag=jnp.full_like(states.bag, 0b1010101))
-    seen = jax.vmap(jax.vmap(env.observe))(hidden)
+    seen = jax.jit(jax.vmap(jax.vmap(env.observe)))(hidden)
     same = jax.tree.map(lambda a, b: (a == b).all(), seen, timesteps.observation)
     assert all(bool(leaf) for leaf in jax.tree.leaves(same))
 
@@ -247,6 +248,18 @@ def test_boards_are_one_program_under_jit_and_vmap():
     for action in (HARD_DROP, 0, 7):
         states = step(states, jnp.full(4, action, jnp.int32))
     assert len(traces) == 1
+
+
+def test_a_game_is_traced_once_for_all_programs_that_hold_it(monkeypatch):
+    """One after another, inside one another, and for one board as for many."""
+    env, looked, features = tetrax.make("mini", preview=6), [], observe.features
+    monkeypatch.setattr(observe, "features", lambda *given: looked.append(None) or features(*given))
+    states = jax.eval_shape(jax.vmap(env.reset), jax.random.split(jax.random.key(0), 3))[0]
+    for count in (1, 2):
+        steps = jax.jit(lambda states, count=count: [jax.vmap(env.step)(states, jnp.zeros(3, int))] * count)
+        jax.eval_shape(steps, states)
+    jax.eval_shape(env.reset, jax.random.key(0))
+    assert len(looked) == 1
 
 
 @pytest.mark.slow

@@ -42,11 +42,10 @@ class View:
         planes = jnp.asarray(seen.planes)
         return enlarge(planes) if self.name == "image" else planes
 
-    @functools.cached_property
+    @property
     def shown(self) -> jax.ShapeDtypeStruct:
         """Return the shape and dtype of what is shown."""
-        key = jax.eval_shape(lambda: jax.random.key(0, impl="threefry2x32"))
-        return jax.eval_shape(lambda key: self(self.env.reset(key)[1].observation), key)
+        return _find_shape(self)
 
     @property
     def bounds(self) -> tuple[float, float]:
@@ -58,6 +57,12 @@ class View:
             "compact": (0, len(CELLS) - 1),
         }
         return bounds[self.name]
+
+
+@functools.lru_cache(maxsize=16)  # as many as programs are kept: tracing a game takes a part of a second
+def _find_shape(view: View) -> jax.ShapeDtypeStruct:
+    key = jax.eval_shape(lambda: jax.random.key(0, impl="threefry2x32"))
+    return jax.eval_shape(lambda key: view(view.env.reset(key)[1].observation), key)
 
 
 def enlarge(planes: UInt8[Array, "R W 3"]) -> UInt8[Array, "h w 3"]:

@@ -29,7 +29,7 @@ from tetrax.env.game.rules import (
     default_params,
 )
 from tetrax.env.game.state import Event, State, no_event
-from tetrax.env.game.vector import describe
+from tetrax.env.game.vector import describe, traced_once
 from tetrax.env.observe import OBSERVATIONS, Show
 from tetrax.env.reward import RewardChoice, RewardParams, RewardTerms
 
@@ -309,6 +309,7 @@ class Tetris:
             truncated = (state.ticks >= self.config.time_limit) & ~state.game_over
         return state, reward.total(terms), state.game_over, truncated, event
 
+    @traced_once
     def observe(self, state: State, params: EnvParams | None = None) -> Observation:
         """Return what a player may know of a state."""
         params = self.default_params if params is None else params

@@ -11,6 +11,7 @@ from jaxtyping import Bool, Int32, UInt32
 from tetrax.env.game import engine
 from tetrax.env.game.rules import Params, Rules, check_choice
 from tetrax.env.game.state import Event, State, no_inputs
+from tetrax.env.game.vector import traced_once
 
 NOOP = "noop"
 DIRECT_KEYS = (
@@ -34,6 +35,7 @@ class Direct(NamedTuple):
         """Return the names of the keys."""
         return direct_keys(self.rules)
 
+    @traced_once
     def apply(self, params: Params, state: State, action: Int32[Array, ""]) -> tuple[State, Event]:
         """Press one key for one tick."""
         pressed = {name: action == index for index, name in enumerate(self.names) if name != NOOP}
@@ -68,6 +70,7 @@ class Chords(NamedTuple):
         """Return a name per chord, such as 'left+rotate_cw', its keys in the order declared."""
         return tuple("+".join(chord) for chord in self.chords or _subsets(self.keys))
 
+    @traced_once
     def apply(self, params: Params, state: State, action: Int32[Array, ""]) -> tuple[State, Event]:
         """Press the keys of a chord for one tick."""
         held = self._held(action)

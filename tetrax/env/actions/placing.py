@@ -27,7 +27,7 @@ from tetrax.env.game.state import (
     piece_cells,
     select,
 )
-from tetrax.env.game.vector import decision, keep_boards_last, lookup, once
+from tetrax.env.game.vector import decision, keep_boards_last, lookup, once, traced_once
 
 Reached = UInt32[Array, "C 4W"]  # of each piece that may be placed, as `search.reach` tells
 Asks = tuple[Bool[Array, ""], ...]  # for each of these pieces, whether to search
@@ -55,6 +55,7 @@ class Drop(NamedTuple):
             for column in range(self.rules.width)
         )
 
+    @traced_once
     def apply(self, params: Params, state: State, action: Int32[Array, ""]) -> tuple[State, Event]:
         """Place one piece."""
         use_hold, pose, legal = drops.find_landing(self.rules, state, action)
@@ -117,6 +118,7 @@ class LockedPosition(NamedTuple):
             for x in range(self.rules.width)
         )
 
+    @traced_once
     def apply(self, params: Params, state: State, action: Int32[Array, ""]) -> tuple[State, Event]:
         """Place one piece, and lose where the next one has no place.
 

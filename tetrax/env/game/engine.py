@@ -28,7 +28,7 @@ from tetrax.env.game.state import (
     no_event,
     select,
 )
-from tetrax.env.game.vector import check_key, decision, lookup
+from tetrax.env.game.vector import check_key, decision, lookup, traced_once
 
 HARD_DROP, SOFT_DROP, LOCK_DELAY, PLACED = (
     LOCK_REASONS.index(reason) for reason in ("hard_drop", "soft_drop", "lock_delay", "placed")
@@ -41,6 +41,11 @@ def init(rules: Rules, params: Params, key: PRNGKeyArray) -> State:
     TypeError unless `key` is one typed Threefry key, as `jax.random.key(seed)` makes.
     """
     check_key(key)
+    return _begin(rules, params, key)
+
+
+@traced_once
+def _begin(rules: Rules, params: Params, key: PRNGKeyArray) -> State:
     zero, none = jnp.int32(0), jnp.int32(-1)
     kinds, left = randomizer.deal(rules, key, 1 + rules.preview)
     rows, waiting = garbage.start(rules, params, key)

@@ -89,6 +89,22 @@ def decision(function: Callable[Given, Record]) -> Callable[Given, Record]:
     return decide
 
 
+def traced_once(function: Callable[Given, Record]) -> Callable[Given, Record]:
+    """Mark a large function of a hashable record and arrays: it is traced once for each record and shape.
+
+    Many programs hold it, and tracing it takes seconds; each of them gets a copy of what was traced, without a seam.
+    Called by itself it is one program, where its operations one by one would take minutes to compile.
+    """
+    traced = jax.jit(function, static_argnums=0, inline=True)
+
+    @functools.wraps(function)
+    def call(*args: Given.args, **kwargs: Given.kwargs) -> Record:
+        found: Record = traced(*args, **kwargs)
+        return found
+
+    return call
+
+
 def keep_boards_last(function: Callable[..., Array]) -> Callable[..., Array]:
     """Let a function of arrays [..., *n], which may be of any one shape *n, stay one under vmap.
 

@@ -36,6 +36,14 @@ def computing_in(compute_dtype: str) -> PPOConfig:
     return dataclasses.replace(TINY, network=dataclasses.replace(TINY.network, compute_dtype=compute_dtype))
 
 
+@functools.cache
+def tiny():
+    """Return the tiny agent and its programs, compiled once for all tests."""
+    agent, network = ppo.make(TINY, MINI), actor_critic(MINI, TINY.network)
+    collect = jax.jit(lambda state, key: ppo._collect(TINY, MINI, network, state, key))
+    return agent, network, jax.jit(agent.init), jax.jit(agent.train), collect
+
+
 class Table:
     """A network that says what its parameters are, whatever it sees."""
 
@@ -115,11 +123,14 @@ def test_values_bootstrap_through_a_time_limit_from_the_true_last_observation():
     # Play the same actions again, and ask the network what the last boards were worth.
     env_state = state.env_state
     step = jax.jit(Batch(EpisodeStatistics(AutoReset(env))).step)
+
+    @jax.jit
+    def judge(seen):
+        return normalise.denormalise(state.value_moments, network.apply(state.params, seen)[1])
+
     for t in range(7):
         env_state, timestep = step(env_state, rollout.action[t], state.env_params)
-        worth = normalise.denormalise(
-            state.value_moments, network.apply(state.params, timestep.last_observation)[1]
-        )
+        worth = judge(timestep.last_observation)
         going_on = ~np.asarray(rollout.terminated[t])
         np.testing.assert_allclose(rollout.next_value[t][going_on], worth[going_on], rtol=2e-5, atol=1e-5)
         np.testing.assert_array_equal(rollout.reward[t], timestep.reward)
@@ -128,10 +139,10 @@ def test_values_bootstrap_through_a_time_limit_from_the_true_last_observation():
 
 def test_no_key_is_used_twice():
     """Jax's checker accepts the update; a game's own key is made to be folded with many numbers."""
-    agent, network = ppo.make(TINY, MINI), actor_critic(MINI, TINY.network)
-    state = jax.jit(agent.init)(jax.random.key(0))
-    _, rollout, _ = jax.jit(lambda s: ppo._collect(TINY, MINI, network, s, jax.random.key(1)))(state)
-    samples, _ = ppo._advantages(TINY, state, rollout)
+    _, network, init, train, collect = tiny()
+    state = init(jax.random.key(0))
+    _, rollout, _ = collect(state, jax.random.key(1))
+    samples, _ = jax.jit(functools.partial(ppo._advantages, TINY))(state, rollout)
 
     def update(samples, key):
         return ppo._update(TINY, network, state, samples, key)[0].params
@@ -143,7 +154,7 @@ def test_no_key_is_used_twice():
         jax.jit(update)(samples, jax.random.key(2))
         with pytest.raises(jax.errors.KeyReuseError):
             jax.jit(update_twice)(samples, jax.random.key(2))
-    keys = [jax.random.key_data(each).tolist() for each in (state.key, jax.jit(agent.train)(state)[0].key)]
+    keys = [jax.random.key_data(each).tolist() for each in (state.key, train(state)[0].key)]
     assert keys[0] != keys[1]
 
 
@@ -163,16 +174,16 @@ def test_no_key_is_used_twice():
 )
 def test_learning_from_the_rollout_that_training_collects_is_training(config, env):
     """Playing and learning in programs of their own, as games on the host are learned from, bit for bit."""
-    agent, network = ppo.make(config, env), actor_critic(env, config.network)
-
-    @jax.jit
-    def collect(state):
-        return ppo._collect(config, env, network, state, jax.random.split(state.key, 3)[0])
-
-    state, train, learn = jax.jit(agent.init)(jax.random.key(0)), jax.jit(agent.train), jax.jit(agent.learn)
+    if config is TINY:
+        agent, _, init, train, collect = tiny()
+    else:
+        agent, network = ppo.make(config, env), actor_critic(env, config.network)
+        init, train = jax.jit(agent.init), jax.jit(agent.train)
+        collect = jax.jit(functools.partial(ppo._collect, config, env, network))
+    state, learn = init(jax.random.key(0)), jax.jit(agent.learn)
     for _ in range(2):
         trained, told = train(state)
-        played, rollout, finished = collect(state)
+        played, rollout, finished = collect(state, jax.random.split(state.key, 3)[0])
         assert rollout.action.shape == (agent.num_steps, agent.num_envs)
         learned, told_by_learning = learn(played, rollout)
         assert_equal(learned, trained)
@@ -208,17 +219,11 @@ def test_seeds_side_by_side_equal_separate_runs():
 
 
 def test_tunables_change_learning_without_another_trace():
-    agent, traces = ppo.make(TINY, MINI), []
-
-    @jax.jit
-    def train(state):
-        traces.append(None)
-        return agent.train(state)[0]
-
-    state = jax.jit(agent.init)(jax.random.key(0))
-    still = train(state.replace(tunables={**state.tunables, "learning_rate": jnp.float32(0)}))
-    moved = train(state)
-    assert len(traces) == 1
+    _, _, init, train, _ = tiny()
+    state = init(jax.random.key(0))
+    moved, _ = train(state)
+    still, _ = train(state.replace(tunables={**state.tunables, "learning_rate": jnp.float32(0)}))
+    assert train._cache_size() == 1
     weights = [jax.tree.leaves(each.params)[-1] for each in (state, still, moved)]
     np.testing.assert_array_equal(weights[0], weights[1])
     assert (weights[0] != weights[2]).any()

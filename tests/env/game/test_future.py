@@ -28,7 +28,7 @@ NUM_KEYS = 24_000
 MOST = 21  # pieces that are drawn ahead
 VIEWS = ("planes", "compact", "bitboards", "flat")
 AFTERSTATE_VIEWS = ("afterstate_features", "afterstate_boards", "afterstate_classic", "afterstate_extended")
-PRESETS = pytest.mark.parametrize("preset", ["guideline", "tetrio"])
+PRESETS = pytest.mark.parametrize("preset", ["guideline", pytest.param("tetrio", marks=pytest.mark.slow)])
 
 
 @functools.cache

@@ -88,7 +88,7 @@ def _forgive(stream: Any, own: Any, errors: str) -> Any:
     output = Output(raw.fileno(), "wb", closefd=False)
     unbuffered = raw is stream.buffer  # by python -u
     return io.TextIOWrapper(
-        output if unbuffered else io.BufferedWriter(output),  # type: ignore[type-var]
+        output if unbuffered else io.BufferedWriter(output),
         encoding=stream.encoding,
         errors=errors,
         line_buffering=stream.line_buffering,

@@ -147,7 +147,7 @@ def _stopped(run: Run) -> str:
 def _in_words(spec: Spec, evaluation: dict[str, Any]) -> str:
     came_to, cap = evaluation[spec.headline], evaluation[f"max_{spec.length}"]
     low, high = came_to["ci95"]
-    ended = f"{evaluation['capped']} not lost by {spec.length.removesuffix('s')} {cap}"
+    ended = f"{evaluation['capped']} not lost by {spec.length.removesuffix('s')} {cap:,}"
     if not spec.is_endless:
         ended = f"{evaluation['capped']} reached their limit of steps"
     return (

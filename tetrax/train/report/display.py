@@ -269,8 +269,10 @@ def _print_summary(console: Console, summary: Summary) -> None:
     for label, text in summary.facts.items():
         table.add_row(label, Text(text))
     console.print(table)
+    width = max(map(len, summary.facts), default=0)
     for label, command in summary.commands.items():
-        console.print(Text.assemble((f"{label}  ", "dim"), (command, live_panel.NUMBER)), soft_wrap=True)
+        told = Text.assemble((f"{label:{width}}  ", "dim"), (command, live_panel.NUMBER))
+        console.print(told, soft_wrap=True)
 
 
 def _print(text: str) -> None:

@@ -181,8 +181,8 @@ def _progress(view: View, layout: Layout) -> list[RenderableType]:
 
 def _numbers_width(entries: Sequence[Entry]) -> int:
     """Return the columns that labels and values take."""
-    labels, values = ([len(entry[index]) for entry in entries] for index in (0, 1))
-    return max(labels, default=0) + GAP + max(values, default=0)
+    labels = max((len(entry.label) for entry in entries), default=0)
+    return labels + GAP + max((len(entry.value) for entry in entries), default=0)
 
 
 def _table(entries: Sequence[Entry], layout: Layout) -> Table:

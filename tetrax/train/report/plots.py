@@ -61,8 +61,14 @@ class FinalEvaluation:
         """Read the content of eval.json; KeyError or TypeError where it is something else."""
         low, high = document[measures[0]]["ci95"]
         means = {name: float(document[name]["mean"]) for name in measures}
-        counts = (document[name] for name in ("step", f"max_{length}", "episodes", "capped"))
-        return cls(*map(int, counts), means, (float(low), float(high)))
+        return cls(
+            step=int(document["step"]),
+            cap=int(document[f"max_{length}"]),
+            episodes=int(document["episodes"]),
+            capped=int(document["capped"]),
+            means=means,
+            interval=(float(low), float(high)),
+        )
 
 
 def learning_curve(

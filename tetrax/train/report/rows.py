@@ -45,8 +45,9 @@ def evaluation_metrics(results: list[EvalResult]) -> Row:
         EVALUATION + name: [float(result.totals[name].mean()) for result in results]
         for name in results[0].totals
     }
-    shares = [float(result.capped.mean()) for result in results]
-    return average_seeds({**means, CAPPED: shares, CAP: [float(result.cap) for result in results]})
+    means[CAPPED] = [float(result.capped.mean()) for result in results]
+    means[CAP] = [float(result.cap) for result in results]
+    return average_seeds(means)
 
 
 def average_seeds(per_seed: Mapping[str, list[float | None]]) -> Row:

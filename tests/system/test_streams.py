@@ -202,6 +202,12 @@ def test_every_command_speaks_every_encoding(tmp_path: Path, encoding: str) -> N
 
 
 @pytest.mark.slow
+def test_a_count_that_nobody_reads_ends() -> None:
+    """Four pieces are counted in a second or so; twelve would take hours."""
+    assert start([*PERFT, "IOLJSZTIOLJS"], f"| : {OWN_CODE}") == (141, "", "")
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("redirection", ["| head -1", "| :", "> /dev/full 2> /dev/full", ">&- 2>&-"])
 def test_a_run_whose_streams_fail_finishes(tmp_path: Path, redirection: str) -> None:
     words = ["-m", "tests.train.toy", str(tmp_path / "run"), "new", "320"]

@@ -7,7 +7,8 @@
 A file holds, for every seed, lines per training game (actions drawn, not greedy) over environment steps, with the
 command, the machine and the commit. Runs with one seed each and one run with several seeds give the same kind of file.
 Steps are all that the agent was given: those at random that a replay begins with count too. Files with the same
-`panel` are drawn in one, each in a colour under its `label`, with its greedy evaluations dashed where it has some.
+`panel` are drawn in one, each in a colour under its `label`, with its greedy evaluations dashed where it has some;
+these were stopped at `max_pieces`.
 """
 
 import argparse
@@ -101,12 +102,18 @@ def keep(
         "machine": f"{os.cpu_count()} CPU cores ({platform.machine()})",
         "commit": commit.stdout.strip(),
         "random_lines": random_lines,
+        "max_pieces": max(_cap(run) for run in runs),
         "curves": [curve for run in runs for curve in read_run(run)],
     }
     CURVES.mkdir(parents=True, exist_ok=True)
     path = CURVES / f"{name}.json"
     path.write_text(json.dumps(document, indent=1) + "\n")
     return path
+
+
+def _cap(run: Path) -> int:
+    """Return the pieces at which the evaluations of a run were stopped while it trained; 0 = never."""
+    return int(json.loads((run / "config.json").read_text())["evaluation"]["max_pieces"])
 
 
 def panels(documents: Sequence[dict[str, Any]]) -> dict[str, list[dict[str, Any]]]:
@@ -165,7 +172,8 @@ def _draw_several(axis: Any, documents: Sequence[dict[str, Any]]) -> None:
         axis.plot(*columns(mean, 1), color=colour, linewidth=2.5, label=label)
         greedy = mean_curve([curve.get("evaluations", []) for curve in curves], column=1)
         if greedy:
-            words = {"label": f"{label}, greedy games", "marker": "o", "markersize": 4}
+            stop = f" to {document['max_pieces']} pieces" if document.get("max_pieces") else ""
+            words = {"label": f"{label}, greedy games{stop}", "marker": "o", "markersize": 4}
             axis.plot(*columns(greedy, 1), color=colour, linestyle="--", **words)
 
 

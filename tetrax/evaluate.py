@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from tetrax.fields.errors import UserError, exit_code, in_words, wrong, wrong_name
-from tetrax.system import disk
+from tetrax.system import disk, streams
 from tetrax.train.command import flags
 
 if TYPE_CHECKING:
@@ -22,6 +22,17 @@ if TYPE_CHECKING:
 PROGRAM = "python -m tetrax.evaluate"
 DEFAULT_GAME, DEFAULT_ENVIRONMENT = "tetris", "guideline"
 DEFAULT_MAX_PIECES = 5_000
+# The lines of the table, each of the statistics of a measure.
+STATISTICS: dict[str, Callable[[dict[str, Any]], float]] = {
+    "mean": lambda numbers: numbers["mean"],
+    "± 95%": lambda numbers: numbers["ci95"][1] - numbers["mean"],
+    "std": lambda numbers: numbers["std"],
+    "min": lambda numbers: numbers["min"],
+    "5%": lambda numbers: numbers["quantiles"]["0.05"],
+    "median": lambda numbers: numbers["quantiles"]["0.5"],
+    "95%": lambda numbers: numbers["quantiles"]["0.95"],
+    "max": lambda numbers: numbers["max"],
+}
 
 
 @dataclass(frozen=True)
@@ -55,7 +66,8 @@ class Options:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
-    return exit_code(_run, argv, when_stopped="stopped; nothing was written")
+    with streams.forgiving():
+        return exit_code(_run, argv, when_stopped="stopped; nothing was written")
 
 
 def _run(argv: list[str]) -> int:
@@ -91,13 +103,14 @@ def _run(argv: list[str]) -> int:
     if options.json:
         print(json.dumps(result.summary(), allow_nan=False))
     else:
-        _print_table(f"{name}: {env.spec.title}", result)
+        print(_table(f"{name}: {env.spec.title}", result))
     # After the result is seen: the best game has to be played again, which may take long.
     failures += _write(
         "--record", options.record, lambda path: record.save(evaluation.recording_of_best(env, result), path)
     )
     if failures:
         raise UserError("; ".join(failures))
+    streams.deliver()
     return 0
 
 
@@ -177,10 +190,11 @@ def _progress(episodes: int, max_pieces: int, length: str) -> Iterator[Callable[
     if not sys.stderr.isatty():
         yield None
         return
-    from rich.console import Console
     from rich.progress import Progress
 
-    with Progress(console=Console(stderr=True), transient=True) as bar:
+    from tetrax.train.report import terminal
+
+    with Progress(console=terminal.console(stderr=True), transient=True) as bar:
         task = bar.add_task("playing", total=1.0)
 
         def on_progress(games_over: int, most_pieces: int) -> None:
@@ -211,27 +225,19 @@ def _write(flag: str, path: str | None, write: Callable[[str], None]) -> list[st
     return []
 
 
-def _print_table(title: str, result: EvalResult) -> None:
-    from rich.console import Console
-    from rich.table import Table
+def _table(title: str, result: EvalResult) -> str:
+    """Write what the games came to: a column for each measure, so that it fits 80 characters with large numbers."""
+    from tetrax.train.report.columns import align
+    from tetrax.train.report.numbers import exact
 
     summary = result.summary()
-    cap = f", stopped at {result.cap} {result.length}: {summary['capped']}" if result.cap else ""
-    table = Table(title=title, caption=f"{summary['episodes']} games from seed {result.seed}{cap}")
-    table.add_column("per game")
-    for heading in ("mean", "± 95%", "std", "min", "5%", "median", "95%", "max"):
-        table.add_column(heading, justify="right")
-    for measure in result.totals:
-        numbers = summary[measure]
-        quantiles = [numbers["quantiles"][q] for q in ("0.05", "0.5", "0.95")]
-        half_width = numbers["ci95"][1] - numbers["mean"]
-        shown = (numbers["mean"], half_width, numbers["std"], numbers["min"], *quantiles, numbers["max"])
-        table.add_row(measure, *map(_short, shown))
-    Console().print(table)
-
-
-def _short(number: float) -> str:
-    return f"{number:,.0f}" if number == int(number) or abs(number) >= 10_000 else f"{number:,.2f}"
+    cap = f", stopped at {result.cap:,} {result.length}: {summary['capped']:,}" if result.cap else ""
+    lines = [["per game", *result.totals]]
+    for label, find in STATISTICS.items():
+        lines.append([label, *(exact(find(summary[measure])) for measure in result.totals)])
+    return (
+        f"{title}\n{summary['episodes']:,} games from seed {result.seed}{cap}\n\n{align(lines, first='left')}"
+    )
 
 
 def _print_help() -> None:

@@ -13,6 +13,7 @@ import numpy as np
 
 from tetrax.env.game.pieces import TETROMINOES, KickSystem
 from tetrax.fields.errors import UserError, exit_code, wrong
+from tetrax.system import streams
 from tetrax.train.command import flags
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ class Options:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
-    return exit_code(_run, argv, when_stopped="stopped")
+    with streams.forgiving():
+        return exit_code(_run, argv, when_stopped="stopped")
 
 
 def _run(argv: list[str]) -> int:
@@ -117,7 +119,9 @@ def _count(rules: Rules, queue: tuple[int, ...], rows: np.ndarray, spins: bool) 
         apart = f" ({classes})" if spins else ""
         seconds = time.perf_counter() - started
         print(f"depth {depth}: {placements}{apart}; on {counts.boards} boards, {seconds:.1f} s", flush=True)
+        streams.deliver()  # else a count that nobody reads goes on for hours
     print(placements)
+    streams.deliver()
 
 
 if __name__ == "__main__":

@@ -7,8 +7,9 @@ import pytest
 
 import tetrax
 from tests.agents.chain import Chain
-from tetrax.agents import cross_entropy, dqn, ppo
+from tetrax.agents import cross_entropy, dqn, episodes, ppo
 from tetrax.agents.agent import Metrics
+from tetrax.env.wrappers import Episode, EpisodeState
 from tetrax.networks.network_config import NetworkConfig
 
 NETWORK = NetworkConfig(hidden=(8,))
@@ -36,6 +37,17 @@ def test_totals_are_added_up_and_means_averaged():
     assert reduced.means == {"entropy": 3.0, "loss/value": 0.25}
 
 
+def test_what_games_have_come_to_so_far_is_their_mean():
+    totals = {"lines": jnp.array([0, 3, 6]), "return": jnp.array([1.0, 2.0, 4.5])}
+    nothing = jax.tree.map(jnp.zeros_like, totals)
+    state = EpisodeState(
+        env_state=None,
+        running=Episode(steps=jnp.array([1, 2, 3]), totals=totals),
+        finished=Episode(steps=jnp.zeros(3, jnp.int32), totals=nothing),
+    )
+    assert episodes.mean_so_far(state) == {"lines": 3.0, "return": 2.5}
+
+
 @pytest.mark.parametrize("name", LEARNERS)
 def test_the_first_games_are_played_by_the_numbers_that_init_is_given(name):
     make, config = LEARNERS[name]
@@ -49,6 +61,7 @@ def test_the_first_games_are_played_by_the_numbers_that_init_is_given(name):
         return agent.init(key), agent.init(key, given)
 
     own, other = start(jax.random.key(0), default.replace(game=game))
+    assert agent.so_far(own) == dict.fromkeys(TETRIS.spec.measures, 0.0), "they have just begun"
     for state, num_rows in ((own, 0), (other, 2)):
         rows = np.stack(agent.games(state).rows)  # [H, B]
         assert ((rows != 0).sum(axis=0) == num_rows).all(), "rows of garbage at the start"

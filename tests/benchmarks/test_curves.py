@@ -10,7 +10,12 @@ from benchmarks import curves
 def run(root, rows, *, num_seeds=1, agent=None):
     """Write the two files of a run that a curve is made of."""
     root.mkdir()
-    config = {"seed": 4, "num_seeds": num_seeds, "agent": agent or {"num_envs": 8, "num_steps": 4}}
+    config = {
+        "seed": 4,
+        "num_seeds": num_seeds,
+        "agent": agent or {"num_envs": 8, "num_steps": 4},
+        "evaluation": {"max_pieces": 200},
+    }
     (root / "config.json").write_text(json.dumps(config))
     (root / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
     return root
@@ -106,6 +111,19 @@ def test_each_label_is_a_line_with_the_numbers_of_its_file(tmp_path, monkeypatch
     assert (tmp_path / "curves.png").stat().st_size > 0
 
 
+def test_a_label_says_where_greedy_games_were_stopped():
+    from matplotlib.figure import Figure
+
+    axis, points = Figure().subplots(), [[1, 0.0, 1.0, 1.0]]
+    told = [
+        document(f"of {cap}", {"points": points, "evaluations": [[1, 2.0]]}, max_pieces=cap)
+        for cap in (0, 200)
+    ]
+    curves._draw_several(axis, told)
+    labels = [line.get_label() for line in axis.lines]
+    assert "of 0, greedy games" in labels and "of 200, greedy games to 200 pieces" in labels
+
+
 def test_a_kept_file_says_where_it_is_drawn(tmp_path, monkeypatch):
     monkeypatch.setattr(curves, "CURVES", tmp_path)
     run(tmp_path / "run", ROWS)
@@ -114,7 +132,7 @@ def test_a_kept_file_says_where_it_is_drawn(tmp_path, monkeypatch):
     assert (kept["panel"], kept["label"], kept["title"], kept["command"]) == (
         "direct", "DQN", "title", "python -m this"
     )  # fmt: skip
-    assert kept["curves"] == curves.read_run(tmp_path / "run")
+    assert kept["curves"] == curves.read_run(tmp_path / "run") and kept["max_pieces"] == 200
     assert "panel" not in json.loads(
         curves.keep("two", "title", "python -m this", 0.5, [tmp_path / "run"]).read_text()
     )

@@ -30,6 +30,12 @@ Act = Callable[..., tuple[Array, Memory, dict[str, Array]]]
 -> (action: int32[B], memory, diagnostics: float32[B] by name)."""
 
 
+def nothing_so_far(state: TrainState) -> dict[str, Array]:
+    """Tell nothing of games that are not over."""
+    del state
+    return {}
+
+
 class Metrics(struct.PyTreeNode):
     """What an iteration tells, float32[] by name."""
 
@@ -83,6 +89,8 @@ class Agent(NamedTuple):
     games: Callable[
         [TrainState], Any
     ]  # states of the games being played, on the last axis; None: there are none
+    # What these have come to so far, by measure of the game: means over them, float32[].
+    so_far: Callable[[TrainState], dict[str, Array]] = nothing_so_far
     num_groups: int = 1  # groups of games that minibatches are drawn within; devices may share the groups out
     replay_bytes: int = 0  # of one seed's replay, on all devices together
     partition: Callable[[TrainState], Any] = batch.everywhere  # (state or shapes) -> a PartitionSpec per leaf

@@ -21,7 +21,7 @@ from jaxtyping import Float32, Int32, PRNGKeyArray
 
 from tetrax.agents import checks
 from tetrax.agents.agent import Agent, Memory, Metrics, Sight, no_memory
-from tetrax.agents.episodes import sum_finished
+from tetrax.agents.episodes import mean_so_far, sum_finished
 from tetrax.env import batch
 from tetrax.env.batch import Batch
 from tetrax.env.contract import Game
@@ -129,6 +129,7 @@ def make(config: CrossEntropyConfig, env: Game) -> Agent:
         act=_act,
         # Games on a smaller board are none of the run's own, to be looked at.
         games=lambda state: None if config.fewer_rows else state.games.env_state.game,
+        so_far=lambda state: mean_so_far(state.games),
         num_groups=num_games,  # boards have nothing to do with each other
         partition=lambda state: batch.everywhere(state).replace(games=batch.spread(state.games)),
     )

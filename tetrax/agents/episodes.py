@@ -9,6 +9,12 @@ from tetrax.env.wrappers import EpisodeState
 GAMES = "games"  # name of the number of games that ended, beside what these came to
 
 
+def mean_so_far(env_state: EpisodeState) -> dict[str, Array]:
+    """Return what the games being played have come to so far, by measure: the mean over B games, float32[]."""
+    totals = env_state.running.totals
+    return {name: jnp.mean(jnp.asarray(value, jnp.float32)) for name, value in totals.items()}
+
+
 def sum_finished(timestep: TimeStep, env_state: EpisodeState) -> dict[str, Array]:
     """Return totals of the games that ended in a step of B games: GAMES, and each measure of the game; float32[].
 

@@ -161,6 +161,7 @@ def make(config: PPOConfig, env: Game | HostGame) -> Agent:
         initial_memory=lambda batch_shape: initial_memory(config.network, batch_shape),
         act=lambda *args: _act(config, network, *args),
         games=lambda state: None if state.env_state is None else state.env_state.env_state.game,
+        so_far=lambda state: episodes.mean_so_far(state.env_state),
         num_groups=config.num_groups,
         partition=lambda state: batch.everywhere(state).replace(
             env_state=batch.spread(state.env_state), memory=batch.spread_rows(state.memory)

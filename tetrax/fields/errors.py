@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import os
 import signal
 import sys
+import traceback
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NoReturn
 
 USER_ERROR_EXIT_CODE = 2
+CLOSED_PIPE_EXIT_CODE = 128 + 13  # as shells say it of a program that SIGPIPE ended
+STANDARD_OUTPUT = "standard output"  # names it, as a file, in the errors of writing to it
 
 
 class UserError(Exception):
@@ -27,7 +31,8 @@ def stop_in_one_line() -> None:
 
 def _stop(signum: int, frame: object) -> NoReturn:
     """End at once: an exception might be caught by whatever is being imported, or shown with its traceback."""
-    os.write(sys.stderr.fileno(), b"stopped before anything began\n")
+    with contextlib.suppress(OSError):  # nobody may be there to read it
+        os.write(2, b"stopped before anything began\n")
     os._exit(128 + signum)
 
 
@@ -35,7 +40,7 @@ def exit_code(run: Callable[[list[str]], int], argv: Sequence[str] | None, when_
     """Run a command with its words (`sys.argv` when None); return its exit code.
 
     A user's mistake, or a file that cannot be read or written, is one line on standard error and code 2; Ctrl-C is
-    `when_stopped` and code 130.
+    `when_stopped` and code 130. Whoever reads standard output may stop reading: then the code is 141, without a word.
     """
     if signal.getsignal(signal.SIGINT) is _stop:
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -45,6 +50,8 @@ def exit_code(run: Callable[[list[str]], int], argv: Sequence[str] | None, when_
         print(f"error: {error}", file=sys.stderr)
         return USER_ERROR_EXIT_CODE
     except OSError as error:
+        if isinstance(error, BrokenPipeError) and error.filename == STANDARD_OUTPUT:
+            return CLOSED_PIPE_EXIT_CODE
         print(f"error: {in_words(error)}", file=sys.stderr)
         return USER_ERROR_EXIT_CODE
     except KeyboardInterrupt:
@@ -53,9 +60,21 @@ def exit_code(run: Callable[[list[str]], int], argv: Sequence[str] | None, when_
 
 
 def in_words(error: OSError) -> str:
-    """Say which file an error of the system is about, and what it is: "run/config.json: Read-only file system"."""
+    """Say which file an error of the system is about, and what it is: "run/config.json: Read-only file system".
+
+    Of an error that is about no file, say where it came up: "Connection refused (in tetrax.train.machine.x.join)".
+    """
     reason = error.strerror or str(error) or type(error).__name__
-    return " ".join((reason if error.filename is None else f"{error.filename}: {reason}").split())
+    said = f"{reason}{_place(error)}" if error.filename is None else f"{error.filename}: {reason}"
+    return " ".join(said.split())
+
+
+def _place(error: OSError) -> str:
+    """Name the last function of ours, else the last of all, that an error went through; nothing if none is known."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    named = [f"{frame.f_globals.get('__name__')}.{frame.f_code.co_name}" for frame in frames]
+    ours = [name for name in named if name.startswith("tetrax.") and name != f"{__name__}.exit_code"]
+    return f" (in {(ours or named)[-1]})" if named else ""
 
 
 def wrong(thing: str, given: object, allowed: str, names: Iterable[str] = ()) -> UserError:

@@ -6,13 +6,15 @@ import sys
 from collections.abc import Sequence
 
 from tetrax.fields.errors import exit_code
+from tetrax.system import streams
 from tetrax.train.command import cli
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     # While a run goes on, the loop takes care of Ctrl-C.
-    return exit_code(_run, argv, when_stopped="stopped before the run began")
+    with streams.forgiving():
+        return exit_code(_run, argv, when_stopped="stopped before the run began")
 
 
 def _run(words: list[str]) -> int:

@@ -18,7 +18,7 @@ from typing import Any
 import jax
 
 from tetrax.fields.errors import UserError, in_words
-from tetrax.system import compilation_cache
+from tetrax.system import compilation_cache, streams
 from tetrax.train import start
 from tetrax.train.config import TrainConfig, whole_chunks
 from tetrax.train.folder import checkpoint, log, run_folder
@@ -30,7 +30,8 @@ from tetrax.train.machine.host_program import RESUMED, HostProgram
 from tetrax.train.machine.signals import Interrupted, catching_signals
 from tetrax.train.program import Outcome, Program
 from tetrax.train.report import account, artifacts, rows
-from tetrax.train.report.display import Display, Header, SilentDisplay, Summary, duration
+from tetrax.train.report.display import Display, Header, SilentDisplay, Summary
+from tetrax.train.report.numbers import duration
 from tetrax.train.run import (
     DIVERGED,
     FINISHED,
@@ -62,7 +63,7 @@ def train(
     env, program = start.make_program(config)
     if not processes.leads():
         return follow(config, program, Path(run_dir))
-    with processes.leading() as tell_others:
+    with streams.forgiving(), processes.leading() as tell_others:
         return _lead(config, env, program, Path(run_dir), resume, display or SilentDisplay(), tell_others)
 
 
@@ -183,7 +184,7 @@ def _train_chunks(run: Run, state: Any, progress: Progress) -> Any:
 def _row(run: Run, progress: Progress, outcome: Outcome, seconds: float) -> Row:
     """Make the row of the chunk that has just been trained."""
     steps = run.program.steps_per_chunk * run.program.num_seeds
-    metrics = rows.training_metrics(outcome.metrics)
+    metrics = rows.training_metrics(outcome.metrics, outcome.so_far)
     return account.row(run, _step(run, progress), steps, seconds, metrics)
 
 

@@ -31,6 +31,9 @@ class Outcome(NamedTuple):
 
     metrics: Metrics  # reduced over the chunk
     finite: Array  # bool[], whether every number of the policy is one
+    so_far: dict[
+        str, Array
+    ]  # by measure: the mean over the games being played, at the end of the chunk; float32[]
     game: Any  # the state of one of the games being played, for the display; None where there is none
 
 
@@ -161,7 +164,8 @@ class Program:
         )
         games = self.agent.games(state)
         game = None if games is None else batch.game(games, 0)
-        return state, Outcome(metrics.reduce(), all_finite(self.agent.policy(state)), game)
+        finite = all_finite(self.agent.policy(state))
+        return state, Outcome(metrics.reduce(), finite, self.agent.so_far(state), game)
 
     def _policy_of_seed(self, state: Any, seed_index: Array) -> Any:
         if self.num_seeds > 1:

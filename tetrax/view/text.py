@@ -45,11 +45,20 @@ def render_text(scene: Scene, *, colour: bool = False) -> str:
     return "\n".join(lines)
 
 
-def render_half_blocks(scene: Scene) -> str:
-    """Draw the matrix alone in ANSI colours, small: two rows to a line, a character to a column."""
+def render_half_blocks(scene: Scene, *, colour: bool = True) -> str:
+    """Draw the matrix alone, small: two rows to a line, a character to a column.
+
+    In ANSI colours, or without them: then what is filled is, and there is no ghost.
+    """
     rules, looks = scene.rules, find_looks(scene)
     lines = []
     for lower in reversed(range(0, rules.height, 2)):  # of an odd height, the top line shows a row above
+        if not colour:
+            filled = (looks.look[lower : lower + 2] != Look.EMPTY) & (
+                looks.look[lower : lower + 2] != Look.GHOST
+            )
+            lines.append("".join(" ▄▀█"[int(below) + 2 * int(above)] for below, above in filled.T))
+            continue
         parts = []
         for x in range(rules.width):
             ink, ground = (

@@ -22,6 +22,7 @@ from tetrax.train import __main__
 from tetrax.train.folder import checkpoint, log, run_folder
 from tetrax.train.loop import train
 from tetrax.train.report import plots
+from tetrax.train.report.metric_labels import Measures
 
 TINY = ["ppo", "--preset", "tiny"]
 
@@ -241,10 +242,10 @@ def test_a_log_on_a_full_disk_ends_in_an_error_and_no_wait(tmp_path: Path, tenso
 
 def test_a_picture_on_a_full_disk_leaves_the_one_before(tmp_path: Path) -> None:
     path = tmp_path / "plots" / "curve.png"
-    plots.learning_curve([], path, "before", "lines")
+    plots.learning_curve([], path, "before", Measures("lines", "pieces"))
     before = path.read_bytes()
     with small_files(5_000), pytest.raises(OSError, match=f"File too large: '{path}'"):
-        plots.learning_curve([], path, "after", "lines")
+        plots.learning_curve([], path, "after", Measures("lines", "pieces"))
     assert path.read_bytes() == before and names(tmp_path) == ["plots", "plots/curve.png"]
 
 

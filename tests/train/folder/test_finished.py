@@ -66,11 +66,12 @@ def test_killed_while_the_best_game_is_recorded_it_is_evaluated_on_resume(
 ) -> None:
     config = toy_config(total_steps=64)
     folder = killed(tmp_path / "run", config, artifacts, "record_best", monkeypatch)
-    assert folder.learning_curve.is_file() and not folder.evaluation.exists() and not folder.finished.exists()
+    assert not folder.learning_curve.exists()  # it shows the evaluation
+    assert not folder.evaluation.exists() and not folder.finished.exists()
     shown = Listener()
     assert train(config, run_dir=folder.root, resume=True, display=shown).evaluation is not None
     assert shown.summary.headline.startswith("Finished")
-    assert folder.evaluation.is_file() and folder.finished.is_file()
+    assert folder.learning_curve.is_file() and folder.evaluation.is_file() and folder.finished.is_file()
 
 
 def test_killed_before_the_last_policy_is_written_it_is_written_on_resume(

@@ -15,7 +15,7 @@ from tensorboardX.record_writer import RecordWriter
 from tetrax.agents.agent import Metrics
 from tetrax.fields.errors import UserError
 from tetrax.train.folder import log
-from tetrax.train.report import plots, rows
+from tetrax.train.report import rows
 from tetrax.train.report.evaluation import EvalResult
 
 
@@ -112,6 +112,14 @@ def test_no_game_ended_is_null() -> None:
     assert row == {"lines": None, "games": 0.0}
 
 
+def test_games_that_run_are_told_beside_those_that_ended() -> None:
+    """What they have come to so far, by seed: the mean of 3 and 5 lines, and of 10 and 14 pieces."""
+    metrics = Metrics(totals={"games": np.zeros(2), "lines": np.zeros(2)}, means={})
+    row = rows.training_metrics(metrics, {"lines": np.array([3.0, 5.0]), "pieces": np.array([10.0, 14.0])})
+    assert (row["lines"], row["running/lines"], row["running/pieces"]) == (None, 4.0, 12.0)
+    assert row["per_seed"]["running/lines"] == [3.0, 5.0]
+
+
 def test_several_seeds_give_their_mean_and_each_of_them() -> None:
     row = rows.training_metrics(
         Metrics(
@@ -152,6 +160,7 @@ def test_evaluations_are_means_over_games_and_then_over_seeds() -> None:
         "eval/pieces": 4.0,
         "eval/score": 300.0,
         "eval/capped": 0.5,
+        "eval/cap": 5.0,
     }
     row = rows.merge(
         rows.training_metrics(Metrics(totals={"games": np.zeros(2)}, means={"kl": np.array([1.0, 3.0])})),
@@ -160,24 +169,3 @@ def test_evaluations_are_means_over_games_and_then_over_seeds() -> None:
     assert row["eval/lines"] == 4.0
     assert row["per_seed"]["eval/lines"] == [3.0, 5.0]
     assert row["per_seed"]["kl"] == [1.0, 3.0]
-
-
-def test_the_learning_curve_is_drawn_whatever_the_rows_hold(tmp_path: Path) -> None:
-    full = {"lines": 1.0, "entropy": 0.5, "loss/value": 2.0, "loss/policy": -0.1, "loss/total": 1.9}
-    cases = {
-        "nothing": [],
-        "no game ended": [{"step": 1, "lines": None}],
-        "one seed": [{"step": step, "eval/lines": 2.0, **full} for step in (1_000, 2_000_000)],
-        "two seeds": [{"step": 1, **full, "per_seed": {"lines": [1.0, None]}}],
-    }
-    for name, drawn in cases.items():
-        path = tmp_path / "plots" / f"{name}.png"
-        plots.learning_curve(drawn, path, name, "lines")
-        assert path.read_bytes()[:8] == b"\x89PNG\r\n\x1a\n"
-
-
-@pytest.mark.parametrize(
-    ("value", "text"), [(0, "0"), (512, "512"), (26_412, "26.4k"), (1_310_000, "1.31M"), (2e9, "2G")]
-)
-def test_short_numbers(value: float, text: str) -> None:
-    assert plots.short_number(value) == text

@@ -49,6 +49,7 @@ def test_stopped_while_compiling_nothing_is_trained(tmp_path: Path, monkeypatch:
         patch.setattr(start, "prepare", interrupt)
         stopped(tmp_path / "run", shown)
     assert shown.summary.headline == "Stopped at 0 of 320 steps; nothing is trained yet."
+    assert "" not in shown.summary.facts.values(), "a line without anything in it"
     assert checkpoint.steps(tmp_path / "run" / "checkpoints") == []
     assert train(toy_config(), run_dir=tmp_path / "run", resume=True).status == "finished"
 

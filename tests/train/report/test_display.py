@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rich.console import Console
@@ -13,15 +14,21 @@ from rich.text import Text
 from tetrax.env.ascii import state_from_ascii
 from tetrax.env.game.pieces import TETROMINOES
 from tetrax.env.game.rules import RULE_PRESETS, Rules
-from tetrax.train.report import display
+from tetrax.train.report import display, live_panel, numbers, terminal
+from tetrax.train.report.clock import Clock
 from tetrax.train.report.display import Header, LiveDisplay, PlainDisplay, Summary
+from tetrax.train.report.metric_labels import Measures
 from tetrax.view.cells import EMPTY
 from tetrax.view.colours import FLASH, GARBAGE, JUST_PLACED, PIECE_COLOURS, UNKNOWN, WELL, WHITE, Colour, mix
 from tetrax.view.scene import scene
 from tetrax.view.text import SMALL_GHOST
 
 HEADER = Header(
-    title="ppo · tiny", details="mini, drop", folder=Path("runs/x"), total_steps=1_000, headline="lines"
+    title="ppo · tiny",
+    details="mini, drop",
+    folder=Path("runs/x"),
+    total_steps=1_000,
+    measures=Measures("lines", "pieces", has_rate=True),
 )
 ROW = {"step": 250, "steps_per_second": 1_500.0, "lines": 3.25, "entropy": 1.5, "kl": None}
 SUMMARY = Summary("Finished: 1,000 steps.", {"learning curve": "runs/x/c.png"}, {"again": "python -m x"})
@@ -39,19 +46,19 @@ SUMMARY = Summary("Finished: 1,000 steps.", {"learning curve": "runs/x/c.png"}, 
     ],
 )
 def test_sparkline(values: list[float], width: int, line: str) -> None:
-    assert display.sparkline(values, width) == line
+    assert live_panel.sparkline(values, width) == line
 
 
 def test_sparkline_is_never_wider_than_asked() -> None:
     for count in range(1, 100):
-        assert len(display.sparkline([float(i) for i in range(count)], 24)) == min(count, 24)
+        assert len(live_panel.sparkline([float(i) for i in range(count)], 24)) == min(count, 24)
 
 
 @pytest.mark.parametrize(
     ("seconds", "text"), [(0.4, "0:00"), (14, "0:14"), (723, "12:03"), (3723, "1:02:03")]
 )
 def test_duration(seconds: float, text: str) -> None:
-    assert display.duration(seconds) == text
+    assert numbers.duration(seconds) == text
 
 
 def lowest_line(picture: Text) -> list[tuple[Colour, Colour]]:
@@ -68,7 +75,7 @@ def lowest_line(picture: Text) -> list[tuple[Colour, Colour]]:
 def test_a_board_is_two_rows_to_a_line_with_a_colour_for_every_cell() -> None:
     rules = RULE_PRESETS["mini"]  # 4 × 6
     game = state_from_ascii(rules, "#..#\n###.")
-    picture = display.board_picture(replace(scene(rules, game), ghost=()))
+    picture = live_panel.board_picture(replace(scene(rules, game), ghost=()))
     assert picture.plain.split("\n") == ["▀" * 4] * 3
     # The lowest line is the second row above the first: "#..#" over "###.".
     assert lowest_line(picture) == [(UNKNOWN, UNKNOWN), (WELL, UNKNOWN), (WELL, UNKNOWN), (UNKNOWN, WELL)]
@@ -81,7 +88,7 @@ def test_every_kind_has_its_colour_in_a_board() -> None:
     shown = scene(rules, state_from_ascii(rules, "", piece="T"))
     cells = shown.cells.copy()
     cells[0] = [0, 1, 2, 3, 4, EMPTY]
-    picture = display.board_picture(replace(shown, cells=cells, active=((5, 0),), ghost=((0, 1),)))
+    picture = live_panel.board_picture(replace(shown, cells=cells, active=((5, 0),), ghost=((0, 1),)))
     above, below = zip(*lowest_line(picture), strict=True)
     named = PIECE_COLOURS
     assert below == (named["Z"], named["T"], named["I"], UNKNOWN, GARBAGE, named["T"])
@@ -91,7 +98,7 @@ def test_every_kind_has_its_colour_in_a_board() -> None:
 def test_a_lock_and_a_full_row_are_lighter_in_a_board() -> None:
     rules = RULE_PRESETS["mini"]
     shown = scene(rules, state_from_ascii(rules, "###.\n#..#"))
-    picture = display.board_picture(replace(shown, active=(), ghost=(), full_rows=(1,), placed=((0, 0),)))
+    picture = live_panel.board_picture(replace(shown, active=(), ghost=(), full_rows=(1,), placed=((0, 0),)))
     above, below = zip(*lowest_line(picture), strict=True)
     assert above[:3] == (mix(UNKNOWN, WHITE, FLASH),) * 3
     assert below == (mix(UNKNOWN, WHITE, JUST_PLACED), WELL, WELL, UNKNOWN)
@@ -99,12 +106,12 @@ def test_a_lock_and_a_full_row_are_lighter_in_a_board() -> None:
 
 def test_an_odd_height_is_drawn_too() -> None:
     rules = Rules(width=5, height=7)
-    picture = display.board_picture(scene(rules, state_from_ascii(rules, "#....")))
+    picture = live_panel.board_picture(scene(rules, state_from_ascii(rules, "#....")))
     assert picture.plain.split("\n") == ["▀" * 5] * 4
 
 
 def test_the_clock_counts_steps_of_this_session() -> None:
-    clock = display.Clock(total_steps=1_000, step=500)
+    clock = Clock(total_steps=1_000, step=500)
     assert clock.seconds_left() is None
     assert clock.text() == "500 of 1k steps   50%"
     clock.update({"step": 600, "steps_per_second": 100.0})
@@ -118,7 +125,7 @@ def test_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
         shown.phase("training")
         shown.row(ROW, None)
         shown.row({**ROW, "step": 500, "lines": 7.0}, None)  # too soon after the first
-        shown.evaluation({"eval/lines": 12.0})
+        shown.evaluation({"eval/lines": 12.0, "eval/pieces": 48.0, "eval/cap": 1_000.0})
         shown.note("a note")
         shown.finish(SUMMARY)
     lines = capsys.readouterr().out.splitlines()
@@ -126,7 +133,7 @@ def test_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines[2].startswith("250 of 1k steps   25%  1.5k/s")
     assert lines[2].endswith("lines per game 3.25  entropy 1.5")
     assert lines[3:] == [
-        "evaluation (greedy) 12",
+        "evaluation to 1,000 pieces 12  the same in evaluation 0.25",
         "a note",
         "Finished: 1,000 steps.",
         "  learning curve: runs/x/c.png",
@@ -134,37 +141,163 @@ def test_plain_lines(capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
-@pytest.mark.parametrize("width", [40, 92, 200])
-def test_the_live_view_shows_it_all_within_the_terminal(width: int) -> None:
-    screen = io.StringIO()
-    console = Console(file=screen, force_terminal=True, width=width, height=40, color_system=None)
-    rules = RULE_PRESETS["guideline"]
+GUIDELINE = RULE_PRESETS["guideline"]
+BOARD = scene(GUIDELINE, state_from_ascii(GUIDELINE, "#########."))
+METRICS = {
+    **ROW,
+    "pieces": 30.5,
+    "return": 3.25,
+    "loss/policy": -0.0123,
+    "loss/value": 416_123.4,
+    "kl": 0.01,
+    "explained_variance": 0.5,
+}
+EVALUATED = {"eval/lines": 197.3, "eval/pieces": 500.0, "eval/cap": 500.0, "eval/capped": 0.5}
+
+
+def live(width: int, height: int, row: dict[str, Any], **options: Any) -> str:
+    """The panel of a run in the middle, in a terminal of this size."""
+    console = terminal.console(file=screen_file(), force_terminal=True, width=width, height=height, **options)
     with LiveDisplay(console) as shown:
         shown.start(HEADER, [{"step": 200, "lines": 1.0}])
-        shown.phase("evaluating: 3 of 8 games over")
-        shown.row(ROW, scene(rules, state_from_ascii(rules, "#########.")))
-        shown.evaluation({"eval/lines": 12.0})
-        panel = render(shown, width)
-        shown.note("a note")
-        shown.finish(SUMMARY)
-    assert max(map(len, panel.splitlines())) <= min(width, display.WIDTH)
-    words = ["tetrax", "ppo · tiny", "runs/x", "evaluating: 3 of 8", "lines per game", "3.25"]
+        shown.phase("training")
+        shown.row(row, BOARD)
+        shown.evaluation(EVALUATED)
+        return render(shown, width)
+
+
+def screen_file(encoding: str = "utf-8") -> io.TextIOWrapper:
+    return io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="replace")
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "board"),
+    [
+        *[(80, 24, True), (60, 20, True), (54, 18, True), (92, 40, True), (200, 60, True)],
+        *[(40, 10, False), (53, 24, False), (80, 17, False), (30, 8, False)],
+    ],
+)
+def test_the_live_view_fits_the_terminal_and_shows_the_board_or_says_why_not(
+    width: int, height: int, board: bool
+) -> None:
+    panel = live(width, height, METRICS).splitlines()
+    assert len(panel) < height and max(map(len, panel)) <= min(width, live_panel.WIDTH)
+    assert any("▀" * 10 in line for line in panel) is board
+    # Borders and margins 4, evaluation to 500 pieces 24, a gap 2, 416,123.4 9, a gap 3, the board 12 make 54; a board
+    # of 12 lines, 2 borders, 3 of what is trained and how far, and one for the cursor 18.
+    needed = "54x18" if width < 60 else "56x18"
+    assert any(f"no board below {needed}" in line for line in panel) is not board
+
+
+def test_numbers_are_whole_in_every_terminal() -> None:
+    for width in (24, 30, 40, 53, 60, 80, 119):
+        for height in (8, 14, 24):
+            panel = live(width, height, METRICS)
+            assert " 3.25 " in panel and "25%" in panel, (width, height)
+            assert "416,123.4 " in panel or "value l" not in panel, (width, height)
+
+
+def test_what_a_terminal_too_small_for_a_panel_shows() -> None:
+    assert live(20, 6, METRICS).strip().startswith("25%")
+
+
+def test_what_the_live_view_shows() -> None:
+    panel = live(80, 24, METRICS)
+    words = ["tetrax", "ppo · tiny", "mini, drop", "runs/x", "training", "250 of 1k steps", "▁█", "1.5k/s"]
     assert [word for word in words if word not in panel] == []
-    if width > 80:
-        assert "evaluation (greedy)" in panel
-        assert "▁█" in panel
-    assert "a note" in screen.getvalue()
-    assert "python -m x" in screen.getvalue().split("Finished: 1,000 steps.")[1]
+    assert "evaluation to 500 pieces" in panel and "197.3" in panel
+    # 3.25 lines of 30.5 pieces, and 197.3 of 500.
+    rates = [line.split("│")[1].split() for line in panel.splitlines() if "0.107" in line or "0.395" in line]
+    assert [words[:4] for words in rates] == [
+        ["lines", "per", "piece", "0.107"],
+        ["the", "same", "in", "evaluation"],
+    ]
+    assert rates[1][4] == "0.395"
+
+
+@pytest.mark.parametrize(
+    ("encoding", "board"), [("ascii", False), ("cp932", False), ("cp437", True), ("utf-8", True)]
+)
+def test_a_terminal_is_shown_what_its_encoding_has(encoding: str, board: bool) -> None:
+    file = screen_file(encoding)
+    with LiveDisplay(terminal.console(file=file, force_terminal=True, width=80, height=24)) as shown:
+        shown.start(HEADER, [])
+        shown.row(METRICS, BOARD)
+    file.seek(0)
+    said = file.read()
+    assert ("▀" in said) is board and ("no board: no blocks in this encoding" in said) is not board
+    assert ("▁" in said) is (encoding == "utf-8")
+
+
+def test_without_colours_a_board_is_drawn_by_what_is_filled(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    rules = RULE_PRESETS["mini"]  # 4 × 6
+    game = replace(scene(rules, state_from_ascii(rules, "#..#\n###.")), active=(), ghost=((1, 2),))
+    assert live_panel.board_picture(game, colour=False).plain == "    \n    \n█▄▄▀"
+    panel = live(80, 24, METRICS, color_system="truecolor")
+    assert "│▄▄▄▄▄▄▄▄▄ │" in panel
+
+
+NAMES = ["q[/base]", "[x]", "[bold red]", "[/]", ":smile:", "[link=x]"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_name_is_read_as_markup(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of folders, runs, presets, games and policies, in whatever the display shows."""
+    header = replace(HEADER, title=f"ppo · {name}", details=f"{name}, drop", folder=Path("runs") / name)
+    summary = Summary(f"Ended: {name}.", {"curve": f"{name}/c.png"}, {"again": f"python -m x '{name}'"})
+    file = screen_file()
+    for shown in (
+        LiveDisplay(terminal.console(file=file, force_terminal=True, width=80, height=24)),
+        PlainDisplay(),
+    ):
+        with shown:
+            shown.start(header, [])
+            shown.phase(f"evaluating {name}")
+            shown.row(ROW, None)
+            if isinstance(shown, LiveDisplay):
+                panel = render(shown, 80)
+            shown.note(f"note {name}")
+            shown.finish(summary)
+    assert [panel.count(words) for words in (f"· {name} ─", f"{name}, drop", f"runs/{name} ─")] == [1, 1, 1]
+    assert f"evaluating {name}" in panel
+    file.seek(0)
+    for said in (Text.from_ansi(file.read()).plain, capsys.readouterr().out):
+        for words in (f"note {name}", f"Ended: {name}.", f"{name}/c.png", f"python -m x '{name}'"):
+            assert words in said
+
+
+def test_a_command_is_one_line_to_copy() -> None:
+    file, command = screen_file(), "python -m tetrax.train --resume " + "a/long/folder/" * 10
+    with LiveDisplay(terminal.console(file=file, force_terminal=True, width=40, height=24)) as shown:
+        shown.finish(Summary("Stopped.", {}, {"resume with": command}))
+    file.seek(0)
+    assert f"resume with  {command}" in Text.from_ansi(file.read()).plain
 
 
 def test_a_chunk_in_which_no_game_ended_shows_no_number_of_before() -> None:
-    with LiveDisplay(Console(file=io.StringIO(), force_terminal=True, width=92)) as shown:
-        shown.start(HEADER, [])
-        shown.row(ROW, None)
-        shown.row({**ROW, "lines": None}, None)
-        line = next(line for line in render(shown, 92).splitlines() if "lines per game" in line)
+    line = next(
+        line for line in live(92, 24, {**METRICS, "lines": None}).splitlines() if "lines per g" in line
+    )
     assert "–" in line
     assert "3.25" not in line
+
+
+RUNNING = {**METRICS, "lines": None, "pieces": None, "running/lines": 12.0, "running/pieces": 48.0}
+
+
+def test_while_no_game_ends_those_that_run_are_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    panel = live(80, 24, RUNNING)
+    assert "–" not in panel and "lines per game" not in panel
+    lines = [line.split("│")[1].split("  ") for line in panel.splitlines()[1:-1]]
+    told = {words[0]: words[-1] for words in ([word for word in line if word] for line in lines) if words}
+    shown = {label: value.split()[0] for label, value in told.items()}
+    assert "lines, running games" in shown and "lines per piece so far" in shown
+    with PlainDisplay() as plain:
+        plain.start(HEADER, [])
+        plain.row(RUNNING, None)
+    said = capsys.readouterr().out
+    assert "  lines, running games 12  lines per piece so far 0.25  pieces, running games 48" in said
 
 
 def test_without_a_terminal_lines_are_chosen(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -172,6 +305,23 @@ def test_without_a_terminal_lines_are_chosen(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.delenv("TTY_COMPATIBLE", raising=False)
     monkeypatch.setattr("sys.stdout", io.StringIO())
     assert isinstance(display.make_display(), PlainDisplay)
+    monkeypatch.setenv(
+        "FORCE_COLOR", "1"
+    )  # as many machines that test set it: a file is no terminal for that
+    assert isinstance(display.make_display(), PlainDisplay)
+
+
+@pytest.mark.parametrize(("kind", "expected"), [("dumb", PlainDisplay), ("xterm-256color", LiveDisplay)])
+def test_a_terminal_that_cannot_draw_over_gets_lines(
+    monkeypatch: pytest.MonkeyPatch, kind: str, expected: type
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setenv("TERM", kind)
+    monkeypatch.setattr("sys.stdout", Terminal())
+    assert isinstance(display.make_display(), expected)
 
 
 def render(shown: LiveDisplay, width: int) -> str:

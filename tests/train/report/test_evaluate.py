@@ -218,7 +218,7 @@ def test_the_table_and_the_files(tmp_path: Path, capsys: pytest.CaptureFixture[s
     table, best = tmp_path / "games.csv", tmp_path / "best.json"
     assert main([*PLAY, "--csv", str(table), "--record", str(best)]) == 0
     shown = capsys.readouterr().out
-    assert "random: mini, drop" in shown and "6 games from seed 5, stopped at 5000 pieces: 0" in shown
+    assert "random: mini, drop" in shown and "6 games from seed 5, stopped at 5,000 pieces: 0" in shown
     with table.open() as file:
         rows = list(csv.DictReader(file))
     result = evaluate(MINI, RANDOM, episodes=6, seed=5, max_pieces=5_000)

@@ -472,6 +472,31 @@ def test_results_are_worked_out_by_game_over_the_last_quarter() -> None:
     np.testing.assert_array_equal(values, [[9, 9], [np.nan, 4], [3, 8]])
 
 
+def test_a_sweep_names_where_its_evaluations_were_stopped_and_what_runs() -> None:
+    """Of point 0 games ended; of point 1 none did, in two seeds with 12 and 14 lines so far."""
+    trained = {
+        "lines": [4.0, 6.0, None, None],
+        "games": [1, 1, 0, 0],
+        "running/lines": [1.0, 1.0, 12.0, 14.0],
+    }
+    told = {"eval/lines": [197.0], "eval/capped": [0.5], "eval/cap": [500.0]}
+    rows = [row(100, [0, 1, 2, 3], **trained), *(row(100, [member], **told) for member in range(4))]
+    points = ({"agent.clip": 0.1}, {"agent.clip": 0.2})
+    results = sweep_results.sum_up(rows, points, 2, "eval/lines", MEASURES, "pieces")
+    assert results.stop == "to 500 pieces" and results.ranking == [0, 1]
+    assert [line.split() for line in sweep_results.table(results).splitlines()] == [
+        "agent.clip seeds lines per game evaluation to 500 pieces, lines not lost steps".split(),
+        "1. 0.1 2 5 ± 1.4 197 ± 0 50.0% 100".split(),
+        "2. 0.2 2 13 ± 1.4 so far 197 ± 0 50.0% 100".split(),
+    ]
+    steps, values = sweep_plot._running(rows, results, 1, "lines")
+    assert (steps.tolist(), values.tolist()) == ([100], [13.0])
+    assert np.isnan(sweep_plot._running(rows, results, 0, "lines")[1]).all()
+    assert "running/lines" in results.to_json()["points"][0]
+    free = [row(100, [0], **{"eval/lines": [197.0], "eval/cap": [0.0]})]
+    assert sweep_results.sum_up(free, points[:1], 1, "eval/lines", MEASURES, "pieces").stop == ""
+
+
 def test_a_number_without_effect_is_named() -> None:
     """Gravity changes nothing here: points 0 and 1, 2 and 3 are alike; the clip changes the pieces alone."""
     points = tuple(

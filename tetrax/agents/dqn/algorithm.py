@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import PRNGKeyArray
 
+from tetrax.agents import episodes
 from tetrax.agents.agent import Agent, Memory, Metrics, Sight
 from tetrax.agents.dqn import acting, collecting, learning
 from tetrax.agents.dqn.acting import Player
@@ -43,6 +44,7 @@ def make(config: DQNConfig, env: Game) -> Agent:
         initial_memory=lambda batch_shape: initial_memory(config.network, batch_shape),
         act=lambda *args: _act(player, *args),
         games=lambda state: state.env_state.env_state.game,
+        so_far=lambda state: episodes.mean_so_far(state.env_state),
         num_groups=config.num_groups,
         partition=_partition,
         replay_bytes=_replay_bytes(config, env),

@@ -19,6 +19,7 @@ from tetrax.env.game.pieces import DOMINOES, TETROMINOES, Piece
 from tetrax.fields.annotations import is_union
 from tetrax.fields.as_words import WORDS
 from tetrax.fields.errors import UserError, nearest_path, wrong
+from tetrax.system import streams
 
 PIECE_SETS: dict[str, tuple[Piece, ...]] = {"tetrominoes": TETROMINOES, "dominoes": DOMINOES}
 HELP_WORDS = ("-h", "--help")
@@ -130,11 +131,12 @@ def spell(given: Mapping[str, Sequence[str]], types_by_path: Mapping[str, Any]) 
 
 
 def print_help(cls: type[T], default: T, prog: str, description: str) -> None:
-    """Print tyro's help: every field with its meaning, unit and default."""
+    """Print tyro's help: every field with its meaning, unit and default. Raises OSError where it cannot be printed."""
     with contextlib.suppress(SystemExit):
         tyro.cli(
             cls, default=default, args=["--help"], prog=prog, description=description, registry=_registry()
         )
+    streams.deliver()
 
 
 def _spellings(types_by_path: Mapping[str, Any]) -> dict[str, Flag]:

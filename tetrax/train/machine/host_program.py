@@ -113,7 +113,8 @@ class HostProgram:
             totals={name: jnp.float32(sum(each[name] for each in totals)) for name in totals[0]},
             means=jax.tree.map(lambda *values: jnp.mean(jnp.stack(values)), *means),
         )
-        return state, Outcome(reduced, self._finite(state), None)
+        assert self._episodes is not None, "there is at least one iteration"
+        return state, Outcome(reduced, self._finite(state), self._episodes.so_far(), None)
 
     def _initial(self, seed: Array) -> Any:
         return self.agent.init(jax.random.key(seed, impl="threefry2x32"), horizon=self._config.horizon)
@@ -166,6 +167,10 @@ class _Episodes:
             self._is_first = played.terminated | played.truncated
         after = decide(state, self._seen, self._memory, self._is_first, self._num_steps)
         return _stack(rows, np.asarray(after.value), began_with), totals
+
+    def so_far(self) -> dict[str, Array]:
+        """Return what the episodes being played have come to, by measure: the mean over them."""
+        return {RETURN: jnp.float32(self._gained.mean()), STEPS: jnp.float32(self._steps.mean())}
 
     def _count(self, played: Any, totals: dict[str, float]) -> None:
         self._gained += played.reward

@@ -9,7 +9,9 @@ import jax
 from tetrax.train.folder.log import Row
 from tetrax.train.machine.host_program import HostProgram
 from tetrax.train.program import Outcome, Program
-from tetrax.train.report.display import Header, duration
+from tetrax.train.report.display import Header
+from tetrax.train.report.metric_labels import Measures
+from tetrax.train.report.numbers import duration
 from tetrax.train.run import Run, Stopwatch
 from tetrax.view.scene import Scene, scene_of
 
@@ -22,7 +24,7 @@ def header(run: Run, *details: str, kind: str = "", programs: int = 1) -> Header
         details=" · ".join([run.env.spec.title, *details]),
         folder=run.folder.root,
         total_steps=run.total_steps * programs,
-        headline=run.env.spec.headline,
+        measures=Measures.of(run.env.spec),
     )
 
 
@@ -46,7 +48,8 @@ def first_scene(env: Any, program: Program | HostProgram, outcome: Outcome) -> S
     return scene_of(env, game)
 
 
-def time_spent(stopwatch: Stopwatch) -> str:
-    """Say where the time went, the most first."""
+def time_spent(stopwatch: Stopwatch) -> dict[str, str]:
+    """Say where the time went, the most first, as a line of a summary; nothing where none was spent."""
     seconds = sorted(stopwatch.seconds.items(), key=lambda item: -item[1])
-    return ", ".join(f"{what} {duration(spent)}" for what, spent in seconds if spent >= 0.5)
+    told = ", ".join(f"{what} {duration(spent)}" for what, spent in seconds if spent >= 0.5)
+    return {"time": told} if told else {}

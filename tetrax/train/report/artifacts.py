@@ -14,6 +14,8 @@ from tetrax.train.folder import checkpoint, files, log
 from tetrax.train.report import account, plots
 from tetrax.train.report.display import Summary
 from tetrax.train.report.evaluation import EvalResult, evaluate, pool, replay_of_best
+from tetrax.train.report.metric_labels import Measures
+from tetrax.train.report.plots import FinalEvaluation
 from tetrax.train.run import DIVERGED, STOPPED, Progress, Run
 from tetrax.view import render
 from tetrax.view.scene import has_pictures
@@ -53,13 +55,13 @@ def leading_seed(results: list[EvalResult]) -> int:
 
 
 def finish(run: Run, state: Any, progress: Progress) -> dict[str, Any] | None:
-    """Draw the learning curve, evaluate the final policy if that is wanted, and mark the run as finished, last.
+    """Evaluate the final policy if that is wanted, draw the learning curve, and mark the run as finished, last.
 
     Returns the content of eval.json, None where no evaluation is wanted.
     """
     step = progress.chunks * run.program.steps_per_chunk
-    draw_learning_curve(run)
     document = evaluate_at_end(run, state, step) if run.config.evaluation.final_episodes else None
+    draw_learning_curve(run)
     files.write_json(run.folder.finished, {"step": step})
     return document
 
@@ -86,10 +88,21 @@ def evaluate_at_end(run: Run, state: Any, step: int) -> dict[str, Any]:
 
 
 def draw_learning_curve(run: Run) -> None:
-    """Draw what metrics.jsonl holds so far."""
+    """Draw what metrics.jsonl holds so far, and the evaluation at the end, once there is one."""
     with run.phase("drawing the learning curve"):
         rows = log.read(run.folder.metrics)
-        plots.learning_curve(rows, run.folder.learning_curve, run.config.title, run.env.spec.headline)
+        final = _final(run)
+        measures = Measures.of(run.env.spec)
+        plots.learning_curve(rows, run.folder.learning_curve, run.config.title, measures, final)
+
+
+def _final(run: Run) -> FinalEvaluation | None:
+    """Return the evaluation at the end as it is drawn; None where there is none that can be read."""
+    document, spec = run.folder.final_evaluation(), run.env.spec
+    try:
+        return None if document is None else FinalEvaluation.of(document, spec.measures, spec.length)
+    except (KeyError, TypeError):  # of an earlier version, or somebody's own
+        return None
 
 
 def summarise(
@@ -102,7 +115,7 @@ def summarise(
         facts["final evaluation"] = _in_words(run.env.spec, evaluation)
     if progress.best is not None:
         facts["best while training"] = (
-            f"{progress.best:,.1f} {run.env.spec.headline} per game at step {progress.best_step:,}"
+            f"{progress.best:,.1f} {run.env.spec.headline} per game{_stopped(run)} at step {progress.best_step:,}"
         )
     shown = {
         "learning curve": folder.learning_curve,
@@ -110,7 +123,7 @@ def summarise(
         "its recording": folder.recordings / "best.json",
     }
     facts |= {label: str(path) for label, path in shown.items() if path.exists()}
-    facts["time"] = account.time_spent(run.stopwatch)
+    facts |= account.time_spent(run.stopwatch)
     if status == STOPPED:
         commands["resume with"] = f"python -m tetrax.train --resume {where}"
     if status == DIVERGED:
@@ -125,10 +138,16 @@ def summarise(
     return Summary(headline, facts, commands)
 
 
+def _stopped(run: Run) -> str:
+    """Say where the evaluations while training are stopped."""
+    stop = Measures.of(run.env.spec).stop(run.config.evaluation.max_pieces)
+    return f", evaluated {stop}," if stop else ""
+
+
 def _in_words(spec: Spec, evaluation: dict[str, Any]) -> str:
     came_to, cap = evaluation[spec.headline], evaluation[f"max_{spec.length}"]
     low, high = came_to["ci95"]
-    ended = f"{evaluation['capped']} not lost by {spec.length.removesuffix('s')} {cap}"
+    ended = f"{evaluation['capped']} not lost by {spec.length.removesuffix('s')} {cap:,}"
     if not spec.is_endless:
         ended = f"{evaluation['capped']} reached their limit of steps"
     return (

@@ -4,48 +4,24 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, RenderableType
 from rich.live import Live
-from rich.panel import Panel
-from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
 from tetrax.train.folder.log import Row
-from tetrax.train.report.plots import short_number
-from tetrax.train.report.rows import EVALUATION
+from tetrax.train.report import live_panel, terminal
+from tetrax.train.report.clock import Clock
+from tetrax.train.report.live_panel import Entry, Screen
+from tetrax.train.report.metric_labels import Measures, find_running
+from tetrax.train.report.rows import CAP, EVALUATION, SO_FAR
 from tetrax.view.scene import Scene
-from tetrax.view.text import render_half_blocks
 
 PLAIN_SECONDS = 10.0  # between reports of metrics where there is no terminal
-WIDTH, WIDTH_WITH_BOARD, WIDTH_WITH_SPARKS = (
-    92,
-    84,
-    68,
-)  # columns of text: at most, and what there is room for
-SPARKS = "▁▂▃▄▅▆▇█"
-SPARK_WIDTH = 24
-# The metrics that are shown after those of the game's headline, in this order, if the algorithm has them.
-LABELS = {
-    "pieces": "pieces per game",
-    "return": "return per game",
-    "loss/policy": "policy loss",
-    "loss/value": "value loss",
-    "entropy": "entropy",
-    "kl": "KL divergence",
-    "explained_variance": "explained variance",
-}
-
-
-def labels(headline: str) -> dict[str, str]:
-    """Return the metrics that are shown of a game with this first measure, each with its label, in order."""
-    first = {headline: f"{headline} per game", EVALUATION + headline: "evaluation (greedy)"}
-    return {**first, **{name: label for name, label in LABELS.items() if name not in first}}
 
 
 @dataclass(frozen=True)
@@ -56,7 +32,7 @@ class Header:
     details: str  # "guideline, drop · seed 0 · 2 CPU cores"
     folder: Path
     total_steps: int
-    headline: str = "return"  # the measure that games are judged by first
+    measures: Measures
 
 
 @dataclass(frozen=True)
@@ -99,8 +75,8 @@ class Display(Protocol):
 
 def make_display() -> Display:
     """Return the live view for a terminal and the plain one for a file or a pipe."""
-    console = Console()
-    return LiveDisplay(console) if console.is_terminal and not console.is_dumb_terminal else PlainDisplay()
+    console = terminal.console()
+    return LiveDisplay(console) if terminal.is_live(console) else PlainDisplay()
 
 
 class SilentDisplay:
@@ -127,11 +103,11 @@ class PlainDisplay(SilentDisplay):
     def __init__(self) -> None:
         self._last_line = -PLAIN_SECONDS
         self._clock: Clock | None = None
-        self._labels = labels("return")  # until the header says which game it is
+        self._measures = Measures()  # until the header says which game it is
 
     def start(self, header: Header, rows: list[Row]) -> None:
         self._clock = Clock(header.total_steps, rows[-1]["step"] if rows else 0)
-        self._labels = labels(header.headline)
+        self._measures = header.measures
         _print(f"{header.title}: {header.details}")
         _print(f"run folder: {header.folder}")
 
@@ -141,10 +117,10 @@ class PlainDisplay(SilentDisplay):
         now = time.monotonic()
         if now - self._last_line >= PLAIN_SECONDS:
             self._last_line = now
-            _print("  ".join([self._clock.text(), *_metrics(self._labels, row)]))
+            _print("  ".join([self._clock.text(), *_metrics(self._measures, row)]))
 
     def evaluation(self, row: Row) -> None:
-        _print("  ".join(_metrics(self._labels, row)))
+        _print("  ".join(_metrics(self._measures, row)))
 
     def note(self, text: str) -> None:
         _print(text)
@@ -163,9 +139,9 @@ class LiveDisplay:
         self._header: Header | None = None
         self._clock = Clock(1, 0)
         self._phase, self._phase_start = "starting", time.monotonic()
-        self._labels: dict[str, str] = {}
         self._history: dict[str, list[float]] = {}
         self._row: Row = {}  # the newest
+        self._cap: float | None = None  # of the newest evaluation
         self._scene: Scene | None = None
         self._live = Live(
             console=console, get_renderable=self._render, refresh_per_second=8, vertical_overflow="visible"
@@ -182,156 +158,100 @@ class LiveDisplay:
 
     def start(self, header: Header, rows: list[Row]) -> None:
         self._header = header
-        self._labels = labels(header.headline)
-        self._history = {name: [] for name in self._labels}
+        self._history = {}
         self._clock = Clock(header.total_steps, rows[-1]["step"] if rows else 0)
         for row in rows:
-            self._remember(row)
+            self._remember(header.measures.with_rates(row))
 
     def phase(self, name: str) -> None:
         self._phase, self._phase_start = name, time.monotonic()
 
     def row(self, row: Row, scene: Scene | None) -> None:
+        assert self._header is not None, "start comes first"
         self._clock.update(row)
-        self._remember(row)
-        self._row, self._scene = row, scene
+        self._row, self._scene = self._header.measures.with_rates(row), scene
+        self._remember(self._row)
         self._live.refresh()
 
     def evaluation(self, row: Row) -> None:
-        self._remember(row)
+        assert self._header is not None, "start comes first"
+        self._remember(self._header.measures.with_rates(row))
         self._live.refresh()
 
     def note(self, text: str) -> None:
-        self._console.print(text, style="yellow", highlight=False)
+        self._console.print(Text(text, style="yellow"))
 
     def finish(self, summary: Summary) -> None:
         self._phase = ""
         self._live.stop()
-        self._console.print(_summary_table(summary))
+        _print_summary(self._console, summary)
 
     def restore_terminal(self) -> None:
         self._console.show_cursor(True)
         self._console.print()
 
     def _remember(self, row: Row) -> None:
-        for name, history in self._history.items():
-            if row.get(name) is not None:
-                history.append(row[name])
+        self._cap = row.get(CAP, self._cap)
+        for name, value in row.items():
+            if isinstance(value, (int, float)):
+                self._history.setdefault(name, []).append(value)
 
     def _render(self) -> RenderableType:
-        if self._header is None:
+        header, console = self._header, self._console
+        if header is None:
             return Text(self._phase and f"{self._phase} ...", style="dim")
-        columns = Table.grid(padding=(0, 3))
-        width = min(WIDTH, self._console.width)
-        row: list[RenderableType] = [self._metrics(with_sparks=width >= WIDTH_WITH_SPARKS)]
-        if self._scene is not None and width >= WIDTH_WITH_BOARD:
-            row.append(_frame(self._scene))
-        columns.add_row(*row)
-        body = Group(Text(self._header.details, style="dim"), Text(), self._progress(), Text(), columns)
-        return Panel(
-            body,
-            title=f"[bold]tetrax[/] · {self._header.title}",
-            title_align="left",
-            subtitle=f"[dim]{self._header.folder}",
-            subtitle_align="right",
-            border_style="#5a65ad",
-            width=width,
-            padding=(1, 2),
-        )
-
-    def _progress(self) -> RenderableType:
-        bar = ProgressBar(total=self._clock.total_steps, completed=self._clock.step, complete_style="#31c7ef")
-        line = Table.grid(padding=(0, 2), expand=True)
-        line.add_column(ratio=1)
-        line.add_column(justify="right", no_wrap=True)
-        line.add_row(bar, Text(self._clock.text()))
-        if not self._phase:
-            return line
         seconds = time.monotonic() - self._phase_start
         waiting = f" {seconds:.0f} s" if seconds >= 2 and self._phase != "training" else ""
-        return Group(line, Text(self._phase + waiting, style="dim"))
+        view = live_panel.View(
+            title=header.title,
+            details=header.details,
+            folder=str(header.folder),
+            clock=self._clock,
+            phase=self._phase + waiting if self._phase else "",
+            entries=self._entries(header.measures),
+            scene=self._scene,
+        )
+        screen = Screen(
+            columns=console.width,
+            rows=console.height - 1,  # one is left to the cursor
+            has_sparks=terminal.can_show(console, live_panel.SPARKS),
+            has_blocks=terminal.can_show(console, live_panel.HALF_BLOCKS),
+            has_colours=terminal.has_colours(console),
+        )
+        return live_panel.draw(view, screen)
 
-    def _metrics(self, with_sparks: bool) -> Table:
-        table = Table.grid(padding=(0, 2))
-        table.add_column(style="dim", no_wrap=True, min_width=max(map(len, self._labels.values())))
-        table.add_column(justify="right", min_width=8)
-        if with_sparks:
-            table.add_column(no_wrap=True, min_width=SPARK_WIDTH)
-        assert self._header is not None, "start comes first"
-        for name, history in self._history.items():
-            if history:
-                bold = "bold " if name.removeprefix(EVALUATION) == self._header.headline else ""
-                color = "#f7d308" if name.startswith(EVALUATION) else "#31c7ef"
-                value = Text(_number(self._row.get(name, history[-1])), style=bold + "default")
-                sparks = [Text(sparkline(history, SPARK_WIDTH), style=color)] if with_sparks else []
-                table.add_row(self._labels[name], value, *sparks)
-        return table
-
-
-class Clock:
-    """Where a run stands: steps, speed and the time that is left."""
-
-    def __init__(self, total_steps: int, step: int) -> None:
-        self.total_steps = total_steps
-        self.step = self._first_step = step
-        self._start = time.monotonic()
-        self._speed: float | None = None
-
-    def update(self, row: Row) -> None:
-        """Take the step and the speed from a new row."""
-        if self._speed is None:  # the first row: what came before it was compilation
-            self._first_step = row["step"]
-            self._start = time.monotonic()
-        self.step, self._speed = row["step"], row["steps_per_second"]
-
-    def seconds_left(self) -> float | None:
-        """Estimate from the steps of this session, evaluations included; None before there are any."""
-        if self._speed is None:
-            return None
-        steps, seconds = self.step - self._first_step, time.monotonic() - self._start
-        speed = steps / seconds if steps and seconds else self._speed
-        return (self.total_steps - self.step) / speed
-
-    def text(self) -> str:
-        """Return `1.31M of 2M steps   65%   48.2k/s   0:14 left`."""
-        share = f"{self.step / self.total_steps:4.0%}"
-        parts = [f"{short_number(self.step)} of {short_number(self.total_steps)} steps", share]
-        left = self.seconds_left()
-        if self._speed is not None and left is not None:
-            parts += [f"{short_number(self._speed)}/s", f"{duration(left)} left"]
-        return "  ".join(parts)
+    def _entries(self, measures: Measures) -> list[Entry]:
+        """Return a line for each metric that has ever had a value; games that run stand in for games that ended."""
+        entries = []
+        for name, label in measures.labels(self._cap).items():
+            shown = find_running(self._row, name)
+            history = self._history.get(shown)
+            if not history:
+                continue
+            is_evaluation = shown.startswith(EVALUATION)
+            value = _number(self._row.get(shown, history[-1]))
+            is_headline = shown.removeprefix(EVALUATION).removeprefix(SO_FAR) == measures.headline
+            entries.append(Entry(_label(shown, label), value, history, is_headline, is_evaluation))
+        return entries
 
 
-def sparkline(values: list[float], width: int) -> str:
-    """Draw values as a line of blocks, the lowest one eighth high, each the mean of its share."""
-    if not values:
-        return ""
-    count = min(width, len(values))
-    edges = [index * len(values) // count for index in range(count + 1)]
-    means = [sum(values[a:b]) / (b - a) for a, b in pairwise(edges)]
-    low, high = min(means), max(means)
-    scale = (len(SPARKS) - 1) / (high - low) if high > low else 0.0
-    return "".join(SPARKS[round((mean - low) * scale)] for mean in means)
+def _label(name: str, label: str) -> str:
+    """Return the label of a metric, or of the games that run in its place."""
+    if not name.startswith(SO_FAR):
+        return label
+    whole = label.removesuffix(" per game")
+    return f"{whole} so far" if whole == label else f"{whole}, running games"
 
 
-def board_picture(scene: Scene) -> Text:
-    """Draw a board with half blocks, two rows in one line of text, as wide in characters as in columns."""
-    return Text.from_ansi(render_half_blocks(scene), no_wrap=True)
-
-
-def _frame(scene: Scene) -> RenderableType:
-    return Panel(board_picture(scene), width=scene.rules.width + 2, padding=0, border_style="dim")
-
-
-def duration(seconds: float) -> str:
-    """Write seconds as 0:14, 12:03 or 1:02:03."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
-
-
-def _metrics(labels: dict[str, str], row: Row) -> list[str]:
-    return [f"{label} {_number(row[name])}" for name, label in labels.items() if row.get(name) is not None]
+def _metrics(measures: Measures, row: Row) -> list[str]:
+    """Write the metrics that a row has."""
+    row = measures.with_rates(row)
+    told = []
+    for name, label in measures.labels(row.get(CAP)).items():
+        shown = find_running(row, name)
+        if row.get(shown) is not None:
+            told.append(f"{_label(shown, label)} {_number(row[shown])}")
+    return told
 
 
 def _number(value: float | None) -> str:
@@ -340,15 +260,19 @@ def _number(value: float | None) -> str:
     return f"{value:,.1f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def _summary_table(summary: Summary) -> RenderableType:
+def _print_summary(console: Console, summary: Summary) -> None:
+    """Print what a run came to; commands are left whole for those who copy them."""
+    console.print(Text(summary.headline, style="bold"))
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
     for label, text in summary.facts.items():
-        table.add_row(label, text)
+        table.add_row(label, Text(text))
+    console.print(table)
+    width = max(map(len, summary.facts), default=0)
     for label, command in summary.commands.items():
-        table.add_row(label, Text(command, style="#31c7ef"))
-    return Group(Text(summary.headline, style="bold"), table)
+        told = Text.assemble((f"{label:{width}}  ", "dim"), (command, live_panel.NUMBER))
+        console.print(told, soft_wrap=True)
 
 
 def _print(text: str) -> None:

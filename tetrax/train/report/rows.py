@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import jax
 import numpy as np
@@ -13,13 +14,16 @@ from tetrax.train.folder.log import Row
 from tetrax.train.report.evaluation import EvalResult
 
 EVALUATION = "eval/"  # first letters of the measures of evaluations
+SO_FAR = "running/"  # of the measures of games that are not over
+CAPPED = EVALUATION + "capped"  # share of an evaluation's games that were stopped, and not lost
+CAP = EVALUATION + "cap"  # length at which its games were stopped; 0 = never
 
 
-def training_metrics(metrics: Metrics) -> Row:
+def training_metrics(metrics: Metrics, so_far: Mapping[str, Any] | None = None) -> Row:
     """Turn reduced metrics (float32[] of one seed, float32[S] of several) into a row's entries.
 
     With several seeds each entry is the mean of those that have one, and "per_seed" has them all. What games came to
-    is told per game, and None where none ended.
+    is told per game, and None where none ended; `so_far` is what those came to that are not over, SO_FAR before each.
     """
     metrics = jax.tree.map(lambda values: np.atleast_1d(np.asarray(values, float)), metrics)
     totals = dict(metrics.totals)
@@ -30,6 +34,8 @@ def training_metrics(metrics: Metrics) -> Row:
     }
     per_seed[GAMES] = list(games)
     per_seed |= {name: list(values) for name, values in metrics.means.items()}
+    running = {SO_FAR + name: np.asarray(value, float) for name, value in (so_far or {}).items()}
+    per_seed |= {name: np.atleast_1d(values).tolist() for name, values in running.items()}
     return average_seeds(per_seed)
 
 
@@ -39,9 +45,9 @@ def evaluation_metrics(results: list[EvalResult]) -> Row:
         EVALUATION + name: [float(result.totals[name].mean()) for result in results]
         for name in results[0].totals
     }
-    return average_seeds(
-        {**means, EVALUATION + "capped": [float(result.capped.mean()) for result in results]}
-    )
+    means[CAPPED] = [float(result.capped.mean()) for result in results]
+    means[CAP] = [float(result.cap) for result in results]
+    return average_seeds(means)
 
 
 def average_seeds(per_seed: Mapping[str, list[float | None]]) -> Row:

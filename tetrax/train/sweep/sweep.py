@@ -18,7 +18,7 @@ import numpy as np
 
 from tetrax.agents.agent import Actor
 from tetrax.fields.errors import UserError
-from tetrax.system import compilation_cache
+from tetrax.system import compilation_cache, streams
 from tetrax.train import start
 from tetrax.train.config import to_json
 from tetrax.train.folder import files, run_folder
@@ -69,7 +69,7 @@ def run(sweep: Sweep, *, run_dir: str | Path, display: Display | None = None) ->
     compilation_cache.enable()
     env, program = start.make_program(sweep.config)
     folder = run_folder.create(Path(run_dir))
-    with run_folder.lock(folder) as notices, display or SilentDisplay() as shown:
+    with streams.forgiving(), run_folder.lock(folder) as notices, display or SilentDisplay() as shown:
         for notice in notices:
             shown.note(notice)
         files.write_json(folder.config, to_json(sweep.config))
@@ -207,11 +207,12 @@ def _halve(work: Work, group: Group) -> Group:
 def _row(run: Run, group: Group, outcome: Outcome, chunks: int, seconds: float) -> Row:
     """Make the row of a chunk: means over members, and "per_member" in the order of "members"."""
     members, steps = group.members, group.program.steps_per_chunk
-    metrics = jax.tree.map(lambda value: np.atleast_1d(value)[: len(members)], outcome.metrics)
+    told = (outcome.metrics, outcome.so_far)
+    metrics, so_far = jax.tree.map(lambda value: np.atleast_1d(value)[: len(members)], told)
     finite = np.atleast_1d(outcome.finite)[: len(members)]
     for value in jax.tree.leaves(metrics):
         finite = finite & np.isfinite(value)
-    means = rows.training_metrics(metrics)
+    means = rows.training_metrics(metrics, so_far)
     per_member = means.pop("per_seed", None) or {name: [value] for name, value in means.items()}
     return {
         **account.row(run, chunks * steps, steps * len(members), seconds, means),

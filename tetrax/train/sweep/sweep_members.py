@@ -42,6 +42,11 @@ class Sweep:
         return self.config.make_env().spec.measures
 
     @property
+    def length(self) -> str:
+        """Return the measure in which games are long, and by which evaluations are stopped."""
+        return self.config.make_env().spec.length
+
+    @property
     def num_members(self) -> int:
         """Return the trainings of the sweep: member i has point i // seeds, seed i % seeds."""
         return len(self.points) * self.config.num_seeds

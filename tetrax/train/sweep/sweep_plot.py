@@ -11,7 +11,9 @@ import numpy as np
 
 from tetrax.train.folder import files
 from tetrax.train.folder.log import Row
-from tetrax.train.report.plots import STYLE, short_number
+from tetrax.train.report.numbers import short_number
+from tetrax.train.report.plots import STYLE
+from tetrax.train.report.rows import SO_FAR
 from tetrax.train.sweep.sweep_points import show
 from tetrax.train.sweep.sweep_results import Results, heading
 
@@ -42,7 +44,7 @@ def draw(rows: Sequence[Row], results: Results, path: Path, title: str) -> None:
         panels = halves[1].subplots(1, len(tuned), sharey=True, squeeze=False)[0]
         for panel, name in zip(panels, tuned, strict=True):
             _draw_metric(panel, results, name, colors)
-        panels[0].set_ylabel(heading(results.metric, results.measures[0]))
+        panels[0].set_ylabel(heading(results.metric, results.measures[0], results.stop).replace(", ", "\n"))
         path.parent.mkdir(parents=True, exist_ok=True)
         with files.replacing(path) as temporary:
             figure.savefig(temporary, format="png")
@@ -63,7 +65,10 @@ def _colors(results: Results) -> list[Any]:
 
 
 def _draw_curves(axes: Axes, rows: Sequence[Row], results: Results, colors: list[Any]) -> None:
-    """Draw the mean over seeds of the training metric, with a band of one standard deviation."""
+    """Draw the mean over seeds of the training metric, with a band of one standard deviation.
+
+    Where no game has ended in a chunk, what games have come to so far is drawn, dotted.
+    """
     name = results.metric.removeprefix("eval/")
     labelled = results.ranking[:MAX_LEGEND]
     for point in [*reversed(results.ranking)]:
@@ -74,6 +79,7 @@ def _draw_curves(axes: Axes, rows: Sequence[Row], results: Results, colors: list
         axes.fill_between(steps, mean - spread, mean + spread, color=colors[point], alpha=0.15, linewidth=0)
         label = ", ".join(f"{key.rpartition('.')[2]} {show(v)}" for key, v in results.points[point].items())
         axes.plot(steps, mean, color=colors[point], label=label if point in labelled else None)
+        axes.plot(*_running(rows, results, point, name), color=colors[point], linestyle=":")
     axes.set_ylabel(heading(name, results.measures[0]) + ", training")
     axes.set_xlabel("environment steps of one seed")
     axes.xaxis.set_major_formatter(lambda value, _: short_number(value))
@@ -94,6 +100,17 @@ def curve(rows: Sequence[Row], results: Results, point: int, name: str) -> tuple
     steps = sorted(by_step)
     values = [by_step[step] for step in steps]
     return np.asarray(steps), np.asarray(values).reshape(-1, results.num_seeds)
+
+
+def _running(rows: Sequence[Row], results: Results, point: int, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """Return the steps, and the mean over seeds of a metric of games that run where none of the point ended."""
+    steps, values = curve(rows, results, point, SO_FAR + name)
+    ended = dict(zip(*curve(rows, results, point, name), strict=True))
+    means = [
+        math.nan if step in ended and not np.isnan(ended[step]).all() else float(np.mean(seeds))
+        for step, seeds in zip(steps, values, strict=True)
+    ]
+    return steps, np.asarray(means)
 
 
 def _draw_metric(axes: Axes, results: Results, name: str, colors: list[Any]) -> None:

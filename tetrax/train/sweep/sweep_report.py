@@ -15,7 +15,8 @@ from tetrax.train.folder.log import Row
 from tetrax.train.folder.run_folder import RunFolder
 from tetrax.train.program import Program
 from tetrax.train.report import account
-from tetrax.train.report.display import Header, Summary, duration
+from tetrax.train.report.display import Header, Summary
+from tetrax.train.report.numbers import duration
 from tetrax.train.run import DIVERGED, FINISHED, STOPPED, Run
 from tetrax.train.sweep import sweep_plot, sweep_points, sweep_results
 from tetrax.train.sweep.sweep_members import Sweep
@@ -57,7 +58,7 @@ class Measured:
         if not self.rows:
             return None
         return sweep_results.sum_up(
-            self.rows, sweep.points, sweep.config.num_seeds, sweep.metric, sweep.measures
+            self.rows, sweep.points, sweep.config.num_seeds, sweep.metric, sweep.measures, sweep.length
         )
 
 
@@ -120,7 +121,7 @@ def summarise(run: Run, sweep: Sweep, ended: SweepResult) -> Summary:
     folder = run.folder
     shown = {"results": folder.root / RESULTS, "plot": plot_path(folder), "best policy": folder.policy}
     facts = {label: str(path) for label, path in shown.items() if path.exists()}
-    facts["time"] = account.time_spent(run.stopwatch)
+    facts |= account.time_spent(run.stopwatch)
     commands: dict[str, str] = {}
     if ended.results is not None and ended.results.best is not None:
         facts["ranked by"] = f"{ended.results.metric}, mean over seeds"

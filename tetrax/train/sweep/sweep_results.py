@@ -10,8 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from tetrax.env.contract import STEPS
 from tetrax.train.folder.log import Row
-from tetrax.train.report.rows import EVALUATION
+from tetrax.train.report.columns import align
+from tetrax.train.report.metric_labels import Measures
+from tetrax.train.report.rows import CAP, CAPPED, EVALUATION, SO_FAR
 from tetrax.train.sweep.sweep_points import Point, show
 
 LAST_SHARE = 0.25  # of the steps trained, at the end: the games whose mean is a member's training metric
@@ -29,6 +32,13 @@ class Results:
     values: Mapping[str, np.ndarray]  # float64[points, seeds]
     diverged: np.ndarray  # bool[points, seeds]
     steps: np.ndarray  # int64[points], environment steps trained, of one seed
+    length: str = STEPS  # the measure in which games are long, and by which evaluations are stopped
+
+    @property
+    def stop(self) -> str:
+        """Say where the games of evaluations were stopped; nothing where they were not."""
+        caps = self.values[CAP][~np.isnan(self.values[CAP])] if CAP in self.values else np.zeros(0)
+        return Measures(length=self.length).stop(caps.max(initial=0.0))
 
     @property
     def ranking(self) -> list[int]:
@@ -94,7 +104,12 @@ class Results:
 
 
 def sum_up(
-    rows: Sequence[Row], points: tuple[Point, ...], num_seeds: int, metric: str, measures: tuple[str, ...]
+    rows: Sequence[Row],
+    points: tuple[Point, ...],
+    num_seeds: int,
+    metric: str,
+    measures: tuple[str, ...],
+    length: str = STEPS,
 ) -> Results:
     """Sum up the rows of a sweep; `metric` gives way to its training counterpart where nothing was evaluated."""
     evaluated = EVALUATION + measures[0]
@@ -110,6 +125,7 @@ def sum_up(
         values[name] = np.full(len(steps), np.nan)
         for row in evaluations:
             values[name][row["members"]] = row["per_member"].get(name, math.nan)
+    values |= _told_beside(rows, diverged, measures[0])
     if metric.startswith(EVALUATION) and not evaluations:
         metric = _in_training(metric)
     by_point = {name: value.reshape(shape) for name, value in values.items()}
@@ -121,12 +137,33 @@ def sum_up(
         values=by_point,
         diverged=diverged.reshape(shape),
         steps=steps.reshape(shape).max(1),
+        length=length,
     )
 
 
-def heading(name: str, headline: str) -> str:
-    """Return what a metric of a game with this first measure is called over a column or a curve."""
-    headings = {headline: f"{headline} per game", EVALUATION + headline: f"evaluation (greedy), {headline}"}
+def _told_beside(rows: Sequence[Row], diverged: np.ndarray, headline: str) -> dict[str, np.ndarray]:
+    """Return the last value of what helps to read the others: games that run, and which games were stopped."""
+    values = {name: np.full(len(diverged), np.nan) for name in (SO_FAR + headline, CAPPED, CAP)}
+    for name, known in values.items():
+        for row in rows:
+            if name in row["per_member"]:
+                told = [math.nan if value is None else value for value in row["per_member"][name]]
+                known[row["members"]] = told
+        known[diverged] = np.nan
+    return values
+
+
+def heading(name: str, headline: str, stop: str = "") -> str:
+    """Return what a metric of a game with this first measure is called over a column or a curve.
+
+    `stop` says where evaluations were stopped.
+    """
+    evaluated = f"evaluation {stop}" if stop else "evaluation (greedy)"
+    headings = {
+        headline: f"{headline} per game",
+        EVALUATION + headline: f"{evaluated}, {headline}",
+        CAPPED: "not lost",
+    }
     return headings.get(name, name)
 
 
@@ -170,8 +207,11 @@ def table(results: Results) -> str:
     tuned = list(results.points[0])
     headline = results.measures[0]
     names = dict.fromkeys((headline, EVALUATION + headline, results.metric))
-    shown = [name for name in names if _has(results, name)]
-    written = [["", *tuned, "seeds", *(heading(name, headline) for name in shown), "steps"]]
+    shown = [name for name in names if _has(results, name) or _has(results, SO_FAR + name)]
+    if results.stop and _has(results, CAPPED):
+        shown.append(CAPPED)
+    headings = (heading(name, headline, results.stop) for name in shown)
+    written = [["", *tuned, "seeds", *headings, "steps"]]
     for rank, point in enumerate(results.ranking):
         lost = int(results.diverged[point].sum())
         written.append(
@@ -179,17 +219,11 @@ def table(results: Results) -> str:
                 f"{rank + 1}.",
                 *(show(results.points[point][name]) for name in tuned),
                 str(results.num_seeds) + (f" ({lost} diverged)" if lost else ""),
-                *(
-                    _in_words(results.means(name)[point], results.spreads(name)[point], results.num_seeds)
-                    for name in shown
-                ),
+                *(_cell(results, name, point) for name in shown),
                 f"{results.steps[point]:,}",
             ]
         )
-    widths = [max(map(len, column)) for column in zip(*written, strict=True)]
-    return "\n".join(
-        "  ".join(cell.rjust(width) for cell, width in zip(line, widths, strict=True)) for line in written
-    )
+    return align(written)
 
 
 def _in_training(metric: str) -> str:
@@ -202,7 +236,18 @@ def _differ_in(first: Point, second: Point) -> set[str]:
 
 
 def _has(results: Results, name: str) -> bool:
-    return not np.isnan(results.values[name]).all()
+    return name in results.values and not np.isnan(results.values[name]).all()
+
+
+def _cell(results: Results, name: str, point: int) -> str:
+    """Write a metric of a point; where no game of its training ended, what its games have come to so far."""
+    if name == CAPPED:
+        share = results.means(name)[point]
+        return "–" if math.isnan(share) else f"{share:.1%}"
+    so_far = SO_FAR + name
+    running = math.isnan(results.means(name)[point]) and _has(results, so_far)
+    metric, mark = (so_far, " so far") if running else (name, "")
+    return _in_words(results.means(metric)[point], results.spreads(metric)[point], results.num_seeds) + mark
 
 
 def _in_words(mean: float, spread: float, num_seeds: int) -> str:

@@ -66,6 +66,8 @@ def _register() -> None:
 
 if sys.argv[:1] == ["-m"]:  # Python is looking for the command that `python -m tetrax.…` names
     from tetrax.fields import errors
+    from tetrax.system import compiler_messages
 
     errors.stop_in_one_line()
+    compiler_messages.hide()
 _register()

@@ -124,3 +124,9 @@ def test_links_lead_to_files(page):
             assert heading in [line.lower() for line in headings], target
         elif "://" not in target:
             assert (page.parent / target).exists(), target
+
+
+def test_extras_are_installed_from_the_checkout():
+    """The package is on no index: `pip install tetrax` would bring somebody else's, or nothing."""
+    for path in [*PAGES, *ROOT.glob("*/**/README.md"), *(ROOT / "tetrax").rglob("*.py")]:
+        assert not re.search(r"pip install (-\S+ )*['\"]?tetrax", path.read_text()), path

@@ -122,21 +122,20 @@ def _draw_for_readme(record: Record, path: Path, ink: str) -> Path:
         if name in contestants
     }
     labels = list(reversed(rates))
-    figure, axis = plt.subplots(figsize=(5.4, 0.31 * len(labels) + 0.4))
+    figure, axis = plt.subplots(figsize=(3.6, 0.3 * len(labels) + 0.4))
     colours = [OURS if label.startswith("tetrax") else OTHERS for label in labels]
     bars = axis.barh(labels, [rates[label] for label in labels], color=colours)
     numbers = axis.bar_label(
         bars, labels=[f"{rates[label]:,.0f}" for label in labels], padding=4, fontsize=10
     )
-    title = axis.set_title("Steps per second on one core, random play", loc="left", fontsize=11)
+    title = figure.suptitle("Steps per second on one core, random play", x=0, ha="left", fontsize=11)
     for text in (*numbers, title, *axis.get_yticklabels()):
         text.set_color(ink)
     axis.tick_params(axis="y", labelsize=10, length=0)
     axis.xaxis.set_visible(False)
     axis.spines[:].set_visible(False)
-    axis.margins(x=0.28, y=0.01)
-    figure.tight_layout(pad=0.3)
-    figure.savefig(path, metadata={"Date": None}, transparent=True)
+    axis.margins(x=0.05, y=0.01)
+    figure.savefig(path, metadata={"Date": None}, transparent=True, bbox_inches="tight", pad_inches=0.05)
     _close(figure)
     return path
 

@@ -30,7 +30,7 @@ GAME, LIVE_VIEW = PICTURES / "game.gif", PICTURES / "live-view.gif"
 MOST_BYTES = 1_000_000  # of a picture: a page that is slow to load is not read
 
 COLUMNS, ROWS = 80, 24
-CELL = (14, 28)  # width and height of a character in pixels; pages show the picture at half of that
+CELL = (14, 27)  # width and height of a character in pixels; pages show the picture at half of that
 FONT_SIZE = 23
 MARGIN, TITLE_BAR, CORNER = 22, 52, 16
 # One dark window reads on light and on dark pages.
@@ -39,6 +39,10 @@ LIGHTS = ("#ff5f57", "#febc2e", "#28c840")
 ANSI = {"black": "#000000", "red": "#e06c75", "green": "#98c379", "brown": "#e5c07b", "blue": "#61afef",
         "magenta": "#c678dd", "cyan": "#56b6c2", "white": "#d7dae0"}  # fmt: skip
 BLOCKS = " ▁▂▃▄▅▆▇█"
+# Lines of boxes and of the progress bar: where they go from the middle of their cell, and how thick they are.
+LINES = {"─": "lr", "│": "ud", "╭": "rd", "╮": "ld", "╰": "ru", "╯": "lu", "┌": "rd", "┐": "ld", "└": "ru", "┘": "lu",
+         "━": "lr", "╸": "l", "╺": "r"}  # fmt: skip
+THIN, THICK = 2, 6
 
 NUM_FRAMES, FRAME_TIME, LAST_FRAME_TIME = 56, 220, 4000  # frames; milliseconds
 GAME_PIECES, GAME_CELL = 150, 16  # pieces at the end of the game; pixels
@@ -179,7 +183,7 @@ def draw_screen(rows: list[list[Any]]) -> Image.Image:
 
 
 def draw_character(pen: ImageDraw.ImageDraw, character: Any, x: int, y: int) -> None:
-    """Draw one character; blocks as rectangles, so that those side by side leave no gap."""
+    """Draw one character; blocks and lines as rectangles, so that those side by side leave no gap."""
     width, height = CELL
     ink, paper = colour(character.fg, TEXT), colour(character.bg, BACKGROUND)
     if character.reverse:
@@ -189,13 +193,29 @@ def draw_character(pen: ImageDraw.ImageDraw, character: Any, x: int, y: int) -> 
     if paper != BACKGROUND:
         pen.rectangle((x, y, x + width - 1, y + height - 1), fill=paper)
     text = character.data
-    if text == "▀":
+    if text in LINES:
+        draw_line(pen, LINES[text], THICK if text in "━╸╺" else THIN, (x, y), ink)
+    elif text == "▀":
         pen.rectangle((x, y, x + width - 1, y + height // 2 - 1), fill=ink)
     elif text != " " and text in BLOCKS:
-        top = y + height - height * BLOCKS.index(text) // 8
+        top = y + height - (height - 3) * BLOCKS.index(text) // 8  # curves in neighbouring rows do not touch
         pen.rectangle((x, top, x + width - 1, y + height - 1), fill=ink)
     elif text.strip():
         pen.text((x, y + height - 6), text, fill=ink, font=font(character.bold), anchor="ls")
+
+
+def draw_line(pen: ImageDraw.ImageDraw, goes: str, thickness: int, corner: tuple[int, int], ink: str) -> None:
+    """Draw a line from the middle of a cell to its edges: l(eft), r(ight), u(p), d(own)."""
+    (x, y), (width, height), half = corner, CELL, thickness // 2
+    middle_x, middle_y = x + width // 2, y + height // 2
+    left = x if "l" in goes else middle_x - half
+    right = x + width - 1 if "r" in goes else middle_x + half - 1
+    top = y if "u" in goes else middle_y - half
+    bottom = y + height - 1 if "d" in goes else middle_y + half - 1
+    if set(goes) & set("lr"):
+        pen.rectangle((left, middle_y - half, right, middle_y + half - 1), fill=ink)
+    if set(goes) & set("ud"):
+        pen.rectangle((middle_x - half, top, middle_x + half - 1, bottom), fill=ink)
 
 
 def font(bold: bool) -> ImageFont.FreeTypeFont:

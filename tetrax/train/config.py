@@ -62,7 +62,8 @@ class TrainConfig:
     evaluation: EvalConfig = EvalConfig()
     """Evaluation while training and at the end."""
     total_steps: int = 1_000_000
-    """Environment steps to train for, of all games of one seed together, rounded up to whole chunks."""
+    """Environment steps to train for, of all games of one seed together, rounded up to whole chunks (of
+    --chunk-iterations)."""
     seed: int = 0
     """Seed of the run's first agent; equal seeds give equal runs."""
     num_seeds: int = 1

@@ -1,4 +1,4 @@
-"""The charts of docs/performance.md: speed by batch, and speed beside others'."""
+"""The charts of docs/performance.md, speed by batch and beside others', and the README's."""
 
 from __future__ import annotations
 
@@ -10,6 +10,15 @@ from benchmarks.records import Record
 
 FOLDER = Path(__file__).parent.parent / "docs" / "charts"
 OURS, OTHERS = "#2a6fdb", "#9a9a9a"
+INKS = {"speed": "#1f2328", "speed-dark": "#e6edf3"}  # of the README's chart, on light and dark pages
+ON_README = {  # contestants, and what they are called there
+    "tetrax direct": "tetrax, keys",
+    "tetrax drop": "tetrax, placements",
+    "tetris-gymnasium": "Tetris Gymnasium (JAX), keys",
+    "jumanji": "Jumanji (JAX), placements",
+    "gym-simpletetris": "gym-simpletetris, keys",
+    "tetris-gymnasium-class": "Tetris Gymnasium, keys",
+}
 COLOURS = {"direct": "#2a6fdb", "drop": "#d9822b", "locked_position": "#3a9d5d"}
 
 
@@ -42,6 +51,8 @@ def draw(found: Sequence[Record], folder: Path) -> list[Path]:
         files.append(folder / f"{chart}.svg")
         figure.savefig(files[-1], metadata={"Date": None})
         _close(figure)
+        if chart == "cpu-peers":
+            files += [_draw_for_readme(drawn[0], folder / f"{name}.svg", ink) for name, ink in INKS.items()]
     return files
 
 
@@ -98,6 +109,35 @@ def _peers(record: Record) -> Any:
     axis.set_title(record.measurement.machine, loc="left", fontsize=8)
     _finish(figure, axis)
     return figure
+
+
+def _draw_for_readme(record: Record, path: Path, ink: str) -> Path:
+    """Draw steps per CPU second of a few on a linear scale, large enough for a phone, without a background."""
+    import matplotlib.pyplot as plt
+
+    contestants = record.data["contestants"]
+    rates = {
+        label: contestants[name]["rates"]["steps_per_cpu_second"]
+        for name, label in ON_README.items()
+        if name in contestants
+    }
+    labels = list(reversed(rates))
+    figure, axis = plt.subplots(figsize=(3.6, 0.3 * len(labels) + 0.4))
+    colours = [OURS if label.startswith("tetrax") else OTHERS for label in labels]
+    bars = axis.barh(labels, [rates[label] for label in labels], color=colours)
+    numbers = axis.bar_label(
+        bars, labels=[f"{rates[label]:,.0f}" for label in labels], padding=4, fontsize=10
+    )
+    title = figure.suptitle("Steps per second on one core, random play", x=0, ha="left", fontsize=11)
+    for text in (*numbers, title, *axis.get_yticklabels()):
+        text.set_color(ink)
+    axis.tick_params(axis="y", labelsize=10, length=0)
+    axis.xaxis.set_visible(False)
+    axis.spines[:].set_visible(False)
+    axis.margins(x=0.05, y=0.01)
+    figure.savefig(path, metadata={"Date": None}, transparent=True, bbox_inches="tight", pad_inches=0.05)
+    _close(figure)
+    return path
 
 
 def _finish(figure: Any, axis: Any) -> None:

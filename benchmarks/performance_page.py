@@ -138,11 +138,17 @@ def _startup(found: Sequence[Record]) -> str:
                 for kind in ("cold", "warm")
                 for unit in ("seconds", "cpu_seconds")
             ),
+            *(
+                f"{record.data[kind]['whole_seconds']:.0f}" if "whole_seconds" in record.data[kind] else "?"
+                for kind in ("cold", "warm")
+            ),
         ]
         for record in found
     ]
-    head = ("command", "cold, s", "cold, CPU s", "warm, s", "warm, CPU s")
-    lines = ["### To the first metric", "", *_table(head, rows), *_sources(found, charts_too=False)]
+    head = (
+        "command", "first metric, cold, s", "CPU s", "warm, s", "CPU s", "whole run, cold, s", "warm, s"
+    )  # fmt: skip
+    lines = ["### Start and whole run", "", *_table(head, rows), *_sources(found, charts_too=False)]
     return "\n".join(lines)
 
 

@@ -27,16 +27,17 @@ class Measurement:
 
 
 class Record(NamedTuple):
-    """A measurement of one of the programs here, and the whole JSON object that it printed."""
+    """A measurement, and the whole JSON object that a program here printed (empty where there is none)."""
 
     name: str  # of the file
     measurement: Measurement
     data: dict[str, Any]
 
 
-def read(folder: Path) -> list[Measurement]:
-    """Read every measurement, in the order of the file names."""
-    return [_measurement(path, json.loads(path.read_text())) for path in sorted(folder.glob("*.json"))]
+def read(folder: Path) -> list[Record]:
+    """Read every measurement without data, in the order of the file names."""
+    paths = sorted(folder.glob("*.json"))
+    return [Record(path.stem, _measurement(path, json.loads(path.read_text())), {}) for path in paths]
 
 
 def read_performance(folder: Path) -> list[Record]:

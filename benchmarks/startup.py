@@ -1,4 +1,4 @@
-"""`python -m benchmarks.startup`: seconds from `python -m tetrax.train` to the first metric, cold and warm."""
+"""`python -m benchmarks.startup`: seconds of `python -m tetrax.train` to the first metric or the end, cold and warm."""
 
 from __future__ import annotations
 
@@ -34,6 +34,8 @@ class Options:
     """Action set of the training; when not given, that of the preset."""
     rounds: int = 3
     """Times that a start is measured with an empty cache and then with a filled one; medians are reported."""
+    whole: bool = False
+    """Let every training go on to its end, and time that too."""
     json: bool = False
     """End with one JSON object, on one line."""
     save: bool = False
@@ -55,7 +57,7 @@ def _run(argv: list[str]) -> None:
     if options is None:
         return
     words = check(options)
-    result = {**rounds(words, options.rounds), **measure.context()}
+    result = {**rounds(words, options.rounds, options.whole), **measure.context()}
     print(report(result))
     if options.save:
         measure.save(
@@ -83,13 +85,13 @@ def check(options: Options) -> list[str]:
     return words + ([] if options.actions is None else ["--env.actions", options.actions])
 
 
-def rounds(words: Sequence[str], count: int) -> dict[str, Any]:
+def rounds(words: Sequence[str], count: int, whole: bool = False) -> dict[str, Any]:
     """Start with an empty cache and again with what that left, some times; return medians and every start."""
     starts: dict[str, list[dict[str, float]]] = {"cold": [], "warm": []}
     for _ in range(count):
         with tempfile.TemporaryDirectory() as cache:
             for kind, found in starts.items():
-                found.append(first_metric(words, Path(cache)))
+                found.append(time_start(words, Path(cache), whole))
                 print(f"{kind}: {found[-1]['seconds']:.1f} s", flush=True)
     medians = {
         kind: {name: statistics.median(one[name] for one in found) for name in found[0]}
@@ -98,10 +100,11 @@ def rounds(words: Sequence[str], count: int) -> dict[str, Any]:
     return {"command": " ".join(["python", *words]), **medians, "starts": starts}
 
 
-def first_metric(words: Sequence[str], cache: Path) -> dict[str, float]:
-    """Start training in a fresh process and end it at the first line of its metrics.jsonl.
+def time_start(words: Sequence[str], cache: Path, whole: bool) -> dict[str, float]:
+    """Start training in a fresh process; end it at the first line of its metrics.jsonl, or let it end by itself.
 
-    Wall-clock seconds to that line, and CPU seconds (user + system) of the process until it ended then.
+    Wall-clock seconds to that line (and, as whole_seconds, to the end), and CPU seconds (user + system) of the
+    process while it lived.
     """
     variables = {name: value for name, value in os.environ.items() if not name.startswith("JAX_COMPILATION_")}
     variables |= {"TETRAX_CACHE_DIR": str(cache), "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}
@@ -114,25 +117,29 @@ def first_metric(words: Sequence[str], cache: Path) -> dict[str, float]:
             cwd=ROOT, env=variables, stdin=subprocess.DEVNULL, stdout=output, stderr=output,
         )  # fmt: skip
         try:
-            seconds = _wait(process, run / "metrics.jsonl", began)
+            found = _wait(process, run / "metrics.jsonl", began)
+            if found is not None and whole:
+                process.wait(GIVE_UP_SECONDS)
+                found["whole_seconds"] = time.perf_counter() - began
         finally:
             process.kill()
             process.wait()
-        if seconds is None:
+        if found is None or (whole and process.returncode != 0):
             output.seek(0)
             last = output.read().strip().splitlines() or ["no output"]
-            raise UserError(f"{' '.join(words)}: wrote no metric: {last[-1]}")
+            lacks = "wrote no metric" if found is None else f"ended with code {process.returncode}"
+            raise UserError(f"{' '.join(words)}: {lacks}: {last[-1]}")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     spent = (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime)
-    return {"seconds": seconds, "cpu_seconds": spent}
+    return {**found, "cpu_seconds": spent}
 
 
-def _wait(process: subprocess.Popen[bytes], metrics: Path, began: float) -> float | None:
+def _wait(process: subprocess.Popen[bytes], metrics: Path, began: float) -> dict[str, float] | None:
     """Return the seconds until there was a whole line of metrics; None if the process ended without one."""
     while True:
         ended = process.poll() is not None
         if log.read(metrics):
-            return time.perf_counter() - began
+            return {"seconds": time.perf_counter() - began}
         if ended or time.perf_counter() - began > GIVE_UP_SECONDS:
             return None
         time.sleep(SECONDS_BETWEEN_LOOKS)
@@ -140,11 +147,10 @@ def _wait(process: subprocess.Popen[bytes], metrics: Path, began: float) -> floa
 
 def report(result: dict[str, Any]) -> str:
     """Return the result as text for people."""
-    rows = [
-        (kind, f"{result[kind]['seconds']:.1f}", f"{result[kind]['cpu_seconds']:.1f}")
-        for kind in ("cold", "warm")
-    ]
-    head = ("first metric", "seconds", "CPU seconds")
+    names = {"seconds": "first metric, s", "whole_seconds": "whole run, s", "cpu_seconds": "CPU seconds"}
+    shown = [name for name in names if name in result["cold"]]
+    rows = [(kind, *(f"{result[kind][name]:.1f}" for name in shown)) for kind in ("cold", "warm")]
+    head = ("programs", *(names[name] for name in shown))
     return "\n".join([f"{result['command']}; {measure.machine()}", table(head, rows)])
 
 

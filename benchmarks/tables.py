@@ -1,4 +1,4 @@
-"""Write the README's table of results, the page about speed and the ablation's table from benchmarks/results.
+"""Write all results that pages show, the README's few rows too, from benchmarks/results.
 
     python -m benchmarks.tables            rewrite each between its markers, and draw their charts
     python -m benchmarks.tables --check    only say whether they are up to date (exit code 1 if not)
@@ -9,58 +9,47 @@ benchmarks/results/ablation one variant each.
 """
 
 import argparse
-import re
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))  # so that `python benchmarks/tables.py` works as well
 
-from benchmarks import ablation_page, ablation_results, charts, performance_page, records  # noqa: E402
-from benchmarks.records import Measurement, read  # noqa: E402
+from benchmarks import (  # noqa: E402
+    ablation_page,
+    ablation_results,
+    charts,
+    performance_page,
+    records,
+    results_page,
+)
+from benchmarks.records import read  # noqa: E402
 from tetrax.fields.errors import USER_ERROR_EXIT_CODE, UserError  # noqa: E402
 
 README = ROOT / "README.md"
 PAGE = ROOT / "docs" / "performance.md"
+RESULTS_PAGE = ROOT / "docs" / "results.md"
 AGENTS = ROOT / "docs" / "agents.md"
 START, END = "<!-- results: made by benchmarks/tables.py -->", "<!-- end of results -->"
-IN_README = re.compile(r"-(peers|env-.*)$")  # of the names in results/performance; the page shows all
+DURATIONS = "<!-- durations: made by benchmarks/tables.py -->", "<!-- end of durations -->"
 
 
-def section(measurements: list[Measurement]) -> str:
-    """Return the section between the markers: nothing without measurements."""
-    if not measurements:
-        return ""
-    lines = ["## Results", "", "| what | result | machine | command |", "|---|---|---|---|"]
-    for one in measurements:
-        interval = (
-            "" if one.interval is None else f" ({number(one.interval[0])} to {number(one.interval[1])})"
-        )
-        measured = f"{number(one.value)}{interval} {one.unit}"
-        when = f"{one.machine}; {one.date}, {one.commit[:7]}"
-        lines.append(f"| {one.what} | {measured} | {when} | `{one.command}` |")
-    lines += ["", "In brackets: 95% interval of the mean.", ""]
-    return "\n".join(lines)
-
-
-def number(value: float) -> str:
-    """Write a number with four digits, or all of those before the point."""
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
-
-
-def with_section(text: str, content: str) -> str:
+def with_section(text: str, content: str, start: str = START, end: str = END) -> str:
     """Replace what stands between the markers."""
-    before, _, rest = text.partition(START)
-    _, _, after = rest.partition(END)
-    return f"{before}{START}\n{content}{END}{after}"
+    before, _, rest = text.partition(start)
+    _, _, after = rest.partition(end)
+    return f"{before}{start}\n{content}{end}{after}"
 
 
 def make_texts() -> dict[Path, str]:
     """Return what the README and the pages should say."""
     found = records.read_performance(records.PERFORMANCE)
-    headlines = [one.measurement for one in found if IN_README.search(one.name)]
+    shown = [*read(records.RESULTS), *(one for one in found if results_page.SHOWN.search(one.name))]
+    readme = with_section(README.read_text(), results_page.headlines(shown))
+    readme = with_section(readme, results_page.durations(shown), *DURATIONS)
     return {
-        README: with_section(README.read_text(), section([*read(records.RESULTS), *headlines])),
+        README: readme,
+        RESULTS_PAGE: with_section(RESULTS_PAGE.read_text(), results_page.content(shown)),
         PAGE: with_section(PAGE.read_text(), performance_page.content(found)),
         AGENTS: with_section(AGENTS.read_text(), ablation_page.content(ablation_results.read())),
     }

@@ -118,9 +118,16 @@ def test_where_things_are_is_true():
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_to_files(page):
     for target in re.findall(r"\]\(([^)]+)\)", page.read_text()):
-        if target.startswith("#"):
-            heading = target[1:].replace("-", " ")
-            headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
-            assert heading in [line.lower() for line in headings], target
-        elif "://" not in target:
-            assert (page.parent / target).exists(), target
+        if "://" in target:
+            continue
+        path, _, anchor = target.partition("#")
+        to = page.parent / path if path else page
+        assert to.exists(), target
+        headings = re.findall(r"^#+ (.+)$", to.read_text(), re.MULTILINE) if anchor else []
+        assert not anchor or anchor.replace("-", " ") in [line.lower() for line in headings], target
+
+
+def test_extras_are_installed_from_the_checkout():
+    """The package is on no index: `pip install tetrax` would bring somebody else's, or nothing."""
+    for path in [*PAGES, *ROOT.glob("*/**/README.md"), *(ROOT / "tetrax").rglob("*.py")]:
+        assert not re.search(r"pip install (-\S+ )*['\"]?tetrax", path.read_text()), path

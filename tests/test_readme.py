@@ -1,4 +1,4 @@
-"""What the README tells a newcomer to type works, in the order in which it stands there."""
+"""What the README and the pages behind it tell a newcomer to type works, in the order in which it stands there."""
 
 import os
 import re
@@ -12,17 +12,22 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
+PAGES = [README, *((ROOT / "docs" / page).read_text() for page in ("training.md", "evaluate.md"))]
+PYTHON_PAGES = ["README.md", "docs/python.md"]
+MOST_LINES, MOST_BYTES = 100, 1_000_000  # of the README, and of each picture in it
 SETUP_LINE = "python3 -m venv .venv && . .venv/bin/activate && pip install -e . && python -m tetrax.train"
 TEST_LINE = "pip install -e '.[dev]' && python -m pytest"
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+def blocks(language: str, page: str = README) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
 
 
 def commands(program: str) -> list[str]:
-    lines = [line.split("  #")[0].strip() for block in blocks("sh") for line in block.splitlines()]
-    return [line for line in lines if line.startswith(f"python -m {program}")]
+    """Return the commands of the pages, without those that only show how one is put together."""
+    written = [line for page in PAGES for block in blocks("sh", page) for line in block.splitlines()]
+    lines = [line.split("  #")[0].strip() for line in written]
+    return [line for line in lines if line.startswith(f"python -m {program}") and "[" not in line]
 
 
 def small(command: str) -> list[str]:
@@ -40,7 +45,7 @@ def small(command: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Type the README's commands in a folder with the checkout's policies and nothing else, one after the other."""
+    """Type the pages' commands in a folder with the checkout's policies and nothing else, one after the other."""
     folder = tmp_path_factory.mktemp("readme")
     (folder / "pretrained").symlink_to(ROOT / "pretrained")
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -54,6 +59,19 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_the_two_lines():
     assert [block.strip() for block in blocks("sh")[:2]] == [SETUP_LINE, TEST_LINE]
+
+
+def test_the_readme_is_short_and_leads_everywhere():
+    assert README.count("\n") < MOST_LINES
+    for page in (ROOT / "docs").glob("*.md"):
+        assert f"](docs/{page.name})" in README, page.name
+
+
+def test_the_pictures_are_there_and_small():
+    pictures = re.findall(r'(?:src|srcset)="([^"]+)"', README)
+    assert {"docs/pictures/game.gif", "docs/pictures/live-view.gif", "docs/charts/speed.svg"} <= set(pictures)
+    for picture in pictures:
+        assert 0 < (ROOT / picture).stat().st_size < MOST_BYTES, picture
 
 
 def test_ci_runs_the_second_line():
@@ -123,11 +141,11 @@ def test_commands_leave_their_runs(workplace):
 
 
 @pytest.mark.slow
-def test_python_blocks_run_one_after_the_other(workplace, monkeypatch, capsys):
+@pytest.mark.parametrize("page", PYTHON_PAGES)
+def test_python_blocks_run_one_after_the_other(workplace, page, monkeypatch, capsys):
     monkeypatch.chdir(workplace)
     names: dict[str, object] = {}
-    for block in blocks("python"):
-        exec(compile(block, "README.md", "exec"), names)
+    for block in blocks("python", (ROOT / page).read_text()):
+        exec(compile(block, page, "exec"), names)
     said = capsys.readouterr().out
-    assert "(100, 1024) rewards" in said
-    assert "4 lines" in said
+    assert ("pieces locked per board" if page == "README.md" else "(100, 1024) rewards") in said

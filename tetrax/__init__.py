@@ -66,8 +66,9 @@ def _register() -> None:
 
 if sys.argv[:1] == ["-m"]:  # Python is looking for the command that `python -m tetrax.…` names
     from tetrax.fields import errors
-    from tetrax.system import streams
+    from tetrax.system import compiler_messages, streams
 
     errors.stop_in_one_line()
     streams.fill_closed()
+    compiler_messages.hide()
 _register()

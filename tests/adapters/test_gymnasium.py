@@ -121,7 +121,7 @@ def test_gymnasium_imports_it_by_its_name():
 def test_the_error_without_gymnasium_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "gymnasium", None)
     monkeypatch.delitem(sys.modules, "tetrax.adapters.gymnasium", raising=False)
-    with pytest.raises(ModuleNotFoundError, match=r"pip install 'tetrax\[gymnasium\]'"):
+    with pytest.raises(ModuleNotFoundError, match=r"pip install -e '\.\[gymnasium\]'"):
         importlib.import_module("tetrax.adapters.gymnasium")
 
 

@@ -179,7 +179,7 @@ def test_what_is_not_allowed(options, message):
 def test_the_error_without_gymnax_names_the_extra(monkeypatch, module):
     monkeypatch.setitem(sys.modules, "gymnax", None)
     monkeypatch.delitem(sys.modules, module, raising=False)
-    with pytest.raises(ModuleNotFoundError, match=r"pip install 'tetrax\[gymnax\]'"):
+    with pytest.raises(ModuleNotFoundError, match=r"pip install -e '\.\[gymnax\]'"):
         importlib.import_module(module)
 
 

@@ -143,19 +143,27 @@ with (run / "metrics.jsonl").open("w") as file:
     time.sleep(0.3)
     file.write('}' + chr(10))
     file.flush()
-    time.sleep(60)
+    time.sleep(float(sys.argv[1]))
 """
 
 
 def test_a_start_ends_at_the_first_whole_line(tmp_path):
-    found = startup.first_metric(["-c", WRITES], tmp_path)
+    found = startup.time_start(["-c", WRITES, "60"], tmp_path, whole=False)
     assert 0.3 < found["seconds"] < 30
     assert found["cpu_seconds"] < 30
+    assert "whole_seconds" not in found
+
+
+def test_a_whole_run_is_timed_to_its_end(tmp_path):
+    found = startup.time_start(["-c", WRITES, "0.4"], tmp_path, whole=True)
+    assert 0.3 < found["seconds"] <= found["whole_seconds"] - 0.4
+    with pytest.raises(UserError, match="ended with code 1: ValueError"):
+        startup.time_start(["-c", WRITES, "soon"], tmp_path, whole=True)
 
 
 def test_a_start_without_metrics_says_why(tmp_path):
     with pytest.raises(UserError, match="wrote no metric: no luck"):
-        startup.first_metric(["-c", "print('no luck')"], tmp_path)
+        startup.time_start(["-c", "print('no luck')"], tmp_path, whole=False)
 
 
 def test_a_start_with_a_wrong_word_is_one_line(capsys):

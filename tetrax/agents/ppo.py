@@ -47,8 +47,9 @@ class PPOConfig:
     """Parts each pass is cut into; must divide num_envs times num_steps (of one group), or num_envs alone with a
     recurrent network."""
     num_groups: int = 1
-    """Groups of games; each minibatch takes as much of every group. Several devices need a multiple of their
-    number, so that no game's data moves between them; results depend on the groups, not on the devices."""
+    """Groups that the games are divided into; each minibatch takes as much of every group. Several devices need a
+    multiple of their number, so that no game's data moves between them; results depend on the groups, not on the
+    devices."""
     network: NetworkConfig = field(default_factory=NetworkConfig)
     """The network that judges what is seen."""
     clip_value_loss: bool = False

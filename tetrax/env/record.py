@@ -46,9 +46,9 @@ class Outcome:
     ticks: int
     game_over: bool
     actions: str
-    """SHA-256 of the reset key and the actions, 32 hex digits."""
+    """The first 128 bits of the SHA-256 of the reset key and the actions, 32 hex digits."""
     boards: str
-    """SHA-256 of every board from the first to the last, 32 hex digits."""
+    """The same of every board from the first to the last."""
 
 
 @dataclass(frozen=True, eq=False)

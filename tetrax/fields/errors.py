@@ -11,6 +11,8 @@ import traceback
 from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NoReturn
 
+from tetrax.fields.abbreviations import meant_by
+
 USER_ERROR_EXIT_CODE = 2
 CLOSED_PIPE_EXIT_CODE = 128 + 13  # as shells say it of a program that SIGPIPE ended
 STANDARD_OUTPUT = "standard output"  # names it, as a file, in the errors of writing to it
@@ -94,21 +96,33 @@ def hint(given: object, names: Iterable[str]) -> str:
     return f"; did you mean {suggestion!r}?" if suggestion else ""
 
 
-def nearest(given: str, names: Iterable[str]) -> str | None:
-    """Return the name most like `given`, or None where none is near."""
+def nearest(given: str, names: Iterable[str], likeness: float = 0.6) -> str | None:
+    """Return the name most like `given`, or None where none is as much alike (1 = equal)."""
     by_lower_case = {name.lower(): name for name in names}
-    matches = difflib.get_close_matches(given.lower(), by_lower_case, n=1, cutoff=0.6)
+    matches = difflib.get_close_matches(given.lower(), by_lower_case, n=1, cutoff=likeness)
     return by_lower_case[matches[0]] if matches else None
 
 
 def nearest_path(given: str, paths: Collection[str]) -> str | None:
-    """Return the path that ends like `given`, else one that is spelt like it, whole or in its last part."""
-    by_last = {path.split(".")[-1]: path for path in paths}
-    last = given.split(".")[-1]
-    near_last = nearest(last, by_last)
-    return by_last.get(last) or nearest(given, paths) or (by_last[near_last] if near_last else None)
+    """Return the path that ends like `given`, or in what that is short for, or that is spelt like it.
+
+    What it ends in counts before what it begins with, which many share; of paths that end alike, that with the
+    beginning of `given` counts.
+    """
+    *owners, last = given.split(".")
+    by_last = {
+        path.split(".")[-1]: path for path in sorted(paths, key=lambda path: path.split(".")[:-1] == owners)
+    }
+    ends = last if last in by_last else None
+    ends = ends or nearest(last, by_last, 0.8) or meant_by(last, by_last) or nearest(last, by_last, 0.7)
+    return by_last[ends] if ends else nearest(given, paths, 0.85)
+
+
+def install(extra: str) -> str:
+    """Return the command that brings an extra: tetrax is installed from a checkout, and is on no index."""
+    return f"pip install -e '.[{extra}]' in a checkout of tetrax"
 
 
 def missing(package: str) -> str:
     """Say which extra brings a package that is not installed."""
-    return f"{package} is not installed; it comes with: pip install 'tetrax[{package}]'"
+    return f"{package} is not installed; it comes with: {install(package)}"

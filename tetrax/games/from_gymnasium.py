@@ -16,7 +16,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from tetrax.env.contract import RETURN, STEPS, Observation, Shown, Spec, vector_observation
-from tetrax.fields.errors import missing
+from tetrax.fields.errors import install, missing
 from tetrax.games.configs import GymnasiumConfig
 
 try:
@@ -181,7 +181,7 @@ def make_gymnasium(config: GymnasiumConfig) -> FromGymnasium:
     except gymnasium.error.DependencyNotInstalled as error:
         raise ModuleNotFoundError(
             f"game: given gymnasium:{config.id}, and {str(error).split('.')[0].strip()}; "
-            "it comes with: pip install 'tetrax[box2d]' (LunarLander and others), or what gymnasium says"
+            f"it comes with: {install('box2d')} (LunarLander and others), or what gymnasium says"
         ) from error
     except gymnasium.error.Error as error:
         raise ValueError(

@@ -62,19 +62,20 @@ class TrainConfig:
     evaluation: EvalConfig = EvalConfig()
     """Evaluation while training and at the end."""
     total_steps: int = 1_000_000
-    """Environment steps to train for, of all games of one seed together, rounded up to whole chunks."""
+    """Environment steps to train for, of all games of one seed together, rounded up to whole chunks (of
+    --chunk-iterations)."""
     seed: int = 0
     """Seed of the run's first agent; equal seeds give equal runs."""
     num_seeds: int = 1
     """Agents trained side by side in one program, with seeds seed, seed + 1, …."""
     chunk_iterations: int = 8
-    """Training iterations compiled into one program; logging, evaluating and saving happen between these."""
+    """Training iterations in one chunk, a compiled program; logging, evaluating and saving happen between chunks."""
     checkpoint_seconds: float = 60.0
     """Seconds between checkpoints, looked at after each chunk; one is always saved at the end."""
     keep_checkpoints: int = 2
     """Newest checkpoints kept on disk; at least 2, so that a damaged one can be stepped over."""
     tensorboard: bool = False
-    """Write TensorBoard events too (needs the extra: pip install 'tetrax[tensorboard]')."""
+    """Write TensorBoard events too (in a checkout: pip install -e '.[tensorboard]')."""
 
     def validate(self) -> None:
         """Raise UserError for the first value that cannot work, alone or together with another."""

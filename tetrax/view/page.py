@@ -90,7 +90,11 @@ def facts(recording: Recording) -> list[tuple[str, str]]:
     params = {field.name: getattr(game, field.name).item() for field in dataclasses.fields(game)}
     said += [(f"rules.{name}", _write_value(value)) for name, value in rules.items() if name != "pieces"]
     said += [(f"params.{name}", _write_value(value)) for name, value in params.items()]
-    return [*said, ("SHA-256 of the actions", outcome.actions), ("SHA-256 of the boards", outcome.boards)]
+    return [
+        *said,
+        ("SHA-256 of the actions, first half", outcome.actions),
+        ("SHA-256 of the boards, first half", outcome.boards),
+    ]
 
 
 def _write_value(value: object) -> str:

@@ -196,6 +196,7 @@ def refused(argv: list[str], said: list[str], capsys: pytest.CaptureFixture[str]
         (["--agent.num-env", "3"], ["--agent.num-env;", "did you mean --agent.num-envs?"]),
         (["--num-envs", "3"], ["--num-envs", "did you mean --agent.num-envs?"]),
         (["--learning-rate=3"], ["--learning-rate", "did you mean --agent.learning-rate?"]),
+        (["--agent.lr", "3"], ["--agent.lr", "did you mean --agent.learning-rate?"]),
         (["-s", "3"], ["-s", "--help"]),
         (["ppa"], ["algorithm", "'ppa'", "did you mean 'ppo'"]),
         (["--algorithm", "sarsa"], ["algorithm", "'sarsa'", "allowed: "]),

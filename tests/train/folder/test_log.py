@@ -93,7 +93,7 @@ def test_tensorboard_gets_the_numbers_and_forgets_what_was_cut_off(tmp_path: Pat
 
 def test_tensorboard_without_the_extra_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "tensorboardX", None)
-    with pytest.raises(UserError, match=r"--tensorboard.*pip install 'tetrax\[tensorboard\]'"):
+    with pytest.raises(UserError, match=r"--tensorboard.*pip install -e '\.\[tensorboard\]' in a checkout"):
         log.check_tensorboard()
 
 

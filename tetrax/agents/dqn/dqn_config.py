@@ -22,7 +22,8 @@ class DQNConfig:
     num_steps: int = 16
     """Steps of each game between updates."""
     num_groups: int = 1
-    """Groups of games; each batch takes as much of every group. Several devices need a multiple of their number."""
+    """Groups that the games are divided into; each batch takes as much of every group. Several devices need a multiple
+    of their number."""
     network: NetworkConfig = field(default_factory=NetworkConfig)
     """The network that judges."""
     replay_capacity: int = 0

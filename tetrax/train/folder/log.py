@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, NamedTuple
 
-from tetrax.fields.errors import UserError
+from tetrax.fields.errors import UserError, install
 from tetrax.system import disk
 
 Warn = Callable[[str], object]
@@ -180,5 +180,5 @@ def check_tensorboard() -> None:
     except ImportError:
         raise UserError(
             "--tensorboard: given True, but tensorboardX is not installed; "
-            "allowed: after pip install 'tetrax[tensorboard]'"
+            f"allowed: after {install('tensorboard')}"
         ) from None

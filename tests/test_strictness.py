@@ -5,6 +5,8 @@ import warnings
 import jax.numpy as jnp
 import pytest
 
+from tests.conftest import LONGEST_FIRST, TESTS
+
 
 def test_rank_promotion_raises():
     with pytest.raises(ValueError, match="rank_promotion"):
@@ -14,3 +16,7 @@ def test_rank_promotion_raises():
 def test_warnings_are_errors():
     with pytest.raises(UserWarning, match="planted"):
         warnings.warn("planted", stacklevel=1)
+
+
+def test_the_files_that_are_begun_first_are_there():
+    assert [name for name in LONGEST_FIRST if not (TESTS / name).is_file()] == []

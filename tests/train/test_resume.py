@@ -36,16 +36,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     use_quick_games(monkeypatch.setattr)
 
 
-@pytest.fixture(scope="module")
-def straight(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of ten chunks that never stopped."""
-    with pytest.MonkeyPatch.context() as patch:
-        use_quick_games(patch.setattr)
-        folder = tmp_path_factory.mktemp("straight") / "run"
-        train(toy_config(), run_dir=folder)
-    return folder
-
-
 def without_times(folder: Path) -> list[dict[str, Any]]:
     rows = log.read(folder / "metrics.jsonl")
     return [{k: v for k, v in row.items() if k not in ("wall_time", "steps_per_second")} for row in rows]

@@ -32,16 +32,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     use_quick_games(monkeypatch.setattr)
 
 
-@pytest.fixture(scope="module")
-def straight(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of ten chunks that never stopped."""
-    with pytest.MonkeyPatch.context() as patch:
-        use_quick_games(patch.setattr)
-        folder = tmp_path_factory.mktemp("straight") / "run"
-        train(toy_config(), run_dir=folder)
-    return folder
-
-
 def names(folder: Path) -> list[str]:
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*"))
 

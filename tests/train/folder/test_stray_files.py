@@ -29,16 +29,6 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     use_quick_games(monkeypatch.setattr)
 
 
-@pytest.fixture(scope="module")
-def straight(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run of ten chunks that never stopped."""
-    with pytest.MonkeyPatch.context() as patch:
-        use_quick_games(patch.setattr)
-        folder = tmp_path_factory.mktemp("straight") / "run"
-        train(toy_config(), run_dir=folder)
-    return folder
-
-
 @pytest.fixture
 def half(straight: Path, tmp_path: Path) -> Path:
     """The same run, whose end is still to come."""

@@ -50,10 +50,10 @@ def test_recordings_are_made_and_replayed(other_kind, tmp_path):
 
 def test_a_gymnasium_environment_plays_the_same_game(other_kind):
     gymnasium = pytest.importorskip("gymnasium")
-    env = gymnasium.make("tetrax/Tetris-v0", preset="mini", actions="drop")
+    env = gymnasium.make("tetrax/Tetris-v1", preset="mini", actions="drop")
     seen, _ = env.reset(seed=5)
     with jax.default_prng_impl("threefry2x32"):
-        expected, _ = gymnasium.make("tetrax/Tetris-v0", preset="mini", actions="drop").reset(seed=5)
+        expected, _ = gymnasium.make("tetrax/Tetris-v1", preset="mini", actions="drop").reset(seed=5)
     np.testing.assert_array_equal(seen, expected)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 gymnasium = pytest.importorskip("gymnasium")
-from gymnasium.error import ResetNeeded  # noqa: E402
+from gymnasium.error import DeprecatedEnv, ResetNeeded  # noqa: E402
 from gymnasium.utils.env_checker import check_env  # noqa: E402
 from gymnasium.vector import AutoresetMode  # noqa: E402
 
@@ -36,6 +36,14 @@ def test_a_game():
     assert info["pieces"] == len(results) - 1  # every legal placement locks a piece
     assert info["action_mask"].dtype == np.int8
     assert set(info) == {"action_mask", "lines", "pieces", "score", "episode"}
+
+
+def test_the_name_of_an_older_version_is_refused_with_the_present_one():
+    with (
+        pytest.warns(DeprecationWarning, match="out of date"),
+        pytest.raises(DeprecatedEnv, match=f"Please use `{ENV_ID}`"),
+    ):
+        gymnasium.make("tetrax/Tetris-v0", preset="mini")
 
 
 def test_games_end_in_both_ways(env):

@@ -85,7 +85,7 @@ OPTIONS = {"preset": "mini", "actions": "drop"}
 
 def reset(queue):
     try:
-        queue.put(gymnasium.make("tetrax/Tetris-v0", **OPTIONS).reset(seed=0)[1]["pieces"])
+        queue.put(gymnasium.make("tetrax/Tetris-v1", **OPTIONS).reset(seed=0)[1]["pieces"])
     except RuntimeError as error:
         queue.put(str(error))
 
@@ -101,12 +101,12 @@ def reset_in_process(method):
 
 
 if __name__ == "__main__":
-    gymnasium.make("tetrax/Tetris-v0", **OPTIONS)
+    gymnasium.make("tetrax/Tetris-v1", **OPTIONS)
     print("before JAX:", reset_in_process("fork"))
     jax.numpy.ones(3)
     print("after:", reset_in_process("fork"))
     print("spawned:", reset_in_process("spawn"))
-    boards = gymnasium.make_vec("tetrax/Tetris-v0", 2, "async", vector_kwargs={"context": "fork"}, **OPTIONS)
+    boards = gymnasium.make_vec("tetrax/Tetris-v1", 2, "async", vector_kwargs={"context": "fork"}, **OPTIONS)
     try:
         boards.reset(seed=0)
     except RuntimeError as error:

@@ -12,7 +12,8 @@ gymnax = pytest.importorskip("gymnax")
 from gymnax.experimental.rollout import RolloutWrapper  # noqa: E402
 from gymnax.wrappers.purerl import FlattenObservationWrapper, LogWrapper  # noqa: E402
 
-from tetrax.adapters.gymnax import ENV_ID, GymnaxTetris  # noqa: E402
+from tetrax.adapters.gymnax import GymnaxTetris  # noqa: E402
+from tetrax.adapters.registration import ENV_ID  # noqa: E402
 
 MAX_STEPS = 7
 OPTIONS = {"preset": "mini", "actions": "drop", "max_steps_in_episode": MAX_STEPS}

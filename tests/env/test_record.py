@@ -21,7 +21,7 @@ from tetrax.env import record as module
 from tetrax.env.game import engine
 from tetrax.env.game.state import Event, State
 from tetrax.env.record import CHUNK, Recording, load, play, record, replay, save, verify
-from tetrax.env.tetris import Tetris, make
+from tetrax.env.tetris import ENV_VERSION, Tetris, make
 
 
 def leaves(tree: Any) -> list[np.ndarray]:
@@ -81,6 +81,7 @@ def test_a_file_gives_the_same_recording(game: Any, tmp_path: Path) -> None:
     save(recording, path)
     loaded = load(path)
     assert (loaded.config, loaded.outcome) == (recording.config, recording.outcome)
+    assert loaded.env_version == recording.env_version == ENV_VERSION
     assert_same(loaded.params, recording.params)
     assert_same((loaded.key_data, loaded.actions), (recording.key_data, recording.actions))
     verified, replayed = verify(loaded), replay(recording)
@@ -88,11 +89,31 @@ def test_a_file_gives_the_same_recording(game: Any, tmp_path: Path) -> None:
     assert [file.name for file in tmp_path.iterdir()] == ["best.json"]  # nothing half-written is left
 
 
-def test_a_file_of_the_last_version_replays() -> None:
-    """A game of three lives with garbage, as `save` wrote it in version 0.1.0."""
+def test_a_file_of_an_older_version_replays_where_its_game_is_the_same(tmp_path: Path) -> None:
+    """A game of three lives with garbage, as `save` wrote it in version 0.1.0: the environment's version 0."""
     recording = load(Path(__file__).parent / "recording_of_version_1.json")
+    assert recording.env_version == 0 < ENV_VERSION
+    save(recording, tmp_path / "again.json")
+    assert load(tmp_path / "again.json").env_version == 0
     assert (recording.outcome.lines, recording.outcome.score, recording.outcome.ticks) == (6, 845, 191)
     assert len(verify(recording).states.rows) == 192
+
+
+@pytest.mark.parametrize("play_again", [replay, verify])
+def test_a_file_of_an_older_version_whose_game_is_another_now_is_refused_by_name(play_again: Any) -> None:
+    """In version 0 the second clear in a row sent a row, which here met waiting garbage: 10 ticks and a piece more."""
+    recording = load(Path(__file__).parent / "recording_changed_since_version_0.json")
+    assert recording.env_version == 0
+    with pytest.raises(ValueError) as caught:
+        play_again(recording)
+    message = (
+        f"recording: given one of version 0 of the environment, which version {ENV_VERSION} plays otherwise: "
+        "score (recorded 366, replayed 346), pieces (recorded 23, replayed 22), ticks (recorded 56, replayed 46), "
+        "boards (recorded f2d064ac753067e3b802255c860eeb03, replayed "
+    )
+    assert str(caught.value).startswith(message)
+    assert str(caught.value).endswith("); allowed: one that comes to the same game in both")
+    assert "\n" not in str(caught.value)
 
 
 def test_what_was_played_is_not_played_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -209,6 +230,12 @@ def test_the_refusal_says_what_was_recorded_and_what_came_out() -> None:
         (["config", "rules", "width"], 3, "config.rules.width: given 3; allowed: 4 or more"),
         (["params", "game.start_levle"], 1, "params: given 'game.start_levle'; allowed: game.start_level, "),
         (["params", "game.start_level"], 1.5, "params.game.start_level: given 1.5; allowed: an integer"),
+        (
+            ["env_version"],
+            ENV_VERSION + 1,
+            f"env_version: given {ENV_VERSION + 1}; allowed: 0 to {ENV_VERSION}",
+        ),
+        (["env_version"], True, f"env_version: given True; allowed: 0 to {ENV_VERSION}"),
         (["key_data"], [1], "key_data: given list; allowed: a list of 2 integers"),
         (["key_data"], [1, -1], "key_data[1]: given -1; allowed: 0 to 4294967295"),
         (["actions"], [0, 80], "actions[1]: given 80; allowed: 0 to 79"),

@@ -98,7 +98,7 @@ def test_a_clear_in_a_row_after_a_tetris_is_scored_and_sent(drop):
     before, after, event = drop(four, "I", "drop_R_9", combo=1, back_to_back=0)
     # 800 x 1.5 for back-to-back, the third clear in a row 50 x 2, the board empty 3200; 17 cells fallen are 34.
     assert worth(REWARDS["score"], before, after, event) == pytest.approx(0.01 * (1200 + 100 + 3200 + 34))
-    # Rows: 4, 1 for back-to-back, 1 for the combo of two; 10 for the empty board.
+    # Rows: 4, 1 for back-to-back, 1 for the third clear in a row; 10 for the empty board.
     assert worth(REWARDS["attack"], before, after, event) == 16.0
 
 

@@ -1,5 +1,7 @@
 """Games played by fixed actions, as digests: what they come to belongs to the environment's version.
 
+What is shown of the boards that placements leave is in them, and what clears send.
+
 When a digest changes because the game was meant to change, raise `ENV_VERSION` and keep the new digests under it.
 """
 
@@ -13,6 +15,7 @@ import numpy as np
 import pytest
 
 import tetrax
+from tetrax.adapters.registration import ENV_ID
 from tetrax.env.tetris import ENV_VERSION
 
 KEPT = Path(__file__).parents[1] / "data" / "traces.json"
@@ -37,7 +40,12 @@ def digest(env):
         seen = timesteps.observation
         # Floats go in as tenths: their last bits differ between machines.
         tenths = [jnp.round(values * 10).astype(jnp.int32) for values in (timesteps.reward, seen.features)]
-        return states, (states.rows, states.score, states.queue, timesteps.event.lines, tenths, seen.pieces)
+        event = timesteps.event
+        sent = (event.lines, event.attack, event.sent)
+        # The scales of afterstates divide 1000: whole numbers.
+        ahead = () if seen.afterstates is None else jnp.round(seen.afterstates.features * 1000)
+        ahead = jax.tree.map(lambda values: values.astype(jnp.int32), ahead)
+        return states, (states.rows, states.score, states.queue, sent, tenths, seen.pieces, ahead)
 
     states, _ = jax.vmap(env.reset)(jax.random.split(jax.random.key(2026), BOARDS))
     words = jnp.asarray(np.random.default_rng(7).integers(0, 10_000, (STEPS, BOARDS)), jnp.int32)
@@ -46,6 +54,10 @@ def digest(env):
     for leaf in jax.tree.leaves(played):
         text.update(np.ascontiguousarray(leaf).astype("<i8").tobytes())
     return text.hexdigest()[:16]
+
+
+def test_gymnasium_knows_the_version_by_name():
+    assert f"tetrax/Tetris-v{ENV_VERSION}" == ENV_ID
 
 
 @pytest.mark.parametrize("name", GAMES)

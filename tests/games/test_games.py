@@ -18,7 +18,7 @@ from tetrax.games.configs import GymnasiumConfig, GymnaxConfig
         ("cartpole", Named("gymnax", GymnaxConfig("CartPole-v1"))),
         ("gymnax:Acrobot-v1", Named("gymnax", GymnaxConfig("Acrobot-v1"))),
         ("gymnasium:LunarLander-v3", Named("gymnasium", GymnasiumConfig("LunarLander-v3"))),
-        ("gymnasium:tetrax/Tetris-v0", Named("gymnasium", GymnasiumConfig("tetrax/Tetris-v0"))),
+        ("gymnasium:tetrax/Tetris-v1", Named("gymnasium", GymnasiumConfig("tetrax/Tetris-v1"))),
     ],
 )
 def test_a_word_names_a_game(word, named):

@@ -331,7 +331,7 @@ class Game(Chance, Garbage, Placing):
     def pay(self, event):
         """Count a lock's points without the level factor, and its attack; update combo and back-to-back."""
         lines, spin = event["lines"], event["spin"]
-        points = (tables.CLEAR, tables.MINI_SPIN, tables.FULL_SPIN)[spin][lines]
+        points = tables.POINTS[tables.clear_name(lines, spin)]
         self.combo = self.combo + 1 if lines else -1
         event["combo"] = self.combo
         if lines == 0:
@@ -343,8 +343,8 @@ class Game(Chance, Garbage, Placing):
         self.back_to_back = self.back_to_back + 1 if difficult else -1
         points += 50 * self.combo
         if event["perfect_clear"]:
-            tetris_again = lines == 4 and event["back_to_back"]
-            points += tables.SECOND_TETRIS_PERFECT_CLEAR if tetris_again else tables.PERFECT_CLEAR[lines]
+            second = "second " * (lines == 4 and event["back_to_back"])
+            points += tables.POINTS[f"empty by {second}{tables.clear_name(lines, 0)}"]
         by_clear = garbage.attack(
             self.settings, lines, spin, self.combo, self.back_to_back, event["back_to_back"]
         )

@@ -9,11 +9,10 @@ QUEUE = 16  # packets that can wait apart
 
 def attack(settings, lines, spin, combo, back_to_back, paid):
     """Count the rows that a clear sends; combo and back-to-back as they are after it."""
-    rows = tables.CLEAR_ATTACK[spin][lines]
+    rows = tables.clear_attack(lines, spin)
     if settings.attack == "tetrio":
         return multiplied(settings, tetrio_rows(rows, combo, back_to_back))
-    table = tables.COMBO_ATTACK[settings.attack]
-    return multiplied(settings, rows + paid + table[min(combo, len(table) - 1)])
+    return multiplied(settings, rows + paid + tables.combo_attack(settings.attack, combo))
 
 
 def tetrio_rows(rows, combo, back_to_back):

@@ -1,7 +1,8 @@
 """The reference game's own tables: shapes and kicks as short strings, facings as the letters 0 R 2 L.
 
-Nothing here is taken from tetrax: shapes are typed orientation by orientation (nobody rotates anything), and
-kicks are copied from RULES.md row by row, one string per row.
+Nothing here is taken from tetrax or from where its tables come from: shapes are typed orientation by orientation
+(nobody rotates anything), kicks are worked out in the other form in which the Super Rotation System is described,
+one offset for each facing, what a clear is worth stands under the clear's name, and combos as where they rise.
 """
 
 import functools
@@ -37,50 +38,56 @@ CAN_SPIN = {"T", "X", "F"}
 FRONT_CORNERS = {"0": "02 22", "R": "22 20", "2": "00 20", "L": "00 02"}
 ALL_CORNERS = "00 20 02 22"
 
-JLSTZ_ROWS = """
-0R 2R | 0,0 -1,0 -1,1 0,-2 -1,-2
-R0 R2 | 0,0 1,0 1,-1 0,2 1,2
-0L 2L | 0,0 1,0 1,1 0,-2 1,-2
-L0 L2 | 0,0 -1,0 -1,-1 0,2 -1,2
+# Where a piece in each facing is drawn from its true centre, test by test. Going from one facing to another moves
+# a piece by the difference of the two: the offset of the facing it leaves minus that of the facing it takes.
+JLSTZ_OFFSETS = """
+0 | 0,0 0,0 0,0 0,0 0,0
+R | 0,0 1,0 1,-1 0,2 1,2
+2 | 0,0 0,0 0,0 0,0 0,0
+L | 0,0 -1,0 -1,-1 0,2 -1,2
 """
-I_ROWS = """
-0R L2 | 0,0 -2,0 1,0 -2,-1 1,2
-R0 2L | 0,0 2,0 -1,0 2,1 -1,-2
-R2 0L | 0,0 -1,0 2,0 -1,2 2,-1
-2R L0 | 0,0 1,0 -2,0 1,-2 -2,1
+I_OFFSETS = """
+0 | 0,0 -1,0 2,0 -1,0 2,0
+R | -1,0 0,0 0,0 0,1 0,-2
+2 | -1,1 1,1 -2,1 1,0 -2,0
+L | 0,1 0,1 0,1 0,-1 0,2
 """
-
-# SRS+: other tests for I. Systems with half turns share the tests of those, for every piece that kicks.
-SRS_PLUS_I_ROWS = """
-0R | 0,0 1,0 -2,0 -2,-1 1,2
-0L | 0,0 -1,0 2,0 2,-1 -1,2
-R0 | 0,0 -1,0 2,0 -1,-2 2,1
-R2 | 0,0 -1,0 2,0 -1,2 2,-1
-2R | 0,0 -2,0 1,0 -2,1 1,-2
-2L | 0,0 2,0 -1,0 2,1 -1,-2
-L0 | 0,0 1,0 -2,0 1,2 -2,-1
-L2 | 0,0 1,0 -2,0 1,-2 -2,1
-"""
-HALF_TURN_ROWS = """
-02 | 0,0 0,1 1,1 -1,1 1,0 -1,0
-RL | 0,0 1,0 1,2 1,1 0,2 0,1
-20 | 0,0 0,-1 -1,-1 1,-1 -1,0 1,0
-LR | 0,0 -1,0 -1,2 -1,1 0,2 0,1
-"""
+# SRS+ has SRS's tests for I on the way to and from the right, some in another order (the first stays first), and
+# their mirror images on the left. Half turns of upright pieces are mirror images too; those of lying ones are each
+# other turned by half.
+SRS_PLUS_I_ORDER = {"0R": "02134", "R0": "02143", "R2": "01234", "2L": "01234"}
+HALF_TURN_WAYS = {
+    "02": "stay up up+right up+left right left",
+    "RL": "stay right right+up+up right+up up+up up",
+}
+WAYS = {"stay": (0, 0), "up": (0, 1), "right": (1, 0), "left": (-1, 0)}
+MIRRORED = {"0": "0", "R": "L", "2": "2", "L": "R"}
 HAVE_HALF_TURNS = ("srs180", "srs+")
 
-CLEAR = {0: 0, 1: 100, 2: 300, 3: 500, 4: 800}
-FULL_SPIN = {0: 400, 1: 800, 2: 1200, 3: 1600}
-MINI_SPIN = {0: 100, 1: 200, 2: 400, 3: 1600}  # the last cannot be made with a T
-PERFECT_CLEAR = {1: 800, 2: 1200, 3: 1800, 4: 2000}
-SECOND_TETRIS_PERFECT_CLEAR = 3200  # by a tetris that was paid as back-to-back
-
-# Rows sent at others, by class of spin and lines; a mini spin of three lines cannot be made with a T.
-CLEAR_ATTACK = ({1: 0, 2: 1, 3: 2, 4: 4}, {1: 0, 2: 1, 3: 2}, {1: 2, 2: 4, 3: 6})
+POINTS = {
+    "nothing": 0,
+    "single": 100,
+    "double": 300,
+    "triple": 500,
+    "tetris": 800,
+    "mini": 100,
+    "mini single": 200,
+    "mini double": 400,
+    "mini triple": 1600,  # cannot be made with a T
+    "spin": 400,
+    "spin single": 800,
+    "spin double": 1200,
+    "spin triple": 1600,
+    "empty by single": 800,
+    "empty by double": 1200,
+    "empty by triple": 1800,
+    "empty by tetris": 2000,
+    "empty by second tetris": 3200,  # one that was paid as back-to-back
+}
 PERFECT_CLEAR_ATTACK = 10
-COMBO_ATTACK = {  # by combo, the first clear of one counting as 0; the last number goes on
-    "guideline": (0, 1, 1, 2, 2, 3, 3, 4, 4, 4, 5),
-    "guideline_modern": (0, 1, 1, 2, 2, 2, 3, 3, 3, 3, 3, 3, 4),
+COMBO_RISES = {  # the clears in a row, counted from 1, from which on a clear sends one row more
+    "guideline": (3, 5, 7, 9, 12),
+    "guideline_modern": (3, 5, 8, 14),
 }
 TETRIO_BAG = "ZLOSIJT"  # the order of each bag before it is shuffled
 
@@ -90,14 +97,66 @@ def pairs(text):
     return [(int(word[0]), int(word[1])) for word in text.split()]
 
 
-def read_kicks(rows):
-    """Read kick rows as {"0R": [(dx, dy), ...], ...}."""
-    kicks = {}
+def read_offsets(rows):
+    """Read rows of offsets as {"0": [(dx, dy), ...], ...}."""
+    offsets = {}
     for row in rows.strip().splitlines():
-        turns, tests = row.split("|")
-        for turn in turns.split():
-            kicks[turn] = [tuple(int(number) for number in test.split(",")) for test in tests.split()]
+        facing, tests = row.split(" | ")
+        offsets[facing] = [tuple(int(number) for number in test.split(",")) for test in tests.split()]
+    return offsets
+
+
+def kicks_between(offsets):
+    """Work out {"0R": [(dx, dy), ...], ...}, in the frame of a box, whose turning is the first test."""
+    kicks = {}
+    for before, after in ("0R", "R2", "2L", "L0", "0L", "L2", "2R", "R0"):
+        moves = [
+            (x - to_x, y - to_y) for (x, y), (to_x, to_y) in zip(offsets[before], offsets[after], strict=True)
+        ]
+        first_x, first_y = moves[0]
+        kicks[before + after] = [(x - first_x, y - first_y) for x, y in moves]
     return kicks
+
+
+def with_mirrored(kicks):
+    """Add the turns to the other side: left for right."""
+    mirrored = {
+        MIRRORED[before] + MIRRORED[after]: [(-dx, dy) for dx, dy in tests]
+        for (before, after), tests in kicks.items()
+    }
+    return kicks | mirrored
+
+
+def half_turns():
+    """Read the ways of half turns, and add those of the other two."""
+    steps = {
+        turn: [[WAYS[way] for way in test.split("+")] for test in tests.split()]
+        for turn, tests in HALF_TURN_WAYS.items()
+    }
+    given = {
+        turn: [(sum(dx for dx, _ in test), sum(dy for _, dy in test)) for test in tests]
+        for turn, tests in steps.items()
+    }
+    turned = {"02": given["02"], "20": [(-dx, -dy) for dx, dy in given["02"]]}
+    return turned | with_mirrored({"RL": given["RL"]})
+
+
+def clear_name(lines, spin):
+    """Name what a lock did: spin is 0 none, 1 mini, 2 full."""
+    plain = ("", "single", "double", "triple", "tetris")[lines]
+    return " ".join(filter(None, (("", "mini", "spin")[spin], plain))) or "nothing"
+
+
+def clear_attack(lines, spin):
+    """Count the rows that a clear sends by itself: twice its lines for a full spin, else one less, or four of four."""
+    if spin == 2:
+        return 2 * lines
+    return 4 if lines == 4 else lines - 1
+
+
+def combo_attack(table, combo):
+    """Count the rows that a combo adds, the first clear of one counting as 0."""
+    return sum(combo + 1 >= clear for clear in COMBO_RISES[table])
 
 
 SHAPES = {name: dict(zip(FACINGS, map(pairs, texts), strict=True)) for name, texts in CELLS.items()}
@@ -114,10 +173,12 @@ def offsets(stride):
 
 FRONTS = {facing: pairs(text) for facing, text in FRONT_CORNERS.items()}
 CORNERS = pairs(ALL_CORNERS)
-JLSTZ_KICKS = read_kicks(JLSTZ_ROWS)
-I_KICKS = read_kicks(I_ROWS)
-SRS_PLUS_I_KICKS = read_kicks(SRS_PLUS_I_ROWS)
-HALF_TURN_KICKS = read_kicks(HALF_TURN_ROWS)
+JLSTZ_KICKS = kicks_between(read_offsets(JLSTZ_OFFSETS))
+I_KICKS = kicks_between(read_offsets(I_OFFSETS))
+SRS_PLUS_I_KICKS = with_mirrored(
+    {turn: [I_KICKS[turn][int(number)] for number in order] for turn, order in SRS_PLUS_I_ORDER.items()}
+)
+HALF_TURN_KICKS = half_turns()
 
 
 def kick_tests(system, name, turn):

@@ -79,7 +79,7 @@ def test_importing_and_making_environments_starts_no_backend(tmp_path: Path) -> 
     script = """
 import gymnasium, jax, tetrax
 before = jax.config.jax_compilation_cache_dir
-gymnasium.make("tetrax/Tetris-v0", preset="mini")
+gymnasium.make("tetrax/Tetris-v1", preset="mini")
 from jax._src import xla_bridge
 print(before, jax.config.jax_compilation_cache_dir, xla_bridge.backends_are_initialized())
 """

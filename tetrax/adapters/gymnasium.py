@@ -1,8 +1,8 @@
 """Tetris as gymnasium environments.
 
-`import tetrax` registers them: `gymnasium.make("tetrax/Tetris-v0", preset="mini")`, and
-`gymnasium.make_vec("tetrax/Tetris-v0", num_envs=64)` for many boards in one compiled step. gymnasium can do
-the import itself: `gymnasium.make("tetrax:tetrax/Tetris-v0")`.
+`import tetrax` registers them: `gymnasium.make("tetrax/Tetris-v1", preset="mini")`, and
+`gymnasium.make_vec("tetrax/Tetris-v1", num_envs=64)` for many boards in one compiled step. gymnasium can do
+the import itself: `gymnasium.make("tetrax:tetrax/Tetris-v1")`.
 """
 
 import operator

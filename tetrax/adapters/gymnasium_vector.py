@@ -1,4 +1,4 @@
-"""Tetris as a gymnasium vector environment: `gymnasium.make_vec("tetrax/Tetris-v0", num_envs=64)`."""
+"""Tetris as a gymnasium vector environment: `gymnasium.make_vec("tetrax/Tetris-v1", num_envs=64)`."""
 
 import time
 from collections.abc import Iterable, Sequence

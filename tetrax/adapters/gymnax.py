@@ -2,7 +2,7 @@
 
 >>> env, params = GymnaxTetris("mini"), GymnaxTetris("mini").default_params
 
-Importing this module registers it: `gymnax.make("tetrax/Tetris-v0", preset="mini")`.
+Importing this module registers it: `gymnax.make("tetrax/Tetris-v1", preset="mini")`.
 """
 
 import functools
@@ -15,6 +15,7 @@ from flax import struct
 from jax import Array
 from jaxtyping import Bool, Int32, PRNGKeyArray
 
+from tetrax.adapters.registration import ENV_ID
 from tetrax.adapters.views import make_view
 from tetrax.env.game.rules import check_whole
 from tetrax.env.game.state import State
@@ -28,7 +29,6 @@ try:
 except ModuleNotFoundError as error:
     raise ModuleNotFoundError(missing("gymnax")) from error
 
-ENV_ID = "tetrax/Tetris-v0"
 MAX_STEPS = 10_000  # gymnax wants a limit, and its rollouts are as long: 10,000 pieces or 17 minutes of keys
 
 

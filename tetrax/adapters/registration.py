@@ -1,6 +1,6 @@
 """Our name among gymnasium's; the environment itself is imported when one is made."""
 
-ENV_ID = "tetrax/Tetris-v0"
+ENV_ID = "tetrax/Tetris-v1"  # the number is ENV_VERSION
 
 
 def register() -> None:

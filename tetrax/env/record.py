@@ -1,9 +1,10 @@
 """A game as (config, params, reset key, actions): save, load, replay, verify.
 
 Every draw is a function of the reset key, so that these four give every board again, bit for bit. A
-recording carries what its game came to, and `verify` plays it again and names what differs. The file is
-JSON that a person can read. (Files of recordings, and of pictures of them, are the only I/O of the
-environment.)
+recording carries what its game came to, and `verify` plays it again and names what differs. It also carries
+the version of the environment: one of an older version is played again if it comes to the same game, and
+refused by name otherwise. The file is JSON that a person can read. (Files of recordings, and of pictures of
+them, are the only I/O of the environment.)
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from jax import Array
 
 from tetrax.env.game.state import Event, State
 from tetrax.env.game.vector import check_key, describe
-from tetrax.env.tetris import EnvConfig, EnvParams, Tetris, check_params
+from tetrax.env.tetris import ENV_VERSION, EnvConfig, EnvParams, Tetris, check_params
 from tetrax.fields.as_json import from_json, to_json
 from tetrax.system.disk import write_whole
 
@@ -60,6 +61,7 @@ class Recording:
     key_data: np.ndarray  # uint32[2], of the key the game was reset with
     actions: np.ndarray  # int32[T]
     outcome: Outcome
+    env_version: int = ENV_VERSION  # of the environment that it was played in
 
 
 @dataclass(frozen=True, eq=False)
@@ -112,29 +114,45 @@ def _words_of(key: Array | np.ndarray) -> np.ndarray:
 
 
 def replay(game: Recording | Replay) -> Replay:
-    """Play a recording again on the device; a replay comes back as it is."""
+    """Play a recording again on the device; a replay comes back as it is.
+
+    One of an older version of the environment is a ValueError unless it comes to what it says.
+    """
     if isinstance(game, Replay):
         return game
     if not isinstance(game, Recording):
         raise TypeError(
             f"game: given {describe(game)}; allowed: a Recording (record.load reads a file) or a Replay"
         )
-    return Replay(game, *_simulate(game.config, game.params, game.key_data, game.actions))
+    replayed = Replay(game, *_simulate(game.config, game.params, game.key_data, game.actions))
+    differences = "" if game.env_version == ENV_VERSION else _differences(replayed)
+    if differences:
+        raise ValueError(
+            f"recording: given one of version {game.env_version} of the environment, which version {ENV_VERSION} "
+            f"plays otherwise: {differences}; allowed: one that comes to the same game in both"
+        )
+    return replayed
 
 
 def verify(recording: Recording) -> Replay:
     """Play a recording again; raise a ValueError that names whatever differs from what it says."""
     replayed = replay(recording)
+    differences = _differences(replayed)
+    if differences:
+        raise ValueError(f"recording: differs from its replay in {differences}")
+    return replayed
+
+
+def _differences(replayed: Replay) -> str:
+    """Name what a recording says otherwise than its replay; nothing when they agree."""
+    recording = replayed.recording
     found = _outcome(recording.key_data, recording.actions, replayed.states)
-    differences = [
+    return ", ".join(
         f"{field.name} (recorded {getattr(recording.outcome, field.name)}, "
         f"replayed {getattr(found, field.name)})"
         for field in fields(Outcome)
         if getattr(recording.outcome, field.name) != getattr(found, field.name)
-    ]
-    if differences:
-        raise ValueError(f"recording: differs from its replay in {', '.join(differences)}")
-    return replayed
+    )
 
 
 def save(recording: Recording, path: str | Path) -> None:
@@ -143,6 +161,7 @@ def save(recording: Recording, path: str | Path) -> None:
     data = {
         "format": FORMAT,
         "version": VERSION,
+        "env_version": recording.env_version,
         "outcome": to_json(recording.outcome),
         "config": to_json(recording.config),
         "params": _params_to_json(recording.params),
@@ -185,6 +204,9 @@ def _from_json(data: dict[str, Any]) -> Recording:
     for name in names:
         if name not in data:
             raise ValueError(f"{name}: missing; allowed: {', '.join(names)}")
+    version = data.get("env_version", 0)  # the first version did not write it
+    if type(version) is not int or not 0 <= version <= ENV_VERSION:
+        raise ValueError(f"env_version: given {version!r}; allowed: 0 to {ENV_VERSION}")
     # A field that a later version added takes its default: the replay says whether that was right.
     config = from_json(EnvConfig, data["config"], path="config", partial=True)
     env = Tetris(config)
@@ -194,6 +216,7 @@ def _from_json(data: dict[str, Any]) -> Recording:
         key_data=_integers("key_data", data["key_data"], 2**32, np.uint32, length=2),
         actions=_integers("actions", data["actions"], env.num_actions, np.int32),
         outcome=from_json(Outcome, data["outcome"], path="outcome"),
+        env_version=version,
     )
 
 

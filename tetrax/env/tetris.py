@@ -33,7 +33,7 @@ from tetrax.env.game.vector import describe, traced_once
 from tetrax.env.observe import OBSERVATIONS, Show
 from tetrax.env.reward import RewardChoice, RewardParams, RewardTerms
 
-ENV_VERSION = 0  # docs/environment.md says what it stands for and when it changes
+ENV_VERSION = 1  # docs/environment.md says what it stands for and when it changes
 MAX_STEPS = 2**31 - 1  # what is counted in a game is int32
 
 

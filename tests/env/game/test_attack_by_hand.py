@@ -38,11 +38,16 @@ def test_clears_and_spins(rules):
 
 
 def test_combos_of_the_guideline():
-    """Combos 0 to 13 of a single (0 rows), by the numbers before it: -1 to 12."""
-    singles = [attack(CLEARS[1][0], CLASSIC, combo=before)[0] for before in range(-1, 13)]
-    assert singles == [0, 1, 1, 2, 2, 3, 3, 4, 4, 4, 5, 5, 5, 5]
-    singles = [attack(CLEARS[1][0], MODERN, combo=before)[0] for before in range(-1, 13)]
-    assert singles == [0, 1, 1, 2, 2, 2, 3, 3, 3, 3, 3, 3, 4, 4]
+    """The first to the fifteenth single (0 rows) in a row, by the combo before it: -1 to 13."""
+    singles = [attack(CLEARS[1][0], CLASSIC, combo=before)[0] for before in range(-1, 14)]
+    assert singles == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 4, 5, 5, 5, 5]
+    singles = [attack(CLEARS[1][0], MODERN, combo=before)[0] for before in range(-1, 14)]
+    assert singles == [0, 0, 1, 1, 2, 2, 2, 3, 3, 3, 3, 3, 3, 4, 4]
+
+
+def test_a_single_after_a_clear_sends_nothing():
+    assert attack(CLEARS[1][0], CLASSIC, combo=0) == (0, 0)
+    assert attack(CLEARS[1][0], MODERN, combo=0) == (0, 0)
 
 
 def test_back_to_back_of_the_guideline():
@@ -50,7 +55,7 @@ def test_back_to_back_of_the_guideline():
     tetris = CLEARS[4][0]
     assert [attack(tetris, CLASSIC, back_to_back=before)[0] for before in (-1, 0, 1, 9)] == [4, 5, 5, 5]
     assert attack(CLEARS[2][0], CLASSIC, back_to_back=5) == (1, 0)  # a double is not difficult
-    assert attack(tetris, CLASSIC, back_to_back=0, combo=2) == (4 + 1 + 2, 0)
+    assert attack(tetris, CLASSIC, back_to_back=0, combo=2) == (4 + 1 + 1, 0)  # the fourth clear in a row
 
 
 def test_back_to_back_of_tetrio():
@@ -88,6 +93,33 @@ def test_perfect_clear(rules):
     assert attack(PERFECT, rules, multiplier=160) == (2, 6)
     assert attack(PERFECT, rules, multiplier=512) == (8, 20)
     assert attack(PERFECT, rules, multiplier=0) == (0, 0)
+
+
+@pytest.mark.parametrize(
+    ("rules", "rows"),
+    [
+        # Back-to-back adds one row to the second and the third; combos nothing to the second, one to the third.
+        (CLASSIC, [4, 4 + 1 + 0, 4 + 1 + 1]),
+        (MODERN, [4, 4 + 1 + 0, 4 + 1 + 1]),
+        # b = n = 1: (4 + 1) × 1.25 = 6.25; b = n = 2: (4 + 1.65) × 1.5 = 8.48.
+        (TETRIO, [4, 6, 8]),
+    ],
+    ids=["guideline", "guideline_modern", "tetrio"],
+)
+def test_a_game_of_three_tetrises_in_a_row(rules, rows):
+    """Played from the entrance: upright, R stands in column 5; four to the right and down, three times.
+
+    800 points, 800 × 1.5 + 50, 800 × 1.5 + 100: ten lines, and with them level 2, are reached by the third.
+    """
+    state = stand("#.........\n" + "#########.\n" * 12, rules, piece="I", queue="II")
+    for number in range(3):
+        for keys in (("rotate_cw", "right"), ("right",), ("right",)):
+            state, event = press(state, *keys, rules=rules)
+        state, event = press(state, "right", "hard_drop", rules=rules)
+        assert (int(event.lines), int(event.combo), bool(event.back_to_back)) == (4, number, number > 0)
+        assert int(event.attack[0]) == rows[number]
+        assert int(event.score) - 2 * int(event.hard_cells) == [800, 1250, 1300][number]
+    assert (int(state.rows[0]), int(state.lines), int(state.combo)) == (1, 12, 2)
 
 
 def test_rounded_down_once():

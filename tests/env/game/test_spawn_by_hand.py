@@ -109,6 +109,35 @@ def test_half_turns(title):
     assert int(state.kick) == int(title.split()[0])
 
 
+# SRS+ turns I to both sides alike. The cells beside it are in the way of the first three tests; the fourth comes
+# before the fifth, which would fit too.
+LEFT_I = {
+    # L to 0: (0,0) (1,0) (-2,0) (1,-2) (-2,1)
+    "rotate_cw": (
+        "...I......\n..#I#.....\n...I......\n...I......",
+        "..........\n..#.#.....\n..........\n...IIII...",
+    ),
+    # L to 2: (0,0) (1,0) (-2,0) (1,2) (-2,-1)
+    "rotate_ccw": (
+        "...I......\n...I......\n..#I#.....\n...I......",
+        "...IIII...\n..........\n..#.#.....\n..........",
+    ),
+}
+
+
+@pytest.mark.parametrize("key", LEFT_I)
+def test_i_turns_to_both_sides_alike(key):
+    before, after = LEFT_I[key]
+    state, _ = press(stand(before, TETRIO, facing="L"), key, rules=TETRIO)
+    assert_stands(state, after, TETRIO)
+    assert int(state.kick) == 3
+    before, after = ("\n".join(row[::-1] for row in drawing.split()) for drawing in (before, after))
+    other_key = {"rotate_cw": "rotate_ccw", "rotate_ccw": "rotate_cw"}[key]
+    state, _ = press(stand(before, TETRIO, facing="R"), other_key, rules=TETRIO)
+    assert_stands(state, after, TETRIO)
+    assert int(state.kick) == 3
+
+
 def test_a_quarter_turn_goes_before_a_half_turn():
     start = stand("..T...\n.TTT..\n......", VARIED, facing="0")
     state, _ = press(start, "rotate_cw", "rotate_180", rules=VARIED)

@@ -74,8 +74,8 @@ SRS_I: KickTable = {
     (2, 1): ((0, 0), (1, 0), (-2, 0), (1, -2), (-2, 1)),
     (3, 0): ((0, 0), (1, 0), (-2, 0), (1, -2), (-2, 1)),
 }
-# TETR.IO's kicks for I, the same to both sides, and its half turns. Source: the tables published for
-# TETR.IO's SRS+, as reproduced by public implementations and by recorded games.
+# TETR.IO's kicks for I, mirror images of each other (SRS's are not), and its half turns. Source: the tables
+# published for TETR.IO's SRS+, as reproduced by public implementations.
 SRS_PLUS_I: KickTable = {
     (0, 1): ((0, 0), (1, 0), (-2, 0), (-2, -1), (1, 2)),
     (0, 3): ((0, 0), (-1, 0), (2, 0), (2, -1), (-1, 2)),
@@ -83,8 +83,8 @@ SRS_PLUS_I: KickTable = {
     (1, 2): ((0, 0), (-1, 0), (2, 0), (-1, 2), (2, -1)),
     (2, 1): ((0, 0), (-2, 0), (1, 0), (-2, 1), (1, -2)),
     (2, 3): ((0, 0), (2, 0), (-1, 0), (2, 1), (-1, -2)),
-    (3, 0): ((0, 0), (1, 0), (-2, 0), (1, 2), (-2, -1)),
-    (3, 2): ((0, 0), (1, 0), (-2, 0), (1, -2), (-2, 1)),
+    (3, 0): ((0, 0), (1, 0), (-2, 0), (1, -2), (-2, 1)),
+    (3, 2): ((0, 0), (1, 0), (-2, 0), (1, 2), (-2, -1)),
 }
 HALF_TURNS: KickTable = {
     (0, 2): ((0, 0), (0, 1), (1, 1), (-1, 1), (1, 0), (-1, 0)),

@@ -37,8 +37,8 @@ LAST_KICK = 4  # the fifth test makes a spin full
 ATTACK_ROWS = np.array([[0, 0, 1, 2, 4], [0, 0, 1, 2, 2], [0, 2, 4, 6, 6]], np.int32)
 PERFECT_CLEAR_ROWS = 10
 COMBO_ROWS = {  # by clearing locks immediately before; the last number repeats
-    "guideline": np.array([0, 1, 1, 2, 2, 3, 3, 4, 4, 4, 5], np.int32),
-    "guideline_modern": np.array([0, 1, 1, 2, 2, 2, 3, 3, 3, 3, 3, 3, 4], np.int32),
+    "guideline": np.array([0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 4, 5], np.int32),
+    "guideline_modern": np.array([0, 0, 1, 1, 2, 2, 2, 3, 3, 3, 3, 3, 3, 4], np.int32),
 }
 MAX_MULTIPLIER = 8 * MULTIPLIER_ONE
 MAX_CHAIN, MAX_COMBO = 255, 31  # of TETR.IO's attack; longer ones count as these

@@ -80,10 +80,10 @@ def test_perft_apart_by_spin():
         ("srs180", "IIIII", [17, 287]),
         ("srs180", "IOLJS", [17, 153, 4922]),
         ("srs180", "TTTT", [34, 1190]),
-        ("srs+", "IIII", [17, 283]),
+        ("srs+", "IIII", [17, 287]),
         pytest.param("srs180", "IIIII", [17, 287, 4909], marks=pytest.mark.slow),
         pytest.param("srs180", "TTTT", [34, 1190, 42433], marks=pytest.mark.slow),
-        pytest.param("srs+", "IIII", [17, 283, 4796], marks=pytest.mark.slow),
+        pytest.param("srs+", "IIII", [17, 287, 4909], marks=pytest.mark.slow),
     ],
 )
 def test_perft_with_half_turns(kicks, queue, counts):

@@ -79,7 +79,7 @@ def _run(argv: list[str]) -> int:
     _check(options, words.positionals)
     env, actor, name = _player(options, words.positionals)
     from tetrax.env import record
-    from tetrax.system import compilation_cache
+    from tetrax.system import compilation_cache, libraries
     from tetrax.train.report import evaluation
     from tetrax.view.scene import has_pictures
 
@@ -88,6 +88,8 @@ def _run(argv: list[str]) -> int:
     if options.record is not None and not has_pictures(env):
         raise wrong("--record", options.record, f"nothing: {env.spec.title} has no pictures")
     _check_files(options)
+    for fault in libraries.faults():
+        print(fault, file=sys.stderr)
     with _progress(options.episodes, max_pieces, env.spec.length) as on_progress:
         result = evaluation.evaluate(
             env,

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 
 from tetrax.fields.errors import exit_code
-from tetrax.system import streams
+from tetrax.system import libraries, streams
 from tetrax.train.command import cli
 
 
@@ -28,7 +28,7 @@ def _run(words: list[str]) -> int:
     from tetrax.train.machine import processes
     from tetrax.train.report.display import make_display
 
-    for notice in request.notices if processes.leads() else ():
+    for notice in (*libraries.faults(), *request.notices) if processes.leads() else ():
         print(notice, flush=True)
     result = train(request.config, run_dir=request.run_dir, resume=request.resume, display=make_display())
     return result.exit_code
@@ -43,7 +43,7 @@ def _sweep(words: Sequence[str]) -> int:
     from tetrax.train.report.display import make_display
     from tetrax.train.sweep import sweep, sweep_results
 
-    for notice in request.notices:
+    for notice in (*libraries.faults(), *request.notices):
         print(notice, flush=True)
     ended = sweep.run(request.sweep, run_dir=request.run_dir, display=make_display())
     if ended.results is not None:

@@ -41,7 +41,7 @@ class Listener(SilentDisplay):
         self.facts: dict[str, str] = {}
 
     def start(self, header: Any, rows: Any) -> None:
-        self.headlines.append(header.headline)
+        self.headlines.append(header.measures.headline)
 
     def row(self, row: Any, scene: Any) -> None:
         self.scenes.append(scene)

@@ -71,6 +71,17 @@ def test_everything_comes_back_bit_for_bit(tmp_path: Path) -> None:
     assert_same_bits(checkpoint.restore(found, jax.eval_shape(lambda: state)), state)
 
 
+@pytest.mark.parametrize("name", ["é[x]", "q[/base]", "a*b?c", "%20 #{x}"])
+def test_a_name_that_is_also_a_pattern_loses_nothing(tmp_path: Path, name: str) -> None:
+    state = make_state()
+    (tmp_path / name).mkdir(parents=True)
+    save(tmp_path / name, 64, state)
+    found = checkpoint.newest(tmp_path / name, no_warning)
+    assert found is not None
+    assert_same_bits(checkpoint.restore(found, state), state)
+    assert [path.name for path in (tmp_path / name).iterdir()] == ["000000000064"]
+
+
 def test_no_checkpoint_is_none(tmp_path: Path) -> None:
     assert checkpoint.newest(tmp_path / "missing", no_warning) is None
 

@@ -77,7 +77,10 @@ def test_games_that_run_are_drawn_where_none_ended() -> None:
         {"step": 3, "lines": 4.0, "running/lines": 3.0},
     ]
     axes = drawn(rows, ENDLESS)
-    assert legend(axes) == ["games while training, to their end", "games still running, so far (none ended)"]
+    assert legend(axes) == [
+        "games while training, to their end",
+        "games still running, so far (where none ended)",
+    ]
     running = axes.get_lines()[1]
     assert list(running.get_ydata())[:2] == [2.0, 5.0] and str(list(running.get_ydata())[2]) == "nan"  # type: ignore[arg-type]
 

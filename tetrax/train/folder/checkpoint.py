@@ -12,7 +12,9 @@ from __future__ import annotations
 import errno
 import hashlib
 import json
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,6 +30,7 @@ from tetrax.train.folder.run_folder import versions
 from tetrax.train.machine import processes
 
 FORMAT_VERSION = 2
+PATTERN_LETTERS = "*?["  # with which a name stands for others
 DAMAGED = ".damaged"  # last letters of the name of a checkpoint that was set aside
 # What reading a file that was not written whole comes to.
 UNREADABLE = (ValueError, RecursionError, FileNotFoundError, IsADirectoryError, NotADirectoryError)
@@ -70,7 +73,8 @@ def save(folder: Path, step: int, state: Any, *, config: dict[str, Any], host: d
     with files.replacing(folder / f"{step:012d}") as path:
         path.mkdir()
         try:
-            _checkpointer().save((path / "state").absolute(), arrays)
+            with _literal(path.absolute()) as place:
+                _checkpointer().save(place / "state", arrays)
         except (ValueError, RuntimeError) as error:  # so tensorstore tells what the system answered
             raise OSError(errno.EIO, str(error).splitlines()[0], str(path / "state")) from error
         (path / "checkpoint.json").write_text(json.dumps(description, indent=1, allow_nan=False))
@@ -174,6 +178,21 @@ def _to_device(array: np.ndarray | None, leaf: Any) -> jax.Array:
     if is_key(leaf):
         return jax.random.wrap_key_data(jnp.array(array), impl=jax.random.key_impl(jnp.empty((), leaf.dtype)))
     return jnp.array(array)
+
+
+@contextmanager
+def _literal(folder: Path) -> Iterator[Path]:
+    """Give a path to a folder that orbax finds: it takes `[x]` in a name for a pattern, and leaves out what it saved.
+
+    That is a link, where a name on the way has letters of a pattern.
+    """
+    if not set(PATTERN_LETTERS) & set(str(folder)):
+        yield folder
+        return
+    with tempfile.TemporaryDirectory() as elsewhere:
+        link = Path(elsewhere) / "checkpoint"
+        link.symlink_to(folder, target_is_directory=True)
+        yield link
 
 
 def _checkpointer() -> Any:

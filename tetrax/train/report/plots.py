@@ -159,7 +159,7 @@ def _draw_training(axes: Axes, rows: Sequence[Row], name: str) -> list[float]:
             linestyle=":",
             marker=marker,
             markersize=4,
-            label="games still running, so far (none ended)",
+            label="games still running, so far (where none ended)",
         )
     return [*values, *so_far]
 

@@ -151,7 +151,9 @@ def screens(film: Sequence[Sent]) -> Iterator[list[list[Any]]]:
     screen = pyte.Screen(COLUMNS, ROWS)
     stream = pyte.Stream(screen)
     last = film[-1].seconds
-    first = next(sent.seconds for sent in film if "steps" in sent.text)
+    first = next(
+        (sent.seconds for sent in film if " left" in sent.text), 0.0
+    )  # it has trained, and knows how long
     times = [first + (last - first) * index / (NUM_FRAMES - 1) for index in range(NUM_FRAMES - 1)]
     for sent in film:
         while times and sent.seconds > times[0]:

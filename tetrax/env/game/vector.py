@@ -120,6 +120,13 @@ def check_key(key: PRNGKeyArray) -> None:
         )
 
 
+def check_kind(name: str, given: object, kind: type) -> None:
+    """Raise a TypeError for what is no record of a kind."""
+    if not isinstance(given, kind):
+        article = "an" if kind.__name__[0] in "AEIOU" else "a"
+        raise TypeError(f"{name}: given {describe(given)}; allowed: {article} {kind.__name__}")
+
+
 def describe(given: object) -> str:
     """Say in a few words what was given: the dtype and shape of an array, a plain value as it is, else the type."""
     if isinstance(given, Array | np.ndarray | np.generic):

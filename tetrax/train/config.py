@@ -17,7 +17,7 @@ from typing import Any
 from tetrax import games
 from tetrax.agents import AGENTS
 from tetrax.agents.agent import Agent
-from tetrax.env.game.vector import describe
+from tetrax.env.game.vector import describe, name_kind
 from tetrax.fields import as_json
 from tetrax.fields.errors import UserError, wrong, wrong_name
 from tetrax.system.disk import as_path
@@ -171,8 +171,7 @@ def check_config(config: object) -> None:
         ("evaluation", EvalConfig),
     ):
         if not isinstance(getattr(config, name), kind):
-            article = "an" if kind.__name__[0] == "E" else "a"
-            allowed = f"{article} {kind.__name__} (algorithm {config.algorithm}, game {config.game})"
+            allowed = f"{name_kind(kind)} (algorithm {config.algorithm}, game {config.game})"
             raise UserError(f"{flag(name)}: given {describe(getattr(config, name))}; allowed: {allowed}")
 
 

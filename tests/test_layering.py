@@ -57,6 +57,7 @@ SHARED_BY_AGENTS = {
     "tetrax.agents.agent",
     "tetrax.agents.episodes",
     "tetrax.agents.checks",
+    "tetrax.agents.sizes",
 }
 
 

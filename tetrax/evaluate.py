@@ -45,8 +45,9 @@ class Options:
     """The game that policy random plays, as in training: tetris (when not given), cartpole, gymnax:ID, gymnasium:ID."""
     preset: str | None = None
     """The environment that a baseline plays: guideline (when not given), classic-10x10, …."""
-    actions: Literal["drop", "direct"] | None = None
-    """The action set of a baseline; when not given that of the preset, or drop where the baseline needs it."""
+    actions: Literal["direct", "chords", "drop", "locked_position"] | None = None
+    """The action set of a baseline; when not given that of the preset, or drop where the baseline needs it. Only
+    random plays others than drop."""
     episodes: int = 256
     """Games to play."""
     seed: int = 0
@@ -83,7 +84,8 @@ def _run(argv: list[str]) -> int:
     from tetrax.train.report import evaluation
     from tetrax.view.scene import has_pictures
 
-    compilation_cache.enable()
+    if notice := compilation_cache.enable():
+        print(notice, file=sys.stderr)
     max_pieces = _max_pieces(options, env)
     if options.record is not None and not has_pictures(env):
         raise wrong("--record", options.record, f"nothing: {env.spec.title} has no pictures")
@@ -118,26 +120,34 @@ def _run(argv: list[str]) -> int:
 
 def _check(options: Options, positionals: Sequence[str]) -> None:
     """Refuse what cannot be done, before anything slow begins."""
+    from tetrax.train.report.tally import MAX_EPISODES, MAX_LENGTH
+
     allowed = "one folder of a run or of an exported policy, or --policy NAME"
     if options.policy is not None and positionals:
         raise wrong("what to play", f"{positionals[0]} and --policy {options.policy}", allowed)
     if options.policy is None and len(positionals) != 1:
         raise UserError(f"what to play: given {' and '.join(positionals) or 'nothing'}; allowed: {allowed}")
     if options.policy is None:
+        if not positionals[0]:
+            raise wrong("what to play", "", allowed)
         chosen = (("--game", options.game), ("--preset", options.preset), ("--actions", options.actions))
         for flag, given in chosen:
             if given is not None:
                 raise wrong(flag, given, "nothing: a trained policy plays the environment it was trained in")
-    for flag, number, minimum in (
-        ("--episodes", options.episodes, 1),
-        ("--seed", options.seed, 0),
-        ("--max-pieces", options.max_pieces or 0, 0),
+    for flag, number, minimum, maximum in (
+        ("--episodes", options.episodes, 1, MAX_EPISODES),
+        ("--seed", options.seed, 0, 2**31 - 1),
+        ("--max-pieces", options.max_pieces or 0, 0, MAX_LENGTH),
     ):
-        if not minimum <= number < 2**31:
-            raise wrong(flag, number, f"{minimum} or more, below {2**31}")
+        if not minimum <= number <= maximum:
+            raise wrong(flag, number, f"{minimum} or more, up to {maximum}")
     for flag, path in (("--record", options.record), ("--csv", options.csv)):
-        if path is not None and (os.path.isdir(path) or not os.path.isdir(Path(path).parent)):
+        if path is not None and (not path or os.path.isdir(path) or not os.path.isdir(Path(path).parent)):
             raise wrong(flag, path, "a file in a folder that exists")
+    if options.csv is not None and options.record is not None:
+        both = os.path.realpath(options.csv) == os.path.realpath(options.record)
+        if both and (os.path.isfile(options.csv) or not os.path.exists(options.csv)):  # a device takes both
+            raise wrong("--record", options.record, "another file than that of --csv")
 
 
 def _player(options: Options, positionals: Sequence[str]) -> tuple[Any, Actor, str]:

@@ -62,7 +62,8 @@ def _run(argv: list[str]) -> int:
     from tetrax.env.game.reach import counting
     from tetrax.system import compilation_cache
 
-    compilation_cache.enable()
+    if notice := compilation_cache.enable():
+        print(notice, file=sys.stderr)
     height = max(column.bit_length() for column in columns)
     rules = counting.rules_for(options.kicks, options.spawn_y, height, len(queue))
     _count(rules, queue, _rows(rules, columns), options.spins)

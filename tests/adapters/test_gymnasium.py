@@ -205,6 +205,7 @@ def test_frames_of_many_boards():
     ("options", "message"),
     [
         ({"num_envs": 0}, "num_envs: given 0; allowed: a whole number from 1"),
+        ({"num_envs": 10**9}, "num_envs: given 1000000000; allowed: a whole number from 1 to 1000000"),
         ({"num_envs": 2.5}, "num_envs: given 2.5; allowed: a whole number from 1"),
         ({"num_envs": "4"}, "num_envs: given '4'; allowed: a whole number from 1"),
         ({"autoreset_mode": "Disabled"}, "autoreset_mode: given 'Disabled'; allowed: SameStep, NextStep"),

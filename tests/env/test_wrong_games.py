@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import tetrax
-from tetrax.env import record
+from tetrax.env import finesse, record
 from tetrax.env.ascii import board_to_ascii, state_from_ascii
 from tetrax.env.batch import Batch
 from tetrax.env.wrappers import AutoReset, EpisodeStatistics
@@ -92,4 +92,24 @@ def test_what_cannot_be_replayed_or_saved(tmp_path):
 )
 def test_what_is_no_board_and_no_batch(call, error, message):
     with pytest.raises(error, match=message):
+        call()
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: tetrax.Tetris("mini"), "config: given 'mini'; allowed: an EnvConfig"),
+        (lambda: AutoReset("mini"), "env: given 'mini'; allowed: a game, as tetrax.make gives it"),
+        (lambda: EpisodeStatistics(3), "env: given 3; allowed: a game"),
+        (lambda: Batch(None), "env: given None; allowed: a game"),
+        (
+            lambda: Batch(ENV).step(jnp.int32(0), jnp.zeros(2, jnp.int32)),
+            "state: given one game; allowed: many, with the games on the last axis",
+        ),
+        (lambda: record.load(None), "path: given None; allowed: a name, or a Path"),
+        (lambda: finesse.keys(ENV, PARAMS, None, None), "placement: given None; allowed: a Placement"),
+    ],
+)
+def test_what_is_no_game_at_all(call, message):
+    with pytest.raises(TypeError, match=message):
         call()

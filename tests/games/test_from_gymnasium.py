@@ -155,3 +155,12 @@ def test_recordings_are_refused():
     env = games.make("gymnasium", COUNTING)
     with pytest.raises(ValueError, match="record: given True for tests/Counting-v0 of gymnasium"):
         evaluate(env, last_seen_actor(2), episodes=1, record=True)
+
+
+def test_old_names_bring_no_words_of_gymnasiums():
+    """Warnings are errors here: of a name that still works, of one without a version, and of one that is gone."""
+    for name in ("CartPole-v0", "CartPole"):
+        env = games.make("gymnasium", GymnasiumConfig(name))
+        env.open_many(2).close()
+    with pytest.raises(ValueError, match=r"given gymnasium:LunarLander-v2 .*Please use `LunarLander-v3`"):
+        games.make("gymnasium", GymnasiumConfig("LunarLander-v2"))

@@ -63,11 +63,13 @@ def test_what_the_user_has_set_stays(unset: pytest.MonkeyPatch, tmp_path: Path) 
     unset.setenv(SECONDS.upper(), str(ONLY_SLOW))
     compilation_cache.enable()
     assert settings() == (None, ONLY_SLOW)
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.rglob("*")) == [tmp_path / "theirs"]
 
 
 def test_no_folder_is_no_cache_and_no_complaint(unset: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
+    unset.setenv("TETRAX_CACHE_DIR", "")
+    assert compilation_cache.enable() is None  # as it was asked for
     for folder in ("", str(tmp_path / "file" / "cache"), str(tmp_path / ("x" * 300))):
         unset.setenv("TETRAX_CACHE_DIR", folder)
         compilation_cache.enable_for_slow_programs()
@@ -89,3 +91,29 @@ print(before, jax.config.jax_compilation_cache_dir, xla_bridge.backends_are_init
         [sys.executable, "-c", script], env=variables, capture_output=True, text=True, timeout=300
     )
     assert done.stdout.split() == ["None", str(tmp_path), "False"], done.stderr
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(unset: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Ours, whose place is a file; ours, without a home; and one that JAX was told of."""
+    (tmp_path / "file").write_text("")
+    below, said = str(tmp_path / "file" / "cache"), "compiled programs cannot be kept"
+    unset.setenv("TETRAX_CACHE_DIR", below)
+    notice = compilation_cache.enable()
+    assert notice is not None and notice.startswith(said) and f"({below}: Not a directory)" in notice
+    unset.delenv("TETRAX_CACHE_DIR")
+    unset.setattr(compilation_cache, "_default_folder", Path("~nobody-here/cache").expanduser)
+    notice = compilation_cache.enable()
+    assert notice is not None and notice.startswith(said)
+    jax.config.update(FOLDER, below)
+    notice = compilation_cache.enable()
+    assert notice is not None and f"({below}: Not a directory)" in notice
+
+
+@pytest.mark.slow
+def test_a_command_says_once_that_programs_cannot_be_kept(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    variables = {**os.environ, FOLDER.upper(): str(tmp_path / "file" / "cache")}
+    words = [sys.executable, "-m", "tetrax.perft", "I"]
+    done = subprocess.run(words, env=variables, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0
+    assert done.stderr.startswith("compiled programs cannot be kept") and done.stderr.count("\n") == 1

@@ -10,9 +10,11 @@ import jax
 import numpy as np
 import pytest
 
+import tetrax
 from tetrax.env.record import Outcome, Recording
 from tetrax.env.tetris import make
 from tetrax.view.render import render, render_gif, render_rgb, render_svg, save
+from tetrax.view.scene import scene, scene_of
 
 ENV = make("mini", actions="drop")
 OUTCOME = Outcome(lines=0, score=0, pieces=1, ticks=1, game_over=False, actions="", boards="")
@@ -68,3 +70,22 @@ def test_files_that_cannot_be(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=r"allowed: a name that ends in .gif, .html, .svg, .txt"):
         save(GAME, tmp_path / "game.bmp")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_states_of_other_games() -> None:
+    state = jax.eval_shape(lambda: ENV.init(jax.random.key(0), ENV.default_params))
+    for given, name in (
+        (state.rows, "a ShapeDtypeStruct"),
+        ({"rows": state.rows}, "a dict"),
+        (None, "None"),
+    ):
+        said = f"state: given {name}; allowed: a State, the first result of reset and step"
+        for draw in (render, render_rgb, render_svg):
+            with pytest.raises(TypeError, match=said):
+                draw(ENV, given)  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match=said):
+            scene(ENV.rules, given)  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match=said):
+            scene_of(ENV, given)
+        with pytest.raises(TypeError, match=r"game: given .*; allowed: a Recording"):
+            tetrax.show(given)

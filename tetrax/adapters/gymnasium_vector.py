@@ -28,6 +28,7 @@ from tetrax.env.game.rules import check_choice, check_whole
 from tetrax.env.tetris import MAX_STEPS
 
 AUTORESET_MODES = (AutoresetMode.SAME_STEP.value, AutoresetMode.NEXT_STEP.value)
+MAX_BOARDS = 1_000_000  # the host keeps a generator of each
 NO_LIMIT = (None, -1)  # what gymnasium's `make` takes for it
 Info = dict[str, Any]
 
@@ -63,7 +64,7 @@ class TetrisVectorEnv(VectorEnv[np.ndarray, np.ndarray, np.ndarray]):
 
         `max_episode_steps` is gymnasium's name of our `time_limit`, as `make_vec` gives it (None or -1: no limit).
         """
-        check_whole("num_envs", num_envs, 1, MAX_STEPS)
+        check_whole("num_envs", num_envs, 1, MAX_BOARDS)
         if render_mode is not None:
             check_choice("render_mode", render_mode, tuple(self.metadata["render_modes"]))
         mode = autoreset_mode.value if isinstance(autoreset_mode, AutoresetMode) else autoreset_mode

@@ -98,6 +98,9 @@ class Agent(NamedTuple):
     learn: Callable[[TrainState, Rollout], tuple[TrainState, Metrics]] | None = None
     num_envs: int = 0  # games of a rollout that `learn` takes
     num_steps: int = 0  # steps of that rollout
+    max_iterations: int = 2**31 - 1  # that the counters of its TrainState can count
+    # Finds the bytes that an iteration of one seed holds beside the TrainState, about; nothing is computed.
+    find_working_bytes: Callable[[], int] = lambda: 0
 
 
 def no_memory(batch_shape: tuple[int, ...]) -> Memory:

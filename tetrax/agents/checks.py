@@ -1,19 +1,53 @@
 """Checks of an algorithm's settings, and their one wording: the setting, what was given, what is allowed."""
 
+from numbers import Real
+from typing import Any
+
+from tetrax.env.contract import check_game
+from tetrax.env.game.vector import check_kind, describe
+from tetrax.networks.network_config import NetworkConfig
+
+LARGEST = 2**31 - 1  # what is counted or numbered on a device is int32
+MAX_EPOCHS = 10_000  # passes over a rollout: each keeps its losses until the iteration ends
+
+
+def check_kinds(config: object, kind: type, env: object) -> None:
+    """Raise a TypeError for settings of another algorithm or of none, and for what is no game."""
+    check_kind("config", config, kind)
+    check_game(env)
+
 
 def wrong(name: str, given: object, allowed: str) -> ValueError:
     """Build the error for a setting that cannot work."""
     return ValueError(f"agent.{name}: given {given}; allowed: {allowed}")
 
 
-def check_count(name: str, given: int) -> None:
-    """Refuse a number of things below 1."""
-    if given < 1:
-        raise wrong(name, given, "1 or more")
+def check_network(network: object) -> None:
+    """Raise a ValueError for what is no settings of a network."""
+    if not isinstance(network, NetworkConfig):
+        raise wrong("network", describe(network), "a NetworkConfig")
 
 
-def check_range(name: str, given: float, between: tuple[float, float]) -> None:
+def check_count(name: str, given: int, lowest: int = 1, highest: int = LARGEST) -> None:
+    """Refuse what is no whole number from `lowest` to `highest`."""
+    if isinstance(given, bool) or not isinstance(given, int) or not lowest <= given <= highest:
+        raise wrong(name, given, f"{lowest} or more, up to {highest}")
+
+
+def check_range(name: str, given: Any, between: tuple[float, float]) -> None:
     """Refuse what lies outside of a range, and what is no number."""
     low, high = between
-    if not low <= given <= high:
+    if isinstance(given, bool) or not isinstance(given, Real) or not low <= float(given) <= high:
         raise wrong(name, given, f"from {low:g} to {high:g}")
+
+
+def check_product(**counts: int) -> None:
+    """Refuse counts whose product, the steps of an iteration, is more than can be numbered."""
+    product = 1
+    for count in counts.values():
+        product *= count
+    if product > LARGEST:
+        name = max(counts, key=lambda each: counts[each])
+        others = ", ".join(f"{each} {count}" for each, count in counts.items() if each != name)
+        most = LARGEST // (product // counts[name])
+        raise wrong(name, counts[name], f"up to {most} with {others} ({LARGEST} steps in all)")

@@ -19,13 +19,14 @@ from flax import struct
 from jax import Array
 from jaxtyping import Float32, Int32, PRNGKeyArray
 
-from tetrax.agents import checks
+from tetrax.agents import checks, sizes
 from tetrax.agents.agent import Agent, Memory, Metrics, Sight, no_memory
 from tetrax.agents.episodes import mean_so_far, sum_finished
 from tetrax.env import batch
 from tetrax.env.batch import Batch
 from tetrax.env.contract import Game
 from tetrax.env.game.pieces import MAX_BOX
+from tetrax.env.game.vector import check_key
 from tetrax.env.wrappers import AutoReset, EpisodeState, EpisodeStatistics
 from tetrax.networks import linear
 from tetrax.ops import schedules
@@ -61,8 +62,10 @@ class CrossEntropyConfig:
         """Raise ValueError naming the first setting that cannot work."""
         for name in ("num_boards", "num_steps"):
             checks.check_count(name, getattr(self, name))
-        if self.num_candidates < 2:
-            raise checks.wrong("num_candidates", self.num_candidates, "2 or more")
+        checks.check_count("num_candidates", self.num_candidates, lowest=2)
+        checks.check_product(
+            num_candidates=self.num_candidates, num_boards=self.num_boards, num_steps=self.num_steps
+        )
         checks.check_range("initial_spread", self.initial_spread, (1e-6, 1e6))
         for name, between in TUNABLE_RANGES.items():
             checks.check_range(name, getattr(self, name), between)
@@ -116,6 +119,7 @@ def make(config: CrossEntropyConfig, env: Game) -> Agent:
 
     `horizon` of its `init` decides nothing: no schedule goes over the whole run.
     """
+    checks.check_kinds(config, CrossEntropyConfig, env)
     config.validate(env)
     env = _practice(config, env)
     num_games = config.num_candidates * config.num_boards
@@ -132,6 +136,7 @@ def make(config: CrossEntropyConfig, env: Game) -> Agent:
         so_far=lambda state: mean_so_far(state.games),
         num_groups=num_games,  # boards have nothing to do with each other
         partition=lambda state: batch.everywhere(state).replace(games=batch.spread(state.games)),
+        find_working_bytes=lambda: num_games * sizes.observation_bytes(env),
     )
 
 
@@ -162,6 +167,7 @@ def _make_envs(env: Game) -> Batch:
 
 
 def _init(config: CrossEntropyConfig, env: Game, key: PRNGKeyArray, env_params: Any) -> TrainState:
+    check_key(key)
     games_key, key = jax.random.split(key)
     num_features = _num_features(env)
     env_params = env.default_params if env_params is None else env_params

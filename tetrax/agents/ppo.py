@@ -19,18 +19,21 @@ from flax import struct
 from jax import Array
 from jaxtyping import PRNGKeyArray
 
-from tetrax.agents import checks, episodes
+from tetrax.agents import checks, episodes, sizes
 from tetrax.agents.agent import Agent, Memory, Metrics, Rollout, Sight
 from tetrax.env import batch
 from tetrax.env.batch import Batch
 from tetrax.env.contract import Game, HostGame, Observation, TimeStep, example_observation
 from tetrax.env.game.state import select
+from tetrax.env.game.vector import check_key
 from tetrax.env.wrappers import AutoReset, EpisodeState, EpisodeStatistics
 from tetrax.networks.actor_critic import ActorCritic, actor_critic, initial_params, judge, judge_again
 from tetrax.networks.network_config import NetworkConfig
 from tetrax.networks.recurrent import initial_memory
 from tetrax.ops import minibatches, normalise, optimise, returns
 from tetrax.ops.distributions import MaskedCategorical
+
+MAX_ON_HOST = 10_000  # environments that the host steps one after the other
 
 
 @dataclass(frozen=True)
@@ -75,8 +78,15 @@ class PPOConfig:
 
     def validate(self, env: Game | HostGame) -> None:
         """Raise ValueError naming the first setting that cannot work."""
-        for name in ("num_envs", "num_steps", "num_epochs", "num_minibatches", "num_groups"):
+        checks.check_network(self.network)
+        for name in ("num_envs", "num_steps", "num_minibatches", "num_groups"):
             checks.check_count(name, getattr(self, name))
+        checks.check_count("num_epochs", self.num_epochs, highest=checks.MAX_EPOCHS)
+        checks.check_product(num_envs=self.num_envs, num_steps=self.num_steps)
+        if env.spec.on_host and self.num_envs > MAX_ON_HOST:
+            raise checks.wrong(
+                "num_envs", self.num_envs, f"up to {MAX_ON_HOST} of a game that steps on the host"
+            )
         if self.num_envs % self.num_groups:
             raise checks.wrong("num_groups", self.num_groups, f"a divisor of num_envs ({self.num_envs})")
         group = self.num_envs // self.num_groups
@@ -151,6 +161,7 @@ def make(config: PPOConfig, env: Game | HostGame) -> Agent:
 
     `horizon` of its `init` is the number of iterations over which the learning rate falls.
     """
+    checks.check_kinds(config, PPOConfig, env)
     config.validate(env)
     network = actor_critic(env, config.network)
     return Agent(
@@ -170,7 +181,15 @@ def make(config: PPOConfig, env: Game | HostGame) -> Agent:
         learn=lambda state, rollout: _learn(config, network, state, rollout),
         num_envs=config.num_envs,
         num_steps=config.num_steps,
+        find_working_bytes=lambda: _find_working_bytes(config, env),
     )
+
+
+def _find_working_bytes(config: PPOConfig, env: Game | HostGame) -> int:
+    """Return the bytes of a rollout, and of the gradient of a minibatch of it."""
+    shown, steps = sizes.observation_bytes(env), config.num_envs * config.num_steps
+    learned = steps // config.num_minibatches * (shown + sizes.activation_bytes(env, config.network))
+    return steps * shown + learned
 
 
 def _make_envs(env: Game) -> Batch:
@@ -185,6 +204,7 @@ def _init(
     env_params: Any,
     horizon: Array | int,
 ) -> TrainState:
+    check_key(key)
     params_key, reset_key, key = jax.random.split(key, 3)
     env_params = env.default_params if env_params is None else env_params
     env_state = None

@@ -20,7 +20,7 @@ from jax import Array
 from jax.sharding import Mesh, PartitionSpec
 from jaxtyping import Int32, PRNGKeyArray
 
-from tetrax.env.contract import Environment, Observation, TimeStep
+from tetrax.env.contract import Environment, Observation, TimeStep, check_game
 from tetrax.env.game.board import by_array, by_word
 from tetrax.env.game.state import State
 from tetrax.env.game.vector import describe
@@ -35,6 +35,9 @@ class Batch:
 
     env: Environment
 
+    def __post_init__(self) -> None:
+        check_game(self.env)
+
     def reset(self, keys: PRNGKeyArray, params: Any = None) -> tuple[Any, TimeStep]:
         """Start B games from B keys; the state has the games last, the TimeStep first."""
         if not isinstance(keys, Array) or keys.ndim != 1:
@@ -45,6 +48,10 @@ class Batch:
     def step(self, state: Any, action: Int32[Array, "B"], params: Any = None) -> tuple[Any, TimeStep]:
         """Play one action in every game."""
         chex.assert_rank(action, 1)
+        if any(not np.ndim(leaf) for leaf in jax.tree.leaves(state)):
+            raise TypeError(
+                "state: given one game; allowed: many, with the games on the last axis, as reset gives them"
+            )
         step = jax.vmap(self.env.step, in_axes=(GAMES, 0, None), out_axes=(GAMES, 0))
         return step(state, action, params)
 

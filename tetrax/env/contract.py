@@ -4,6 +4,7 @@ Networks, agents and training ask a game's `spec` and never which game it is. A 
 can be mapped with `jax.vmap` and scanned. `tetrax.env.batch` plays many side by side.
 """
 
+import functools
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
 
@@ -12,6 +13,8 @@ import jax.numpy as jnp
 from flax import struct
 from jax import Array
 from jaxtyping import Int32, PRNGKeyArray
+
+from tetrax.env.game.vector import describe
 
 Params = Any  # a game's numbers that may change without recompiling, a pytree
 
@@ -181,11 +184,21 @@ class HostGame(Protocol):
     def default_params(self) -> Params:
         """Return (): what steps outside of compiled programs takes no numbers."""
 
+    def __hash__(self) -> int:
+        """Games with the same settings are the same to what is kept for each."""
+
     @property
     def example(self) -> Observation:
         """Return an observation of the right shapes and types, of one game; its values mean nothing."""
 
 
+def check_game(env: object) -> None:
+    """Raise a TypeError for what is no game, wrapped or not."""
+    if not hasattr(env, "spec"):
+        raise TypeError(f"env: given {describe(env)}; allowed: a game, as tetrax.make gives it")
+
+
+@functools.lru_cache(maxsize=16)
 def example_observation(env: Game | HostGame) -> Observation:
     """Return shapes and types of what an environment shows of one game; nothing is computed."""
     if env.spec.on_host:

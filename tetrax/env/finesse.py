@@ -26,6 +26,7 @@ from tetrax.env.game.moves import HALF_TURN_KICK, Pose
 from tetrax.env.game.pieces import MAX_BOX, NUM_ORIENTATIONS
 from tetrax.env.game.rules import GRAVITY_ONE, MAX_GRAVITY_LEVEL, Params, Rules, gravity_by_level
 from tetrax.env.game.state import SPINS, State, level, piece_cells, select
+from tetrax.env.game.vector import describe
 from tetrax.env.tetris import EnvParams, Tetris
 
 MARGIN = MAX_BOX - 1  # columns and rows by which a box may stand outside the matrix, left and below
@@ -83,6 +84,10 @@ def keys(env: Tetris | Rules, params: EnvParams | Params, state: State, placemen
     """
     rules = env if isinstance(env, Rules) else env.rules
     game = params.game if isinstance(params, EnvParams) else params
+    if not isinstance(placement, tuple) or len(placement) not in (4, 5):  # with a spin or without
+        raise TypeError(
+            f"placement: given {describe(placement)}; allowed: a Placement, or a tuple of its fields"
+        )
     placement = Placement(*placement)
     _check(rules, state, placement)
     # Garbage never touches a piece before it locks, and nothing that comes after the lock is asked for.

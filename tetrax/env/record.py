@@ -29,7 +29,7 @@ from tetrax.env.game.state import Event, State
 from tetrax.env.game.vector import check_key, describe
 from tetrax.env.tetris import ENV_VERSION, EnvConfig, EnvParams, Tetris, check_params
 from tetrax.fields.as_json import from_json, to_json
-from tetrax.system.disk import write_whole
+from tetrax.system.disk import as_path, write_whole
 
 FORMAT = "tetrax recording"
 VERSION = 1
@@ -173,16 +173,16 @@ def save(recording: Recording, path: str | Path) -> None:
 
 def check_path(path: str | Path) -> Path:
     """Return the path of a file to be written; TypeError unless it is one, ValueError where its folder is missing."""
-    if not isinstance(path, (str, os.PathLike)):
-        raise TypeError(f"path: given {describe(path)}; allowed: a name, or a Path")
+    path = as_path(path)
     if not os.path.isdir(Path(path).parent):
         raise ValueError(f"path: given {str(path)!r}; allowed: a file in a folder that exists")
-    return Path(path)
+    return path
 
 
 def load(path: str | Path) -> Recording:
     """Read a recording; a file that is none is a ValueError in one line."""
     allowed = f"a {FORMAT} of version {VERSION} (JSON)"
+    path = as_path(path)
     try:
         data = json.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:

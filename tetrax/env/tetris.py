@@ -29,7 +29,7 @@ from tetrax.env.game.rules import (
     default_params,
 )
 from tetrax.env.game.state import Event, State, no_event
-from tetrax.env.game.vector import describe, traced_once
+from tetrax.env.game.vector import check_kind, describe, traced_once
 from tetrax.env.observe import OBSERVATIONS, Show
 from tetrax.env.reward import RewardChoice, RewardParams, RewardTerms
 
@@ -132,6 +132,9 @@ class Tetris:
     """The environment of a configuration. Two with equal configurations are equal."""
 
     config: EnvConfig
+
+    def __post_init__(self) -> None:
+        check_kind("config", self.config, EnvConfig)
 
     @property
     def rules(self) -> Rules:
@@ -304,9 +307,8 @@ class Tetris:
         state = observe.remember(before, match_form(before, state))
         terms = self._terms(before, state, event, params)
         event = event.replace(action_clipped=was_clipped, reward_terms=terms)
-        truncated = jnp.bool_(False)
-        if self.can_truncate:
-            truncated = (state.ticks >= self.config.time_limit) & ~state.game_over
+        limit = self.config.time_limit
+        truncated = (state.ticks >= limit) & ~state.game_over if self.can_truncate else jnp.bool_(False)
         return state, reward.total(terms), state.game_over, truncated, event
 
     @traced_once
@@ -395,5 +397,4 @@ def make(preset: str = "guideline", **overrides: object) -> Tetris:
         raise ValueError(f"env.rules: given {rules!r}; allowed: a tetrax Rules record")
     changed: dict[str, Any] = {name: value for name, value in overrides.items() if name in of_rules}
     fields: dict[str, Any] = {name: value for name, value in overrides.items() if name in of_env}
-    fields["rules"] = dataclasses.replace(rules, **changed)
-    return Tetris(dataclasses.replace(config, **fields))
+    return Tetris(dataclasses.replace(config, **{**fields, "rules": dataclasses.replace(rules, **changed)}))

@@ -9,7 +9,17 @@ from flax import struct
 from jax import Array
 from jaxtyping import Int32, PRNGKeyArray
 
-from tetrax.env.contract import RETURN, STEPS, Environment, Game, Observation, Params, Spec, TimeStep
+from tetrax.env.contract import (
+    RETURN,
+    STEPS,
+    Environment,
+    Game,
+    Observation,
+    Params,
+    Spec,
+    TimeStep,
+    check_game,
+)
 from tetrax.env.game.board import match_form
 from tetrax.env.game.state import select
 from tetrax.env.game.vector import describe, fold, once
@@ -35,6 +45,9 @@ class AutoReset:
 
     env: Game
     keep_last: bool = False
+
+    def __post_init__(self) -> None:
+        check_game(self.env)
 
     @property
     def spec(self) -> Spec:
@@ -107,6 +120,9 @@ class EpisodeStatistics:
     """Keep the totals of each game; `state.finished` is fresh where a step ended one."""
 
     env: Environment
+
+    def __post_init__(self) -> None:
+        check_game(self.env)
 
     @property
     def spec(self) -> Spec:

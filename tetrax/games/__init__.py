@@ -53,6 +53,8 @@ def find(word: str) -> Named:
 
     ValueError for any other word.
     """
+    if not isinstance(word, str):
+        raise TypeError(f"game: given {word!r}; allowed: {', '.join(names())}")
     kind, colon, id = word.partition(":")
     if not colon and word in GAMES:
         return Named(word, None)
@@ -76,4 +78,6 @@ def names() -> list[str]:
 
 def make(game: str, config: Any) -> Any:
     """Return the game of a configuration; ValueError or ModuleNotFoundError where it cannot be made."""
+    if game not in GAMES:
+        raise ValueError(f"game: given {game!r}; allowed: {', '.join(GAMES)}")
     return GAMES[game].make(config)

@@ -6,9 +6,11 @@ again within the step that ends one (gymnasium's SAME_STEP autoreset), so that t
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import math
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -80,7 +82,8 @@ class FromGymnasium:
 
     def open(self) -> Episode:
         """Return one environment, which plays one episode at a time."""
-        return Episode(gymnasium.make(self.config.id, **self._options))
+        with _without_advice():
+            return Episode(gymnasium.make(self.config.id, **self._options))
 
     def open_many(self, num_envs: int) -> Episodes:
         """Return `num_envs` environments that are stepped together."""
@@ -119,7 +122,8 @@ class Episodes:
 
     def __init__(self, id: str, num_envs: int, options: dict[str, Any]) -> None:
         makers = [functools.partial(gymnasium.make, id, **options)] * num_envs
-        self._envs = SyncVectorEnv(makers, autoreset_mode=AutoresetMode.SAME_STEP)
+        with _without_advice():
+            self._envs = SyncVectorEnv(makers, autoreset_mode=AutoresetMode.SAME_STEP)
         self._space = self._envs.single_observation_space
 
     def reset(self, seed: int) -> np.ndarray:
@@ -140,6 +144,14 @@ class Episodes:
     def close(self) -> None:
         """Let go of the environments."""
         self._envs.close()
+
+
+@contextlib.contextmanager
+def _without_advice() -> Iterator[None]:
+    """Keep to ourselves what gymnasium says of names that are old or without a version, once for every environment."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".*(is out of date|Using the latest versioned)")
+        yield
 
 
 def _check_spaces(id: str, action_space: Any, shown: Any) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args
 
 from tetrax.env.contract import Game, HostGame, Shown
+from tetrax.env.game.pieces import as_tuple
 from tetrax.env.game.rules import check_choice
 
 Encoder = Literal["auto", "mlp", "cnn", "resnet", "attention"]
@@ -11,6 +12,10 @@ Activation = Literal["relu", "tanh", "silu"]
 ComputeDtype = Literal["float32", "bfloat16"]
 Recurrent = Literal["none", "lstm", "gru"]
 Over = Literal["cells", "rows"]
+
+MAX_UNITS = 65_536  # of one layer
+MAX_LAYERS = 64  # of one kind: each is compiled by itself
+MAX_SHOWN = 8  # sizes that an error's line lists
 
 OF_BOARDS = ("cnn", "resnet", "mlp", "attention")
 # Observation -> the encoders that can read it; the first is what "auto" stands for.
@@ -48,9 +53,8 @@ class AttentionConfig:
     def validate(self, env: Game | HostGame) -> None:
         """Raise ValueError naming the first setting that cannot work."""
         check_choice("agent.network.attention.over", self.over, get_args(Over))
-        for name in ("layers", "heads", "size"):
-            if getattr(self, name) < 1:
-                raise _wrong(f"attention.{name}", getattr(self, name), "1 or more")
+        for name, highest in (("layers", MAX_LAYERS), ("heads", MAX_UNITS), ("size", MAX_UNITS)):
+            _check_size(f"attention.{name}", getattr(self, name), highest)
         if self.size % self.heads:
             raise _wrong("attention.heads", self.heads, f"a divisor of attention.size ({self.size})")
         largest = _board_side(env.spec.shows, self.over)
@@ -82,8 +86,14 @@ class NetworkConfig:
     attention: AttentionConfig = AttentionConfig()
     """Settings of encoder attention."""
 
+    def __post_init__(self) -> None:
+        for name in ("hidden", "channels"):
+            object.__setattr__(self, name, as_tuple(getattr(self, name)))
+
     def validate(self, env: Game | HostGame) -> None:
         """Raise ValueError naming the first setting that cannot work, alone or with what the environment shows."""
+        if not isinstance(self.attention, AttentionConfig):
+            raise _wrong("attention", repr(self.attention), "an AttentionConfig")
         for name, choices in (
             ("activation", Activation),
             ("compute_dtype", ComputeDtype),
@@ -92,10 +102,13 @@ class NetworkConfig:
             check_choice(f"agent.network.{name}", getattr(self, name), get_args(choices))
         for name in ("hidden", "channels"):
             sizes = getattr(self, name)
-            if not sizes or min(sizes) < 1:
-                raise _wrong(name, sizes, "one or more sizes of 1 or more")
-        if self.memory < 1:
-            raise _wrong("memory", self.memory, "1 or more")
+            if not isinstance(sizes, tuple):
+                raise _wrong(name, repr(sizes), "a tuple or list of sizes")
+            if not 1 <= len(sizes) <= MAX_LAYERS or not all(_is_size(size, MAX_UNITS) for size in sizes):
+                given = sizes if len(sizes) <= MAX_SHOWN else f"{len(sizes)} sizes"
+                allowed = f"one or more sizes (up to {MAX_LAYERS}) of 1 or more, up to {MAX_UNITS}"
+                raise _wrong(name, given, allowed)
+        _check_size("memory", self.memory, MAX_UNITS)
         if self.recurrent != "none" and env.spec.shows.by_action:
             allowed = "none (each action is judged by its own afterstate)"
             raise _wrong("recurrent", f"{self.recurrent!r} with observation {env.spec.shows.view}", allowed)
@@ -116,6 +129,15 @@ class NetworkConfig:
 
 def _board_side(shown: Shown, over: Over) -> int:
     return shown.height if over == "rows" else min(shown.height, shown.width)
+
+
+def _is_size(given: object, highest: int) -> bool:
+    return isinstance(given, int) and not isinstance(given, bool) and 1 <= given <= highest
+
+
+def _check_size(name: str, given: object, highest: int) -> None:
+    if not _is_size(given, highest):
+        raise _wrong(name, given, f"1 or more, up to {highest}")
 
 
 def _wrong(name: str, given: object, allowed: str) -> ValueError:

@@ -64,6 +64,18 @@ def replacing(path: Path, mark: str = "") -> Iterator[Path]:
             discard(temporary)
 
 
+def as_path(given: object, name: str = "path") -> Path:
+    """Return what is given as a path; TypeError where it is none."""
+    if not isinstance(given, (str, os.PathLike)):
+        shown = (
+            repr(given) if given is None or isinstance(given, int | float) else f"a {type(given).__name__}"
+        )
+        raise TypeError(f"{name}: given {shown}; allowed: a name, or a Path")
+    if not os.fspath(given) or "\0" in os.fspath(given):  # no name at all would be the working folder
+        raise ValueError(f"{name}: given {os.fspath(given)!r}; allowed: a name, or a Path")
+    return Path(given)
+
+
 def write_whole(path: Path, data: bytes) -> None:
     """Write a file, whole or not at all; a kill can leave `.tmp-…` behind, which no reader looks at."""
     with replacing(path, mark=str(os.getpid())) as file:

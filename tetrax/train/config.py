@@ -7,7 +7,6 @@ named and refused, so that a file that loads means exactly what it says.
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import json
 import math
@@ -18,11 +17,17 @@ from typing import Any
 from tetrax import games
 from tetrax.agents import AGENTS
 from tetrax.agents.agent import Agent
+from tetrax.env.game.vector import describe, name_kind
 from tetrax.fields import as_json
 from tetrax.fields.errors import UserError, wrong, wrong_name
+from tetrax.system.disk import as_path
+from tetrax.train.report.tally import MAX_EPISODES, MAX_LENGTH
 
 FORMAT_VERSION = 2
 ADDED_SINCE = {1: {"game": "tetris"}}  # format -> the fields that it had not yet, with what was meant
+
+MAX_MEMBERS = 10_000  # trainings of one command: each is logged and evaluated by itself
+MAX_CHUNK_ITERATIONS = 1_000_000  # nothing is said, saved or obeyed before a chunk ends
 
 # What may change when a run is resumed, besides the agent's tunables: how long, how often saved and looked at.
 CHANGEABLE_ON_RESUME = ("total_steps", "checkpoint_seconds", "keep_checkpoints", "tensorboard", "evaluation")
@@ -79,32 +84,34 @@ class TrainConfig:
 
     def validate(self) -> None:
         """Raise UserError for the first value that cannot work, alone or together with another."""
-        minima = {
-            "total_steps": 1,
-            "seed": 0,
-            "num_seeds": 1,
-            "chunk_iterations": 1,
-            "keep_checkpoints": 2,
-            "checkpoint_seconds": 0,
-        }
+        check_config(self)
+        minima = {"total_steps": 1, "seed": 0, "keep_checkpoints": 2, "checkpoint_seconds": 0}
         for name, minimum in minima.items():
             _at_least(name, getattr(self, name), minimum)
-        for field in dataclasses.fields(self.evaluation):
-            _at_least(f"evaluation.{field.name}", getattr(self.evaluation, field.name), 0)
-        _at_least("evaluation.episodes", self.evaluation.episodes, 1)
+        _at_least("num_seeds", self.num_seeds, 1, MAX_MEMBERS)
+        _at_least("chunk_iterations", self.chunk_iterations, 1, MAX_CHUNK_ITERATIONS)
+        _check_evaluation(self.evaluation)
         if self.seed + self.num_seeds > 2**31:
             raise wrong(
                 flag("seed"), self.seed, f"seeds below {2**31}, with --num-seeds {self.num_seeds} added"
             )
         try:
-            self.make_agent()  # the environment and the agent check what is theirs
+            agent = self.make_agent()  # the environment and the agent check what is theirs
         except (ValueError, ModuleNotFoundError) as error:
             raise UserError(str(error)) from None
+        self._check_length(agent)
         spec = self.make_env().spec
         if spec.on_host and self.num_seeds > 1:
             raise wrong(flag("num_seeds"), self.num_seeds, "1 for a game that steps on the host")
         if spec.on_host and spec.is_endless:
             self._check_that_evaluations_end(spec.title)
+
+    def _check_length(self, agent: Agent) -> None:
+        """Refuse more iterations than the agent can count."""
+        if self.horizon > agent.max_iterations:
+            longest = agent.max_iterations // self.chunk_iterations * self.steps_per_chunk()
+            counted = f"{agent.max_iterations} iterations of {agent.steps_per_iteration} steps"
+            raise wrong(flag("total_steps"), self.total_steps, f"1 or more, up to {longest} ({counted})")
 
     def _check_that_evaluations_end(self, title: str) -> None:
         """Refuse evaluations without a cap of a game that may go on for ever and has no limit of its own."""
@@ -153,6 +160,22 @@ def _make_agent(algorithm: str, agent: Any, game: str, env: Any) -> Agent:
     return AGENTS[algorithm].make(agent, games.make(game, env))
 
 
+def check_config(config: object) -> None:
+    """Raise TypeError or UserError for what is no configuration, or holds records of another kind than it names."""
+    if not isinstance(config, TrainConfig):
+        raise TypeError(
+            f"config: given {describe(config)}; allowed: a TrainConfig, as presets.find gives one"
+        )
+    for name, kind in (
+        ("agent", agent_config_type(config.algorithm)),
+        ("env", game_config_type(config.game)),
+        ("evaluation", EvalConfig),
+    ):
+        if not isinstance(getattr(config, name), kind):
+            allowed = f"{name_kind(kind)} (algorithm {config.algorithm}, game {config.game})"
+            raise UserError(f"{flag(name)}: given {describe(getattr(config, name))}; allowed: {allowed}")
+
+
 def flag(path: str) -> str:
     """Return the command line's flag for a field: `agent.num_envs` is `--agent.num-envs`."""
     return "--" + path.replace("_", "-")
@@ -163,9 +186,22 @@ def whole_chunks(steps: int, steps_per_chunk: int) -> int:
     return -(-steps // steps_per_chunk)
 
 
-def _at_least(path: str, value: float, minimum: int) -> None:
-    if not value >= minimum or math.isinf(value):
-        raise wrong(flag(path), value, f"{minimum} or more")
+def _check_evaluation(settings: EvalConfig) -> None:
+    """Raise UserError for the first number of an evaluation that cannot work."""
+    _at_least("evaluation.every", settings.every, 0)
+    _at_least("evaluation.episodes", settings.episodes, 1, MAX_EPISODES)
+    _at_least("evaluation.final_episodes", settings.final_episodes, 0, MAX_EPISODES)
+    for name in ("max_pieces", "final_max_pieces"):
+        _at_least(f"evaluation.{name}", getattr(settings, name), 0, MAX_LENGTH)
+
+
+def _at_least(path: str, value: float, minimum: int, maximum: int | None = None) -> None:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not is_number or (isinstance(value, float) and path != "checkpoint_seconds"):
+        raise wrong(flag(path), value, "a number" if path == "checkpoint_seconds" else "a whole number")
+    if not value >= minimum or math.isinf(value) or (maximum is not None and value > maximum):
+        allowed = f"{minimum} or more" if maximum is None else f"{minimum} or more, up to {maximum}"
+        raise wrong(flag(path), value, allowed)
 
 
 def to_json(config: TrainConfig) -> dict[str, Any]:
@@ -198,7 +234,7 @@ def from_json(document: Any, source: str = "config") -> TrainConfig:
 
 def load_config(path: str | Path) -> TrainConfig:
     """Read a `config.json`; raise UserError naming what is wrong with it."""
-    path = Path(path)
+    path = as_path(path)
     if not path.exists():
         raise UserError(f"{path}: given a file that does not exist; allowed a config.json written by a run")
     if path.is_dir():

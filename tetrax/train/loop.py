@@ -19,8 +19,9 @@ import jax
 
 from tetrax.fields.errors import UserError, in_words
 from tetrax.system import compilation_cache, streams
+from tetrax.system.disk import as_path
 from tetrax.train import start
-from tetrax.train.config import TrainConfig, whole_chunks
+from tetrax.train.config import TrainConfig, check_config, whole_chunks
 from tetrax.train.folder import checkpoint, log, run_folder
 from tetrax.train.folder.log import MetricsLog, Row
 from tetrax.train.folder.run_folder import RunFolder
@@ -57,14 +58,17 @@ def train(
     Where several processes train together, each calls this; only the first has the folder and the display.
     Raises UserError for what cannot be done; whatever else ends a run is in the result.
     """
-    compilation_cache.enable()
+    check_config(config)
+    run_dir = as_path(run_dir, "run_dir")
+    notice = compilation_cache.enable()
     if config.tensorboard:
         log.check_tensorboard()
     env, program = start.make_program(config)
     if not processes.leads():
-        return follow(config, program, Path(run_dir))
+        return follow(config, program, run_dir)
     with streams.forgiving(), processes.leading() as tell_others:
-        return _lead(config, env, program, Path(run_dir), resume, display or SilentDisplay(), tell_others)
+        shown = display or SilentDisplay()
+        return _lead(config, env, program, run_dir, resume, shown, tell_others, notice)
 
 
 def _lead(
@@ -75,12 +79,13 @@ def _lead(
     resume: bool,
     display: Display,
     tell_others: Callable[[int], None],
+    notice: str | None,
 ) -> Result:
     """Open the folder, see what there is to do, and do it."""
     folder = run_folder.open_existing(run_dir) if resume else run_folder.create(run_dir)
     with _telling_how_to_go_on(folder), run_folder.lock(folder) as notices, display as shown:
-        for notice in notices:
-            shown.note(notice)
+        for each in (*notices, *([notice] if notice else [])):
+            shown.note(each)
         begun = start.find(config, program, folder, shown.note)
         step = begun.progress.chunks * program.steps_per_chunk
         evaluated = config.evaluation.final_episodes > 0

@@ -34,21 +34,28 @@ class Start(NamedTuple):
     changes: dict[str, tuple[Any, Any]]  # field of the configuration → (before, now)
 
 
-def make_program(config: TrainConfig) -> tuple[Any, Program | HostProgram]:
-    """Build the game and the agent's programs, over all devices; nothing is compiled yet."""
+def make_program(config: TrainConfig, *, saves: bool = True) -> tuple[Any, Program | HostProgram]:
+    """Build the game and the agent's programs, over all devices; nothing is compiled yet.
+
+    UserError for a configuration that cannot work, or that does not fit into the memory that is free, with the copy
+    of its state that it `saves`.
+    """
+    config.validate()
     env, agent = config.make_env(), config.make_agent()
+    program: Program | HostProgram
     if env.spec.on_host:
-        return env, HostProgram(agent, env, config)
-    if agent.replay_bytes:
-        memory.check_replay(agent, config.num_seeds)
-    program = Program(
-        agent,
-        chunk_iterations=config.chunk_iterations,
-        horizon=config.horizon,
-        seed=config.seed,
-        num_seeds=config.num_seeds,
-        mesh=_mesh(agent),
-    )
+        program = HostProgram(agent, env, config)
+    else:
+        program = Program(
+            agent,
+            chunk_iterations=config.chunk_iterations,
+            horizon=config.horizon,
+            seed=config.seed,
+            num_seeds=config.num_seeds,
+            mesh=_mesh(agent),
+        )
+    need = memory.find_need(agent, program.template, config.num_seeds)
+    memory.check(config, need, config.num_seeds, saves=saves)
     return env, program
 
 

@@ -124,10 +124,6 @@ def _scene(env: Tetris | Rules, state: State, start_level: int) -> Scene:
         raise TypeError(
             f"env: given {describe(env)}; allowed: an environment, as tetrax.make gives it, or its Rules"
         )
-    if not isinstance(state, State):
-        raise TypeError(
-            f"state: given {describe(state)}; allowed: a State, the first result of reset and step"
-        )
     check_whole("start_level", start_level, 0, MAX_LEVEL)
     return scene(env if isinstance(env, Rules) else env.rules, state, start_level=start_level)
 

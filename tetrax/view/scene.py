@@ -15,6 +15,7 @@ import numpy as np
 
 from tetrax.env.game.rules import LINES_PER_LEVEL, Rules
 from tetrax.env.game.state import State
+from tetrax.env.game.vector import describe
 from tetrax.view.cells import EMPTY, Cell, fits, piece_cells, read_cells
 
 ROWS_ABOVE = 2  # rows of the buffer shown above the matrix: where pieces enter
@@ -81,6 +82,10 @@ class Looks(NamedTuple):
 
 def scene(rules: Rules, state: State, *, start_level: int = 1) -> Scene:
     """Show one State (a single board, not a batch); its locked cells are of unknown kind, or garbage."""
+    if not isinstance(state, State):
+        raise TypeError(
+            f"state: given {describe(state)}; allowed: a State, the first result of reset and step"
+        )
     if np.shape(state.rows) != (rules.total_height,):
         raise ValueError(
             f"state.rows: given shape {np.shape(state.rows)}; allowed: ({rules.total_height},), one board"

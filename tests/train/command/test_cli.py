@@ -316,3 +316,25 @@ def test_the_real_help(tmp_path: Path) -> None:
     assert done.returncode == 0 and done.stderr == ""
     assert "--agent.num-envs" in done.stdout and "preset small" in done.stdout
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["--run-dir", ""], ["--run-dir: given ''; allowed: a name"]),  # not the working folder
+        (["--resume="], ["--resume: given ''; allowed: a name"]),
+        (["--config", ""], ["--config: given ''; allowed: a name"]),
+        (["sweep", "sweep", "--grid", "agent.clip=1"], ["'sweep'; allowed: ppo, dqn, cross-entropy (sweep is"]),
+        (["--env.actions", "chords", "--env.chords", "left", "left"], ["--env.chords[0]: given ('left', 'left')"]),
+    ],
+)  # fmt: skip
+def test_words_that_name_nothing(
+    argv: list[str],
+    said: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    refused(argv, said, capsys)
+    assert list(tmp_path.iterdir()) == []

@@ -18,6 +18,7 @@ from tests.train.test_loop import Listener
 from tests.train.test_resume import assert_same_run
 from tests.train.toy import toy_config, use_quick_games
 from tetrax.fields.errors import UserError
+from tetrax.system import compilation_cache
 from tetrax.train import __main__
 from tetrax.train.folder import checkpoint, log, run_folder
 from tetrax.train.loop import train
@@ -277,6 +278,17 @@ def test_a_file_system_that_cannot_sync_folders_trains_with_one_warning(
     shown = Listener()
     assert train(toy_config(total_steps=32), run_dir=tmp_path / "run", display=shown).status == "finished"
     assert len(shown.notes) == 1 and "fsync" in shown.notes[0]
+
+
+def test_programs_that_cannot_be_kept_are_one_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compilation_cache, "_try", lambda folder: f"{folder}: Read-only file system")
+    shown = Listener()
+    ended = train(toy_config(total_steps=32), run_dir=tmp_path / "run", display=shown)
+    assert ended.status == "finished"
+    notes = [note for note in shown.notes if "compiled programs cannot be kept" in note]
+    assert len(notes) == 1 and "Read-only file system" in notes[0]
 
 
 def test_a_lock_that_fails_otherwise_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -287,6 +287,12 @@ def test_help_shows_every_option(capsys: pytest.CaptureFixture[str]) -> None:
             ["--csv", "no/such/folder.csv", "folder that"],
         ),
         (["--policy", "random", "--record", "tests"], ["--record", "'tests'", "a file"]),
+        (["--policy", "random", "--csv", ""], ["--csv: given ''", "a file in a folder"]),
+        ([""], ["what to play: given ''", "one folder of a run"]),
+        (
+            ["--policy", "random", "--csv", "new", "--record", "./new"],
+            ["--record: given './new'", "another file"],
+        ),
         (["--policy", "random", "--epsiodes", "3"], ["--epsiodes", "did you mean --episodes"]),
         (["--policy"], ["--policy", "no value"]),
     ],

@@ -159,11 +159,11 @@ def test_groups_one_after_another_give_the_same(whole: Whole, tmp_path: Path) ->
 
 @pytest.mark.slow
 def test_too_little_memory_makes_groups(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Program, "memory_bytes", lambda self: 100 * self.num_seeds)
-    monkeypatch.setattr(sweep.memory, "program_bytes", lambda: 450)
+    monkeypatch.setattr(Program, "memory_bytes", lambda self: 1_000 * self.num_seeds)
+    monkeypatch.setattr(sweep.memory, "program_bytes", lambda: 4_500)
     shown = Listener()
     ended = sweep.run(toy_sweep(), run_dir=tmp_path / "run", display=shown)
-    assert shown.notes == ["8 members need 0.0 GiB, there are 0.0: at most 4 at once"]
+    assert shown.notes == ["8 members need 8.0 kB, there are 4.5 kB: at most 4 at once"]
     assert ended.status == "finished" and ended.num_traces == 2
     with pytest.raises(UserError, match="--halving: given with 4 members at once; allowed: with all 8"):
         sweep.run(toy_sweep(halving=True), run_dir=tmp_path / "halving")

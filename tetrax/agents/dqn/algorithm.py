@@ -1,5 +1,7 @@
 """Putting the parts of value learning together."""
 
+import dataclasses
+import functools
 from typing import Any
 
 import jax
@@ -7,7 +9,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import PRNGKeyArray
 
-from tetrax.agents import episodes
+from tetrax.agents import checks, episodes, sizes
 from tetrax.agents.agent import Agent, Memory, Metrics, Sight
 from tetrax.agents.dqn import acting, collecting, learning
 from tetrax.agents.dqn.acting import Player
@@ -15,6 +17,7 @@ from tetrax.agents.dqn.dqn_config import TUNABLE_RANGES, DQNConfig
 from tetrax.agents.dqn.train_state import Policy, Slot, TrainState
 from tetrax.env import batch
 from tetrax.env.contract import Game, example_observation
+from tetrax.env.game.vector import check_key
 from tetrax.networks.q_network import initial_params, q_network
 from tetrax.networks.recurrent import initial_memory
 from tetrax.ops import normalise, optimise, packing, replay
@@ -26,6 +29,7 @@ def make(config: DQNConfig, env: Game) -> Agent:
     `horizon` of its `init` is the number of iterations over which the learning rate falls and the weights of
     priorities rise. ValueError when the settings do not fit together.
     """
+    checks.check_kinds(config, DQNConfig, env)
     config.validate(env)
     network = q_network(
         env,
@@ -48,11 +52,30 @@ def make(config: DQNConfig, env: Game) -> Agent:
         num_groups=config.num_groups,
         partition=_partition,
         replay_bytes=_replay_bytes(config, env),
+        max_iterations=checks.LARGEST // _num_updates(config),
+        find_working_bytes=lambda: _find_working_bytes(player, env),
     )
+
+
+def _num_updates(config: DQNConfig) -> int:
+    """Return the updates of one iteration."""
+    return config.num_updates if config.replay_capacity else config.num_epochs * config.num_minibatches
+
+
+def _find_working_bytes(player: Player, env: Game) -> int:
+    """Return the bytes of deciding once in every game, and of an update or the rollout that it is drawn from."""
+    config, shown = player.config, sizes.observation_bytes(env)
+    judged = shown + sizes.activation_bytes(env, config.network)
+    if config.replay_capacity:
+        windows = config.window if config.is_recurrent else 2  # first and last step
+        return max(config.num_envs, config.batch_size * windows) * judged
+    kept = shown // env.spec.num_actions if player.learns_afterstates else shown
+    return config.num_envs * (judged + config.num_steps * kept)
 
 
 def _init(player: Player, env: Game, key: PRNGKeyArray, env_params: Any, horizon: Array | int) -> TrainState:
     config = player.config
+    check_key(key)
     params_key, reset_key, warmup_key, key = jax.random.split(key, 4)
     env_params = env.default_params if env_params is None else env_params
     envs = collecting.make_envs(config, env)
@@ -176,9 +199,18 @@ def _empty_replay(config: DQNConfig, env: Game) -> replay.Replay:
 
 
 def _replay_bytes(config: DQNConfig, env: Game) -> int:
-    if not config.replay_capacity:
-        return 0
+    return _count_bytes(_without_tunables(config), env) if config.replay_capacity else 0
+
+
+@functools.lru_cache(maxsize=16)
+def _count_bytes(config: DQNConfig, env: Game) -> int:
     return replay.memory_bytes(_slot(config, env), **_replay_arguments(config))
+
+
+def _without_tunables(config: DQNConfig) -> DQNConfig:
+    """Return the settings that decide shapes, alike for all points of a sweep."""
+    defaults = DQNConfig()
+    return dataclasses.replace(config, **{name: getattr(defaults, name) for name in TUNABLE_RANGES})
 
 
 def _partition(state: TrainState) -> Any:

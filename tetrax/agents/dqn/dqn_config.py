@@ -116,13 +116,12 @@ class DQNConfig:
             raise ValueError(
                 f"game: given {env.spec.title} with dqn, which learns from compiled games; allowed: ppo"
             )
+        checks.check_network(self.network)
         for name, choices in CHOICES.items():
             check_choice(f"agent.{name}", getattr(self, name), choices)
-        for name in COUNTS:
-            checks.check_count(name, getattr(self, name))
-        for name in ("replay_capacity", "warmup_steps", "burn_in"):
-            if getattr(self, name) < 0:
-                raise checks.wrong(name, getattr(self, name), "0 or more")
+        for name, (lowest, highest) in COUNTS.items():
+            checks.check_count(name, getattr(self, name), lowest, highest)
+        checks.check_product(num_envs=self.num_envs, num_steps=self.num_steps)
         for name, between in TUNABLE_RANGES.items():
             checks.check_range(name, getattr(self, name), between)
         if self.num_envs % self.num_groups:
@@ -174,8 +173,7 @@ class DQNConfig:
                 "highest_value", self.highest_value, f"more than lowest_value ({self.lowest_value:g})"
             )
         if self.distribution != "none":
-            if self.atoms < 2:
-                raise checks.wrong("atoms", self.atoms, "2 or more")
+            checks.check_count("atoms", self.atoms, lowest=2, highest=MAX_ATOMS)
             if self.value_scale != "none":
                 raise checks.wrong("value_scale", self.value_scale, "none with a distribution")
 
@@ -203,6 +201,11 @@ class DQNConfig:
             raise checks.wrong("value_scale", self.value_scale, "none, rescaled with a replay")
         rollout = self.num_envs * self.num_steps
         smallest = self.num_envs * (self.window + self.num_steps)
+        if smallest > MAX_CAPACITY:
+            lengths = ("num_steps", "n_step", *(("burn_in", "sequence_length") if self.is_recurrent else ()))
+            name = max(lengths, key=lambda each: getattr(self, each))
+            allowed = f"less, so that num_envs ({self.num_envs}) windows and rollouts are {MAX_CAPACITY} steps at most"
+            raise checks.wrong(name, getattr(self, name), allowed)
         if self.replay_capacity % rollout or not smallest <= self.replay_capacity <= MAX_CAPACITY:
             allowed = f"a multiple of num_envs times num_steps ({rollout}) from {smallest} to {MAX_CAPACITY}"
             raise checks.wrong("replay_capacity", self.replay_capacity, allowed)
@@ -214,10 +217,14 @@ class DQNConfig:
             raise checks.wrong("warmup_steps", self.warmup_steps, allowed)
 
 
-COUNTS = (
-    "num_envs", "num_steps", "num_groups", "num_updates", "batch_size", "num_epochs", "num_minibatches", "n_step",
-    "sequence_length", "atoms",
-)  # fmt: skip
+MAX_ATOMS = 65_536
+COUNTS: dict[str, tuple[int, int]] = {
+    **dict.fromkeys(("num_envs", "num_steps", "num_groups", "num_minibatches"), (1, checks.LARGEST)),
+    **dict.fromkeys(("num_updates", "batch_size", "n_step", "sequence_length"), (1, checks.LARGEST)),
+    **dict.fromkeys(("replay_capacity", "warmup_steps", "burn_in"), (0, checks.LARGEST)),
+    "num_epochs": (1, checks.MAX_EPOCHS),
+    "atoms": (1, MAX_ATOMS),
+}
 
 TUNABLE_RANGES: dict[str, tuple[float, float]] = {
     "epsilon_start": (0.0, 1.0),

@@ -136,17 +136,23 @@ def check_key(key: PRNGKeyArray) -> None:
         )
 
 
+def check_kind(name: str, given: object, kind: type) -> None:
+    """Raise a TypeError for what is no record of a kind."""
+    if not isinstance(given, kind):
+        raise TypeError(f"{name}: given {describe(given)}; allowed: {name_kind(kind)}")
+
+
 def describe(given: object) -> str:
     """Say in a few words what was given: the dtype and shape of an array, a plain value as it is, else the type."""
     if isinstance(given, Array | np.ndarray | np.generic):
         return f"{given.dtype}{list(given.shape)}"
     is_plain = given is None or isinstance(given, bool | int | float | str)
-    name = type(given).__name__
-    return (
-        repr(given)
-        if is_plain and len(repr(given)) <= 60
-        else f"{'an' if name[0] in 'AEIOU' else 'a'} {name}"
-    )
+    return repr(given) if is_plain and len(repr(given)) <= 60 else name_kind(type(given))
+
+
+def name_kind(kind: type) -> str:
+    """Return the name of a type with its article: "a Recording"."""
+    return f"{'an' if kind.__name__[0] in 'AEIOU' else 'a'} {kind.__name__}"
 
 
 def draw_word(key: PRNGKeyArray, draw: Number) -> UInt32[Array, ""]:

@@ -119,6 +119,8 @@ def _split_algorithm(argv: Sequence[str]) -> tuple[str | None, list[str]]:
     """Take the algorithm off the command line: the first word, or the value of --algorithm."""
     first = argv[0] if argv and not argv[0].startswith("-") else None
     by_flag = _value_of("--algorithm", argv)
+    if first == SWEEP:
+        raise wrong("algorithm", SWEEP, f"{', '.join(presets.algorithms())} ({SWEEP} is said once)")
     for name, others in ((first, [SWEEP]), (by_flag, [])):
         if name is not None and name not in presets.algorithms():
             raise wrong_name("algorithm", name, [*presets.algorithms(), *others])
@@ -145,6 +147,8 @@ def _find_game(argv: Sequence[str], source: TrainConfig | None) -> Named:
 def _stored_config(argv: Sequence[str]) -> TrainConfig | None:
     """Load the configuration that --resume or --config names: it decides which flags there are."""
     resume, config = _value_of("--resume", argv), _value_of("--config", argv)
+    if "" in (resume, config):
+        return None  # refused with all the words
     if resume is not None:
         if (Path(resume) / SWEEP_LOG).exists():
             raise wrong("--resume", resume, "the folder of a run (this is a sweep: start it anew)")
@@ -164,7 +168,10 @@ def _value_of(flag: str, argv: Sequence[str]) -> str | None:
 
 
 def _check_combination(words: flags.Words) -> None:
-    """Refuse two flags that name two sources of the same thing."""
+    """Refuse a folder or file without a name, and two flags that name two sources of the same thing."""
+    for path in ("run_dir", "resume", "config"):
+        if words.one(path) == "":
+            raise wrong(flags.flag_name(path), "", "a name")
     for first, second in (("resume", "config"), ("resume", "run_dir"), ("config", "preset")):
         if first in words.given and second in words.given:
             raise wrong(flags.flag_name(second), words.one(second), f"nothing, with {flags.flag_name(first)}")
@@ -231,7 +238,7 @@ def put_over(default: T, words: flags.Words, types: Mapping[str, Any]) -> T:
 
 def name_flags(message: str, types: Iterable[str]) -> str:
     """Name the flag where a check named a field: "rules.width: …" is "--env.rules.width: …"."""
-    match = re.match(r"([\w.]+): ", message)
+    match = re.match(r"([\w.]+)(\[\d+\])?: ", message)
     if match is None:
         return message
     field = match[1]
@@ -291,6 +298,11 @@ def _print_help(config: TrainConfig) -> None:
     rules = (
         f"Rules (--env.preset): {', '.join(presets.rule_names())}. " if config.game == DEFAULT_GAME else ""
     )
+    sets = {
+        name: sorted(presets.action_sets(config.algorithm, name)) for name in presets.names(config.algorithm)
+    }
+    listed = "; ".join(f"{name}: {', '.join(found)}" for name, found in sets.items())
+    actions = f"Action sets that each preset has settings for (--env.actions): {listed}. " if rules else ""
     flags.print_help(
         CommandLine,
         CommandLine(train=config),
@@ -300,7 +312,7 @@ def _print_help(config: TrainConfig) -> None:
             f"The game here is {games.word_for(config.game, config.env)}; others (--game): {', '.join(games.names())}. "
             f"The defaults below are those of preset {config.preset}. "
             f"Presets (--preset): {', '.join(presets.names(config.algorithm))}; without one, "
-            f"{presets.CPU_PRESET} on a CPU and {presets.ACCELERATOR_PRESET} on an accelerator. {rules}"
+            f"{presets.CPU_PRESET} on a CPU and {presets.ACCELERATOR_PRESET} on an accelerator. {rules}{actions}"
             f"Many seeds and settings as one program: {PROGRAM} {SWEEP} --help."
         ),
     )

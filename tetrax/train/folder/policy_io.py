@@ -20,6 +20,7 @@ from jax import Array
 from tetrax.agents.agent import Actor, Agent, Sight
 from tetrax.fields.errors import UserError
 from tetrax.system import compilation_cache
+from tetrax.system.disk import as_path
 from tetrax.train.config import TrainConfig, load_config, to_json
 from tetrax.train.folder import files
 
@@ -71,7 +72,7 @@ def export(config: TrainConfig, policy: Any, path: str | Path) -> None:
 def load(path: str | Path) -> LoadedPolicy:
     """Load the policy of a run or of an export; raise UserError naming what is wrong with the folder."""
     compilation_cache.enable_for_slow_programs()
-    folder = _export_folder(Path(path))
+    folder = _export_folder(as_path(path))
     config = load_config(folder / CONFIG)
     try:
         env, agent = config.make_env(), config.make_agent()

@@ -61,6 +61,8 @@ def find(
 
     `env` is the configuration of another game, put into the preset. UserError where there are no such settings.
     """
+    if algorithm not in PRESETS:
+        raise wrong_name("algorithm", algorithm, PRESETS)
     if name not in PRESETS[algorithm]:
         raise wrong_name("--preset", name, PRESETS[algorithm])
     variants = PRESETS[algorithm][name]

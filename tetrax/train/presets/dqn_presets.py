@@ -11,10 +11,13 @@ from tetrax.networks.network_config import NetworkConfig
 from tetrax.train.config import EvalConfig, TrainConfig
 from tetrax.train.presets.preset_parts import (
     CARTPOLE,
+    CHORDS,
     DIRECT,
     DROP,
     DROP_BOARDS,
     OTHER_EVALUATION,
+    PLACES,
+    PLACES_EVALUATION,
     TINY_EVALUATION,
 )
 
@@ -50,6 +53,8 @@ AFTERSTATES_BOARDS = dataclasses.replace(
     learning_rate=1e-3,
     final_learning_rate_fraction=0.05,
 )
+# Deciding among all places costs ten times what it does among drops: fewer steps, each gone over more often.
+AFTERSTATES_PLACES = dataclasses.replace(AFTERSTATES, num_envs=64, num_epochs=4, epsilon_steps=50_000)
 # Keys: what a key is worth is learned from a replay.
 KEYS = DQNConfig(
     num_envs=128,
@@ -183,7 +188,9 @@ VECTORS = DQNConfig(
 AGENTS: dict[str, tuple[EnvConfig, DQNConfig]] = {
     "drop": (DROP, AFTERSTATES),
     "drop/afterstate_boards": (DROP_BOARDS, AFTERSTATES_BOARDS),
+    "locked_position": (PLACES, AFTERSTATES_PLACES),
     "direct": (DIRECT, KEYS),
+    "chords": (CHORDS, KEYS),
 }
 
 DQN: dict[str, dict[str, TrainConfig]] = {
@@ -197,7 +204,9 @@ DQN: dict[str, dict[str, TrainConfig]] = {
         "drop/afterstate_boards": _config(
             "small", DROP_BOARDS, AFTERSTATES_BOARDS, BOARDS_EVALUATION, 2_000_000, 2
         ),
+        "locked_position": _config("small", PLACES, AFTERSTATES_PLACES, PLACES_EVALUATION, 200_000, 8),
         "direct": _config("small", DIRECT, KEYS, KEYS_EVALUATION, 2_000_000, 16),
+        "chords": _config("small", CHORDS, KEYS, KEYS_EVALUATION, 2_000_000, 16),
         "gymnax": _config("small", CARTPOLE, VECTORS, OTHER_EVALUATION, 400_000, 64, "gymnax"),
     },
     "large": {
@@ -206,6 +215,15 @@ DQN: dict[str, dict[str, TrainConfig]] = {
             "large", DROP_BOARDS, _large(AFTERSTATES_BOARDS), LARGE_EVALUATION, 200_000_000, 8
         ),
         "direct": _config("large", DIRECT, _large(KEYS), LARGE_EVALUATION, 500_000_000, 8),
+        "locked_position": _config(
+            "large",
+            PLACES,
+            dataclasses.replace(_large(AFTERSTATES_PLACES), num_envs=1_024),
+            LARGE_EVALUATION,
+            50_000_000,
+            8,
+        ),
+        "chords": _config("large", CHORDS, _large(KEYS), LARGE_EVALUATION, 500_000_000, 8),
         "gymnax": _config("large", CARTPOLE, _large(VECTORS), LARGE_EVALUATION, 50_000_000, 8, "gymnax"),
     },
     "rainbow": {

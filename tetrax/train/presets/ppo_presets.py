@@ -11,11 +11,14 @@ from tetrax.train.config import EvalConfig, TrainConfig
 from tetrax.train.presets.preset_parts import (
     CARTPOLE,
     CARTPOLE_ON_HOST,
+    CHORDS,
     DIRECT,
     DROP,
     DROP_BOARDS,
     LUNAR_LANDER,
     OTHER_EVALUATION,
+    PLACES,
+    PLACES_EVALUATION,
     TINY_EVALUATION,
 )
 
@@ -38,6 +41,10 @@ PPO_SMALL_DIRECT = PPOConfig(
     learning_rate=1e-3,
     entropy=0.005,
 )
+# All places of all pieces are judged: small rollouts, gone over once in small parts.
+PPO_SMALL_PLACES = PPOConfig(
+    num_envs=64, num_steps=16, num_epochs=1, num_minibatches=4, learning_rate=2e-3, entropy=0.001
+)
 PPO_LARGE = PPOConfig(
     num_envs=4096,
     num_steps=64,
@@ -45,6 +52,8 @@ PPO_LARGE = PPOConfig(
     num_groups=8,  # for up to 8 devices
     network=NetworkConfig(hidden=(128, 128), channels=(64, 64)),
 )
+
+PPO_LARGE_PLACES = dataclasses.replace(PPO_LARGE, num_envs=1024, num_steps=32)
 
 # Vectors of numbers: two small networks of tanh, as has been usual since Schulman et al. 2017.
 PPO_VECTORS = PPOConfig(
@@ -70,6 +79,13 @@ PPO_LUNAR_LANDER = dataclasses.replace(
     gae_lambda=0.98,
     entropy=0.01,
 )
+TINY_ENVIRONMENTS = {
+    "drop": DROP,
+    "drop/afterstate_boards": DROP_BOARDS,
+    "locked_position": PLACES,
+    "direct": DIRECT,
+    "chords": CHORDS,
+}
 OTHERS = {"gymnax": CARTPOLE, "gymnasium": CARTPOLE_ON_HOST}
 
 
@@ -89,7 +105,7 @@ PPO: dict[str, dict[str, TrainConfig]] = {
             total_steps=1_024,
             chunk_iterations=2,
         )
-        for actions, env in {"drop": DROP, "drop/afterstate_boards": DROP_BOARDS, "direct": DIRECT}.items()
+        for actions, env in TINY_ENVIRONMENTS.items()
     }
     | {
         game: _other(
@@ -120,6 +136,24 @@ PPO: dict[str, dict[str, TrainConfig]] = {
             algorithm="ppo",
             preset="small",
             env=DIRECT,
+            agent=PPO_SMALL_DIRECT,
+            evaluation=dataclasses.replace(SMALL_EVALUATION, every=1_000_000, max_pieces=200),
+            total_steps=4_000_000,
+            chunk_iterations=4,
+        ),
+        "locked_position": TrainConfig(
+            algorithm="ppo",
+            preset="small",
+            env=PLACES,
+            agent=PPO_SMALL_PLACES,
+            evaluation=PLACES_EVALUATION,
+            total_steps=200_000,
+            chunk_iterations=4,
+        ),
+        "chords": TrainConfig(
+            algorithm="ppo",
+            preset="small",
+            env=CHORDS,
             agent=PPO_SMALL_DIRECT,
             evaluation=dataclasses.replace(SMALL_EVALUATION, every=1_000_000, max_pieces=200),
             total_steps=4_000_000,
@@ -175,6 +209,24 @@ PPO: dict[str, dict[str, TrainConfig]] = {
             algorithm="ppo",
             preset="large",
             env=DIRECT,
+            agent=dataclasses.replace(PPO_LARGE, entropy=0.01),
+            evaluation=LARGE_EVALUATION,
+            total_steps=500_000_000,
+            chunk_iterations=4,
+        ),
+        "locked_position": TrainConfig(
+            algorithm="ppo",
+            preset="large",
+            env=PLACES,
+            agent=PPO_LARGE_PLACES,
+            evaluation=LARGE_EVALUATION,
+            total_steps=50_000_000,
+            chunk_iterations=8,
+        ),
+        "chords": TrainConfig(
+            algorithm="ppo",
+            preset="large",
+            env=CHORDS,
             agent=dataclasses.replace(PPO_LARGE, entropy=0.01),
             evaluation=LARGE_EVALUATION,
             total_steps=500_000_000,

@@ -8,9 +8,17 @@ from tetrax.train.config import EvalConfig
 
 DROP = EnvConfig(actions="drop", observation="afterstate_features", reward="survival")
 DROP_BOARDS = EnvConfig(actions="drop", observation="afterstate_boards", reward="survival")
+# Twenty times as many placements as DROP has, most of them out of reach on any one board.
+PLACES = EnvConfig(actions="locked_position", observation="afterstate_features", reward="survival")
 DIRECT = EnvConfig(actions="direct", observation="planes", reward="stacking")
+CHORDS = EnvConfig(actions="chords", observation="planes", reward="stacking")
 
 TINY_EVALUATION = EvalConfig(every=512, episodes=4, max_pieces=20, final_episodes=8, final_max_pieces=50)
+
+# Looking at all places takes its time: few games, cut off early.
+PLACES_EVALUATION = EvalConfig(
+    every=100_000, episodes=32, max_pieces=200, final_episodes=64, final_max_pieces=500
+)
 
 CARTPOLE = GymnaxConfig("CartPole-v1")
 CARTPOLE_ON_HOST = GymnasiumConfig("CartPole-v1")

@@ -21,12 +21,16 @@ import numpy as np
 from jax import Array
 
 from tetrax.agents.agent import Actor
+from tetrax.env.contract import check_game
+from tetrax.env.game.rules import check_whole
+from tetrax.env.game.vector import describe
 from tetrax.env.record import Recording, Replay
 from tetrax.env.record import play as play_recorded
 from tetrax.system.disk import write_whole
 from tetrax.train.report import blocks, host_evaluation
-from tetrax.train.report.tally import Asked, Tally
+from tetrax.train.report.tally import MAX_EPISODES, MAX_LENGTH, Asked, Tally
 
+MAX_SEED = 2**31 - 1
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 NORMAL_97_5 = 1.959964  # standard deviations that hold 95% of a normal distribution
 
@@ -87,8 +91,14 @@ def evaluate(
     `on_progress` is told, now and then, how many games are over and how long the longest running one is. A second
     call with the same environment and act function compiles nothing. ValueError for a number out of its range.
     """
-    if episodes < 1 or max_pieces < 0:
-        raise ValueError(f"episodes, max_pieces: given {episodes}, {max_pieces}; allowed: from 1, from 0")
+    check_game(env)
+    if not isinstance(actor, Actor):
+        raise TypeError(
+            f"actor: given {describe(actor)}; allowed: an Actor, such as tetrax.load(folder).actor or a baseline"
+        )
+    check_whole("episodes", episodes, 1, MAX_EPISODES)
+    check_whole("max_pieces", max_pieces, 0, MAX_LENGTH)
+    check_whole("seed", seed, 0, MAX_SEED)
     if record and env.spec.on_host:
         raise ValueError(f"record: given True for {env.spec.title}; allowed: False for a game on the host")
     tally = Tally.of(env.spec, episodes, blocks.action_type(env.spec) if record else None)

@@ -11,6 +11,8 @@ import numpy as np
 from tetrax.agents.agent import Actor
 from tetrax.env.contract import RETURN, Spec
 
+MAX_EPISODES = 10_000_000  # games of one evaluation, whose every result is kept
+MAX_LENGTH = 2**31 - 1  # what is counted in a game is int32
 ACTING = 2**32 - 1  # folded into a game's key for its acting keys; nothing drawn in a game has this number
 
 

@@ -7,6 +7,7 @@ memory or the user wants it. A sweep that was stopped keeps what was measured; i
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import time
 from collections.abc import Sequence
@@ -44,6 +45,7 @@ class Work(NamedTuple):
     run: Run
     sweep: Sweep
     measured: Measured
+    bytes_each: int  # that a member needs, about
 
 
 class Plan(NamedTuple):
@@ -66,12 +68,15 @@ def run(sweep: Sweep, *, run_dir: str | Path, display: Display | None = None) ->
 
     Raises UserError for what cannot be done; whatever else ends a sweep is in the result.
     """
-    compilation_cache.enable()
-    env, program = start.make_program(sweep.config)
+    notice = compilation_cache.enable()
+    env, program = start.make_program(dataclasses.replace(sweep.config, num_seeds=1), saves=False)
+    assert isinstance(program, Program), "the command line refuses games on the host"
+    need = memory.find_need(program.agent, program.template, 1)
+    _check_size(sweep, need)
     folder = run_folder.create(Path(run_dir))
     with streams.forgiving(), run_folder.lock(folder) as notices, display or SilentDisplay() as shown:
-        for notice in notices:
-            shown.note(notice)
+        for each in (*notices, *([notice] if notice else [])):
+            shown.note(each)
         files.write_json(folder.config, to_json(sweep.config))
         run_folder.record_start(folder, 0, {})
         with (
@@ -82,12 +87,25 @@ def run(sweep: Sweep, *, run_dir: str | Path, display: Display | None = None) ->
             ) as stop,
         ):
             whole = Run(sweep.config, env, program, folder, log, shown, stop, Stopwatch(0.0))
-            return _carry_out(Work(whole, sweep, Measured()))
+            return _carry_out(Work(whole, sweep, Measured(), need.total))
+
+
+def _check_size(sweep: Sweep, need: memory.Need) -> None:
+    """Raise UserError for more members at once than memory holds."""
+    available = memory.program_bytes()
+    at_once = min(sweep.members_at_once, sweep.num_members)
+    if available is not None and at_once > 1 and need.total * at_once > available:
+        needed, there = memory.readable(need.total * at_once), memory.readable(available)
+        most = max(1, available // need.total)
+        raise UserError(
+            f"--members-at-once: given {sweep.members_at_once}, which need about {needed}; "
+            f"allowed: up to {most}, which fit into {there}, what a program may take of the free memory"
+        )
 
 
 def _carry_out(work: Work) -> SweepResult:
     """Train and evaluate to the end, or until the user stops it; then sum up and leave what it came to."""
-    run, sweep, measured = work
+    run, sweep, measured = work.run, work.sweep, work.measured
     status = FINISHED
     try:
         _train_all(work)
@@ -123,19 +141,21 @@ def _train_all(work: Work) -> None:
 
 def _plan(work: Work) -> Plan:
     """Compile the program for as many members at once as are asked for, or as memory holds."""
-    run, sweep, _ = work
+    run, sweep = work.run, work.sweep
     at_once = min(sweep.members_at_once or sweep.num_members, sweep.num_members)
+    available = memory.program_bytes()
+    if not sweep.members_at_once and available is not None and available < at_once * work.bytes_each:
+        most = max(1, available // work.bytes_each)  # known before anything is compiled
+        _note_groups(run, at_once, at_once * work.bytes_each, available, most)
+        at_once = most
     while True:
         groups = split(sweep.num_members, at_once)
         program = _compile(work, groups[0])
-        needed, available = program.memory_bytes(), memory.program_bytes()
+        needed = program.memory_bytes()
         if sweep.members_at_once or available is None or needed <= available or at_once == 1:
             break
         at_once = max(1, min(at_once - 1, at_once * available // needed))
-        run.display.note(
-            f"{len(groups[0])} members need {needed / 2**30:.1f} GiB, there are {available / 2**30:.1f}: "
-            f"at most {at_once} at once"
-        )
+        _note_groups(run, len(groups[0]), needed, available, at_once)
     if sweep.halving and len(groups) > 1:
         raise UserError(
             f"--halving: given with {len(groups[0])} members at once; allowed: with all {sweep.num_members}"
@@ -143,9 +163,15 @@ def _plan(work: Work) -> Plan:
     return Plan(program, groups)
 
 
+def _note_groups(run: Run, members: int, needed: int, available: int, at_once: int) -> None:
+    """Say that so many members do not fit side by side."""
+    needs, there = memory.readable(needed), memory.readable(available)
+    run.display.note(f"{members} members need {needs}, there are {there}: at most {at_once} at once")
+
+
 def _compile(work: Work, members: Sequence[int]) -> Program:
     """Compile the chunk for as many members."""
-    run, sweep, measured = work
+    run, sweep, measured = work.run, work.sweep, work.measured
     run.display.phase(f"compiling for {len(members)} members")
     with run.stopwatch("compiling"):
         program = member_program(sweep, run.env, run.program.agent, members)
@@ -164,7 +190,7 @@ def _start(work: Work, program: Program, members: list[int]) -> Group:
 
 def _train(work: Work, group: Group, steps_before: int) -> Group:
     """Train a group to the end; return it with the members that are left."""
-    run, sweep, measured = work
+    run, sweep, measured = work.run, work.sweep, work.measured
     rungs = {math.ceil(share * run.target_chunks) for share in RUNGS} if sweep.halving else set()
     for chunks in range(1, run.target_chunks + 1):
         run.display.phase("training")
@@ -190,7 +216,7 @@ def _halve(work: Work, group: Group) -> Group:
 
     Jamieson and Talwalkar 2016 (arXiv 1502.07943), algorithm 1; better by the training metric so far.
     """
-    run, sweep, measured = work
+    run, sweep, measured = work.run, work.sweep, work.measured
     results, num_seeds = measured.results(sweep), sweep.config.num_seeds
     alive = len(group.members) // num_seeds
     if results is None or alive == 1:
@@ -224,7 +250,7 @@ def _row(run: Run, group: Group, outcome: Outcome, chunks: int, seconds: float) 
 
 def _evaluate(work: Work, group: Group) -> None:
     """Let the greedy policy of every member that is left play the same games of the configuration's environment."""
-    run, _, measured = work
+    run, measured = work.run, work.measured
     settings = run.config.evaluation
     diverged = {member for row in measured.rows for member in row["diverged"]}
     for place, member in enumerate(group.members):
@@ -244,7 +270,7 @@ def _evaluate(work: Work, group: Group) -> None:
 
 def _remember(work: Work, member: int, result: EvalResult, policy: Any) -> None:
     """Log a member's evaluation, and keep its policy where it leads its point."""
-    run, sweep, measured = work
+    run, sweep, measured = work.run, work.sweep, work.measured
     means = rows.evaluation_metrics([result])
     per_member = {name: [value] for name, value in means.items()}
     row = {"step": run.total_steps, "members": [member], "diverged": [], "per_member": per_member}

@@ -11,7 +11,7 @@ from tetrax import games
 from tetrax.fields.errors import UserError, wrong, wrong_name
 from tetrax.train import presets
 from tetrax.train.command import cli, flags
-from tetrax.train.config import TrainConfig
+from tetrax.train.config import MAX_MEMBERS, TrainConfig
 from tetrax.train.report.rows import EVALUATION
 from tetrax.train.sweep import sweep_points
 from tetrax.train.sweep.sweep_members import Sweep
@@ -113,8 +113,9 @@ def _with_less_evaluation(config: TrainConfig) -> TrainConfig:
 
 def _check(asked: CommandLine) -> None:
     for name, minimum in (("samples", 1), ("members_at_once", 0)):
-        if getattr(asked, name) < minimum:
-            raise wrong(flags.flag_name(name), getattr(asked, name), f"{minimum} or more")
+        if not minimum <= getattr(asked, name) <= MAX_MEMBERS:
+            allowed = f"{minimum} or more, up to {MAX_MEMBERS}"
+            raise wrong(flags.flag_name(name), getattr(asked, name), allowed)
     if not asked.grid and not asked.random:
         raise UserError(
             "--grid, --random: given neither; allowed: one or both, such as --grid agent.learning_rate=1e-4,1e-3"

@@ -14,7 +14,7 @@ from jax import Array
 from tetrax.agents.agent import Agent
 from tetrax.env.contract import Game
 from tetrax.fields.errors import UserError
-from tetrax.train.config import TrainConfig
+from tetrax.train.config import MAX_MEMBERS, TrainConfig
 from tetrax.train.program import Members, Program
 from tetrax.train.sweep import sweep_points
 from tetrax.train.sweep.sweep_points import AGENT, ENV, Point
@@ -30,6 +30,11 @@ class Sweep:
     members_at_once: int = 0  # 0: as many as memory holds
     halving: bool = False
     command: tuple[str, ...] = ()  # words of a command line that give `config`
+
+    def __post_init__(self) -> None:
+        if self.num_members > MAX_MEMBERS:
+            given = f"{len(self.points)} points with {self.config.num_seeds} seeds each"
+            raise UserError(f"--num-seeds: given {given}; allowed: up to {MAX_MEMBERS} members")
 
     @property
     def seeds(self) -> range:

@@ -21,7 +21,7 @@ from tetrax.agents import AGENTS
 from tetrax.env.contract import Game
 from tetrax.fields.as_words import WORDS, read_finite
 from tetrax.fields.errors import UserError, nearest_path, wrong
-from tetrax.train.config import TrainConfig
+from tetrax.train.config import MAX_MEMBERS, TrainConfig
 
 SWEEP_LOG = "sweep.jsonl"  # in the folder of a sweep: what was measured, a JSON object per line
 AGENT, ENV = "agent.", "env_params."
@@ -58,6 +58,9 @@ def read(
     for name in ranges:
         if name in listed:
             raise wrong("--random", name, f"names that --grid does not give (it gives {', '.join(listed)})")
+    number = math.prod(map(len, listed.values())) * (samples if ranges else 1)
+    if number > MAX_MEMBERS:
+        raise wrong("--grid, --random", f"{number} points", f"up to {MAX_MEMBERS}")
     drawn = _draws(ranges, types, samples, seed) if ranges else [{}]
     combinations = itertools.product(*listed.values())
     grid_points = [dict(zip(listed, values, strict=True)) for values in combinations]
@@ -107,9 +110,11 @@ def show(value: float | int) -> str:
 def _grid_word(word: str, types: Mapping[str, type]) -> tuple[str, list[float | int]]:
     name, text = _split("--grid", word, types, "NAME=VALUE,VALUE,…")
     values = [_number("--grid", name, item, types[name]) for item in text.split(",")]
-    for index, value in enumerate(values):
-        if value in values[:index]:
+    seen: set[float | int] = set()
+    for value in values:
+        if value in seen:
             raise wrong(f"--grid {name}", show(value), "every value once")
+        seen.add(value)
     return name, values
 
 

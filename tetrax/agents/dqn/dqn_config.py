@@ -118,8 +118,8 @@ class DQNConfig:
         checks.check_network(self.network)
         for name, choices in CHOICES.items():
             check_choice(f"agent.{name}", getattr(self, name), choices)
-        for name, between in COUNTS.items():
-            checks.check_count(name, getattr(self, name), *between)
+        for name, ends in COUNTS.items():
+            checks.check_count(name, getattr(self, name), *ends)
         checks.check_product(num_envs=self.num_envs, num_steps=self.num_steps)
         for name, between in TUNABLE_RANGES.items():
             checks.check_range(name, getattr(self, name), between)

@@ -1,8 +1,5 @@
 """Checks of an algorithm's settings, and their one wording: the setting, what was given, what is allowed."""
 
-from numbers import Real
-from typing import Any
-
 from tetrax.env.contract import check_game
 from tetrax.env.game.vector import check_kind, describe
 from tetrax.networks.network_config import NetworkConfig
@@ -28,16 +25,16 @@ def check_network(network: object) -> None:
         raise wrong("network", describe(network), "a NetworkConfig")
 
 
-def check_count(name: str, given: int, lowest: int = 1, highest: int = LARGEST) -> None:
+def check_count(name: str, given: object, lowest: int = 1, highest: int = LARGEST) -> None:
     """Refuse what is no whole number from `lowest` to `highest`."""
     if isinstance(given, bool) or not isinstance(given, int) or not lowest <= given <= highest:
         raise wrong(name, given, f"{lowest} or more, up to {highest}")
 
 
-def check_range(name: str, given: Any, between: tuple[float, float]) -> None:
+def check_range(name: str, given: object, between: tuple[float, float]) -> None:
     """Refuse what lies outside of a range, and what is no number."""
     low, high = between
-    if isinstance(given, bool) or not isinstance(given, Real) or not low <= float(given) <= high:
+    if isinstance(given, bool) or not isinstance(given, int | float) or not low <= given <= high:
         raise wrong(name, given, f"from {low:g} to {high:g}")
 
 

@@ -174,7 +174,9 @@ class Game(Environment, Protocol):
 
 
 class HostGame(Protocol):
-    """A game that steps on the host (`spec.on_host`), so that only deciding and learning are compiled."""
+    """A game that steps on the host (`spec.on_host`), so that only deciding and learning are compiled. Hashable."""
+
+    def __hash__(self) -> int: ...
 
     @property
     def spec(self) -> Spec:

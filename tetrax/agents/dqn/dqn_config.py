@@ -22,8 +22,7 @@ class DQNConfig:
     num_steps: int = 16
     """Steps of each game between updates."""
     num_groups: int = 1
-    """Groups that the games are divided into; each batch takes as much of every group. Several devices need a multiple
-    of their number."""
+    """Groups of games; each batch takes as much of every group. Several devices need a multiple of their number."""
     network: NetworkConfig = field(default_factory=NetworkConfig)
     """The network that judges."""
     replay_capacity: int = 0
@@ -119,8 +118,8 @@ class DQNConfig:
         checks.check_network(self.network)
         for name, choices in CHOICES.items():
             check_choice(f"agent.{name}", getattr(self, name), choices)
-        for name, (lowest, highest) in COUNTS.items():
-            checks.check_count(name, getattr(self, name), lowest, highest)
+        for name, ends in COUNTS.items():
+            checks.check_count(name, getattr(self, name), *ends)
         checks.check_product(num_envs=self.num_envs, num_steps=self.num_steps)
         for name, between in TUNABLE_RANGES.items():
             checks.check_range(name, getattr(self, name), between)

@@ -72,7 +72,7 @@ def pytest_collection_finish() -> None:
     """Look for garbage less often, and not among what was imported: tracing makes much that lives on."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
+    gc.set_threshold(20_000, 10, 10)
 
 
 @pytest.fixture(autouse=True)

@@ -38,21 +38,26 @@ hypothesis.settings.register_profile("tetrax", deadline=None, max_examples=40, d
 hypothesis.settings.load_profile("tetrax")
 
 
-# The files that take longest are begun first, so that all test processes end at about the same time.
+# The files that take longest, with the slow tests or without them, are begun first, so that all test processes end at
+# about the same time.
 LONGEST_FIRST = (
+    "env/test_actions_locked_position.py",
+    "agents/test_ppo.py",
+    "test_readme.py",
+    "train/machine/test_devices.py",
+    "benchmarks/test_ablation.py",
+    "agents/test_dqn_learning.py",
     "env/game/test_against_reference.py",
     "env/game/test_future.py",
-    "agents/test_ppo.py",
-    "train/sweep/test_sweep.py",
     "env/test_tetris.py",
-    "train/folder/test_disk_full.py",
+    "train/test_other_games.py",
+    "train/report/test_evaluate.py",
     "env/test_version.py",
+    "env/test_wrappers.py",
     "env/game/test_tetrio_rounds.py",
     "env/game/test_game_properties.py",
-    "train/test_other_games.py",
-    "env/test_actions_locked_position.py",
+    "train/folder/test_disk_full.py",
     "adapters/test_gymnasium_wrappers.py",
-    "train/test_resume.py",
     "agents/test_cross_entropy.py",
 )
 
@@ -67,7 +72,7 @@ def pytest_collection_finish() -> None:
     """Look for garbage less often, and not among what was imported: tracing makes much that lives on."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 20)
+    gc.set_threshold(20_000, 10, 10)
 
 
 @pytest.fixture(autouse=True)

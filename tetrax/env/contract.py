@@ -186,9 +186,6 @@ class HostGame(Protocol):
     def default_params(self) -> Params:
         """Return (): what steps outside of compiled programs takes no numbers."""
 
-    def __hash__(self) -> int:
-        """Games with the same settings are the same to what is kept for each."""
-
     @property
     def example(self) -> Observation:
         """Return an observation of the right shapes and types, of one game; its values mean nothing."""

@@ -18,6 +18,8 @@ from tests.reference.chance import Chance
 from tests.reference.garbage import tetrio_rows
 from tests.reference.tables import FACINGS
 from tetrax.env.game import pieces, randomizer, rules, scoring
+from tetrax.env.game.board import WALL
+from tetrax.env.game.moves import Pose
 from tetrax.env.game.pieces import HALF_TURNS, SRS_I, SRS_JLSTZ, SRS_PLUS_I
 from tetrax.env.game.rules import Rules
 from tetrax.env.reward import REWARDS
@@ -134,6 +136,29 @@ def test_the_front_corners_are_those_that_the_t_points_to():
         chosen = {corner for corner, on in zip(scoring.CORNERS, scoring.FRONT[facing], strict=True) if on}
         assert chosen == front
         assert chosen == set(tables.FRONTS[FACINGS[facing]])
+
+
+@pytest.mark.parametrize("spins", ["guideline", "tetrio"])
+def test_which_kicks_make_a_spin_full(spins):
+    """With one corner in front open a spin is a mini, but by the fifth test: in TETR.IO only to R and L.
+
+    A kick of 8 and more is a half turn's, -1 no rotation.
+    """
+    chosen = Rules(spins=spins)
+    kicks = np.array([-1, 0, 1, 2, 3, 4, 8, 12, 13], np.int32)
+    for facing in range(4):
+        open_corner = tables.FRONTS[FACINGS[facing]][0]
+        rows = [0, 0, 0]
+        for dx, dy in set(tables.CORNERS) - {open_corner}:
+            rows[dy] |= 1 << (3 + WALL + dx)
+        pose = Pose(jnp.int32(facing), jnp.int32(3), jnp.int32(0))
+        kind = jnp.int32("IJLOSTZ".index("T"))
+        found = scoring.spin_in(
+            chosen, tuple(jnp.uint32(row) for row in rows), kind, pose, jnp.asarray(kicks)
+        )
+        promotes = spins == "guideline" or FACINGS[facing] in "RL"
+        expected = [NONE if kick < 0 else FULL if kick == 4 and promotes else MINI for kick in kicks.tolist()]
+        assert found.tolist() == expected, FACINGS[facing]
 
 
 # Speed and levels

@@ -45,6 +45,7 @@ LINES = {"─": "lr", "│": "ud", "╭": "rd", "╮": "ld", "╰": "ru", "╯":
 THIN, THICK = 2, 6
 
 NUM_FRAMES, FRAME_TIME, LAST_FRAME_TIME = 56, 220, 4000  # frames; milliseconds
+PAUSE = 0.02  # seconds: the view is drawn eight times a second, each time at once
 GAME_PIECES, GAME_CELL = 150, 16  # pieces at the end of the game; pixels
 
 
@@ -122,7 +123,8 @@ def draw_game(recording: Path, path: Path) -> None:
     from tetrax.view.render import render_gif
 
     game = recordings.load(recording)
-    path.write_bytes(render_gif(game, part="last", max_frames=GAME_PIECES, cell=GAME_CELL))
+    path.write_bytes(render_gif(game, part="last", max_frames=PAUSE = 0.02  # seconds: the view is drawn eight times a second, each time at once
+GAME_PIECES, cell=GAME_CELL))
 
 
 def draw_live_view(film: Sequence[Sent], path: Path) -> None:
@@ -155,11 +157,14 @@ def screens(film: Sequence[Sent]) -> Iterator[list[list[Any]]]:
         (sent.seconds for sent in film if " left" in sent.text), 0.0
     )  # it has trained, and knows how long
     times = [first + (last - first) * index / (NUM_FRAMES - 1) for index in range(NUM_FRAMES - 1)]
+    before = 0.0
     for sent in film:
-        while times and sent.seconds > times[0]:
+        is_whole = sent.seconds - before > PAUSE  # else what was drawn last arrives in several parts
+        while times and is_whole and sent.seconds > times[0]:
             times.pop(0)
             yield characters(screen)
         stream.feed(sent.text)
+        before = sent.seconds
     yield characters(screen)
 
 

@@ -123,8 +123,7 @@ def draw_game(recording: Path, path: Path) -> None:
     from tetrax.view.render import render_gif
 
     game = recordings.load(recording)
-    path.write_bytes(render_gif(game, part="last", max_frames=PAUSE = 0.02  # seconds: the view is drawn eight times a second, each time at once
-GAME_PIECES, cell=GAME_CELL))
+    path.write_bytes(render_gif(game, part="last", max_frames=GAME_PIECES, cell=GAME_CELL))
 
 
 def draw_live_view(film: Sequence[Sent], path: Path) -> None:

@@ -45,6 +45,7 @@ LINES = {"─": "lr", "│": "ud", "╭": "rd", "╮": "ld", "╰": "ru", "╯":
 THIN, THICK = 2, 6
 
 NUM_FRAMES, FRAME_TIME, LAST_FRAME_TIME = 56, 220, 4000  # frames; milliseconds
+PAUSE = 0.02  # seconds: the view is drawn eight times a second, each time at once
 GAME_PIECES, GAME_CELL = 150, 16  # pieces at the end of the game; pixels
 
 
@@ -155,11 +156,14 @@ def screens(film: Sequence[Sent]) -> Iterator[list[list[Any]]]:
         (sent.seconds for sent in film if " left" in sent.text), 0.0
     )  # it has trained, and knows how long
     times = [first + (last - first) * index / (NUM_FRAMES - 1) for index in range(NUM_FRAMES - 1)]
+    before = 0.0
     for sent in film:
-        while times and sent.seconds > times[0]:
+        is_whole = sent.seconds - before > PAUSE  # else what was drawn last arrives in several parts
+        while times and is_whole and sent.seconds > times[0]:
             times.pop(0)
             yield characters(screen)
         stream.feed(sent.text)
+        before = sent.seconds
     yield characters(screen)
 
 

@@ -1,9 +1,24 @@
 """Checks of an algorithm's settings, and their one wording: the setting, what was given, what is allowed."""
 
+from tetrax.env.contract import Game, HostGame
+from tetrax.networks.network_config import NetworkConfig
+
 
 def wrong(name: str, given: object, allowed: str) -> ValueError:
     """Build the error for a setting that cannot work."""
     return ValueError(f"agent.{name}: given {given}; allowed: {allowed}")
+
+
+def check_network(config: NetworkConfig, env: Game | HostGame, has_own_network: bool) -> None:
+    """Refuse settings of a network that cannot work; of those only the memory counts beside a network of one's own."""
+    if not has_own_network:
+        config.validate(env)
+    elif config.recurrent != "none":
+        raise wrong(
+            "network.recurrent",
+            repr(config.recurrent),
+            "'none' with a network of one's own, which has no memory",
+        )
 
 
 def check_count(name: str, given: int) -> None:

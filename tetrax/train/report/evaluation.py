@@ -21,6 +21,7 @@ import numpy as np
 from jax import Array
 
 from tetrax.agents.agent import Actor
+from tetrax.env.contract import Spec
 from tetrax.env.record import Recording, Replay
 from tetrax.env.record import play as play_recorded
 from tetrax.system.disk import write_whole
@@ -29,6 +30,7 @@ from tetrax.train.report.tally import Asked, Tally
 
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 NORMAL_97_5 = 1.959964  # standard deviations that hold 95% of a normal distribution
+DEFAULT_CAP = 5_000  # of games that may go on for ever
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,6 +105,11 @@ def evaluate(
         capped=tally.capped,
         best_actions=tally.best_actions,
     )
+
+
+def default_cap(spec: Spec) -> int:
+    """Return the cap of games when none is asked for: none where the rules see to it that games end."""
+    return DEFAULT_CAP if spec.is_endless else 0
 
 
 def game_key(seed: int, game: int) -> Array:

@@ -4,6 +4,9 @@
 >>> env = tetrax.make()
 >>> state, timestep = env.reset(jax.random.key(0))
 >>> state, timestep = env.step(state, 6)  # hard drop
+>>> config = tetrax.configure("ppo", env=tetrax.make(actions="drop"))
+>>> result = tetrax.train_agent(config, "runs/first")
+>>> tetrax.show(tetrax.load("runs/first").play())
 """
 
 import importlib

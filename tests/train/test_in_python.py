@@ -187,6 +187,13 @@ def test_without_its_network_a_policy_is_refused_by_every_way(
     assert sorted(exported.rglob("*")) == before
 
 
+def test_no_flag_gives_a_network(capsys: pytest.CaptureFixture[str]) -> None:
+    assert train_entry.main(["--network", "x"]) == 2
+    assert "unknown flag: given --network" in capsys.readouterr().err
+    assert train_entry.main(["--help"]) == 0
+    assert "--network" not in capsys.readouterr().out
+
+
 class Listener(SilentDisplay):
     def __init__(self) -> None:
         self.steps: list[int] = []

@@ -33,13 +33,13 @@ def make(config: DQNConfig, env: Game, network: nn.Module | None = None) -> Agen
     config.validate(env, has_own_network=network is not None)
     num_outputs = 1 if config.distribution == "none" else config.atoms
     by_afterstate = config.learns_afterstates(env)
-    if network is None:
-        judge = q_network(
+    if network is not None:
+        player = Player(config, own_q_network(network, env, num_outputs, by_afterstate), by_afterstate)
+    else:
+        described = q_network(
             env, config.network, num_outputs=num_outputs, dueling=config.dueling, noisy=config.noisy
         )
-    else:
-        judge = own_q_network(network, env, num_outputs, by_afterstate)
-    player = Player(config, judge, by_afterstate)
+        player = Player(config, described, by_afterstate)
     return Agent(
         name="dqn",
         steps_per_iteration=config.num_envs * config.num_steps,

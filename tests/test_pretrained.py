@@ -1,29 +1,97 @@
-"""The policies in `pretrained/` load, are small, and play as well as they should."""
+"""The policies in `pretrained/` load, are small, play today's games, and play them as well as they should."""
 
+import json
 from pathlib import Path
 
+import jax
 import pytest
 
 import tetrax
-from tetrax.train.report.evaluation import evaluate
+from benchmarks import ship_policy
+from benchmarks.records import RESULTS
+from tetrax.env import tetris
 
 PRETRAINED = Path(__file__).parent.parent / "pretrained"
 POLICIES = sorted(path.parent for path in PRETRAINED.glob("*/config.json"))
 MOST_BYTES = 1_024_000
 
 
+def names(folders):
+    return [folder.name for folder in folders]
+
+
 def test_there_are_policies_and_each_is_small_and_says_where_it_is_from():
-    assert PRETRAINED / "classic-10x10" in POLICIES
+    assert {"classic-10x10", "guideline"} <= set(names(POLICIES))
+    page = (PRETRAINED / "README.md").read_text()
     for folder in POLICIES:
         assert sum(path.stat().st_size for path in folder.iterdir()) < MOST_BYTES
         assert "python -m tetrax.train" in (folder / "README.md").read_text()
+        assert f"[{folder.name}]({folder.name}/README.md)" in page
 
 
 @pytest.mark.parametrize("folder", POLICIES, ids=lambda folder: folder.name)
-def test_a_policy_loads_and_plays(folder):
+def test_a_policy_plays_the_game_of_its_name_as_it_is_today(folder, monkeypatch):
+    """Files of policies name no version of the environment: they go on with its rules as these are now."""
+    monkeypatch.setattr(tetris, "ENV_VERSION", tetris.ENV_VERSION + 1)
     loaded = tetrax.load(folder)
     assert loaded.config.env.preset == folder.name
-    result = evaluate(loaded.env, loaded.actor, episodes=16, seed=3, max_pieces=300)
+    assert loaded.env.rules == tetrax.make(folder.name).rules
+    assert all(leaf.size for leaf in jax.tree.leaves(loaded.policy))
+
+
+@pytest.mark.parametrize(
+    "folder",
+    [
+        pytest.param(folder, marks=() if folder.name == "classic-10x10" else pytest.mark.slow)
+        for folder in POLICIES
+    ],
+    ids=names(POLICIES),
+)
+def test_a_policy_plays(folder):
+    result = tetrax.evaluate_policy(folder, episodes=16, seed=3, max_pieces=300)
     # About one game in fifty of the classic 10x10 board's best players ends within 300 pieces.
     assert result.capped.sum() >= 14
     assert result.totals["lines"][result.capped].min() > 100
+
+
+def test_the_page_of_the_guideline_is_made_of_its_numbers():
+    data = [
+        json.loads((RESULTS / "guideline" / f"{name}.json").read_text())
+        for name in ("training", "evaluation")
+    ]
+    assert (PRETRAINED / "guideline" / "README.md").read_text() == ship_policy.page("guideline", *data)
+
+
+def test_a_page_says_what_was_measured():
+    training = {
+        "algorithm": "PPO",
+        "preset": "small",
+        "seed": 0,
+        "command": "python -m tetrax.train --seed 0",
+        "machine": "one core",
+        "points": [[8_192, 1.5, 0.5, 9, None], [802_816, 90.4, None, 0, 198.5]],
+    }
+    evaluation = {
+        "title": "guideline, drop",
+        "command": "python -m tetrax.evaluate pretrained/x --seed 1",
+        "value": 3_990.25,
+        "interval": [3_980.0, 4_000.5],
+        "result": {"episodes": 256, "capped": 254, "max_pieces": 10_000},
+    }
+    page = ship_policy.page("x", training, evaluation)
+    for said in (
+        "guideline, drop, learned by PPO (preset small, seed 0) in 90 seconds.",
+        "Mean of 256 games of at most 10,000 pieces: 3,990.2 lines (95% interval 3,980.0 to 4,000.5).",
+        "2 of them were lost before that.",
+        "802,816 steps on one core.",
+        "python -m tetrax.evaluate pretrained/x --seed 1",
+    ):
+        assert said in page
+    evaluation["result"]["capped"] = 256
+    assert "None of them was lost before that." in ship_policy.page("x", training, evaluation)
+
+
+def test_a_shipped_command_names_no_folder():
+    assert ship_policy._command(["x/__main__.py", "ppo", "--run-dir", "runs/a", "--seed", "0"]) == (
+        "python -m tetrax.train ppo --seed 0"
+    )

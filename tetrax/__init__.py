@@ -4,6 +4,9 @@
 >>> env = tetrax.make()
 >>> state, timestep = env.reset(jax.random.key(0))
 >>> state, timestep = env.step(state, 6)  # hard drop
+>>> config = tetrax.configure("ppo", env=tetrax.make(actions="drop"))
+>>> result = tetrax.train_agent(config, "runs/first")
+>>> tetrax.show(tetrax.load("runs/first").play())
 """
 
 import importlib
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from tetrax.env.contract import TimeStep
     from tetrax.env.tetris import EnvConfig, Tetris, make
     from tetrax.train.folder.policy_io import load
+    from tetrax.train.in_python import configure, evaluate_policy, resume_agent, sweep_agents, train_agent
     from tetrax.view.page import show
 
 __all__ = [
@@ -27,10 +31,15 @@ __all__ = [
     "Tetris",
     "TimeStep",
     "__version__",
+    "configure",
+    "evaluate_policy",
     "load",
     "make",
+    "resume_agent",
     "show",
     "state_from_ascii",
+    "sweep_agents",
+    "train_agent",
 ]
 
 # Imported at first use, so that `import tetrax` costs nothing that is not needed.
@@ -41,6 +50,11 @@ _HOME = {
     "TimeStep": "tetrax.env.contract",
     "state_from_ascii": "tetrax.env.ascii",
     "load": "tetrax.train.folder.policy_io",
+    "configure": "tetrax.train.in_python",
+    "train_agent": "tetrax.train.in_python",
+    "resume_agent": "tetrax.train.in_python",
+    "sweep_agents": "tetrax.train.in_python",
+    "evaluate_policy": "tetrax.train.in_python",
     "Sight": "tetrax.agents.agent",
     "show": "tetrax.view.page",
 }

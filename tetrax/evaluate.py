@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 PROGRAM = "python -m tetrax.evaluate"
 DEFAULT_GAME, DEFAULT_ENVIRONMENT = "tetris", "guideline"
-DEFAULT_MAX_PIECES = 5_000
 # The lines of the table, each of the statistics of a measure.
 STATISTICS: dict[str, Callable[[dict[str, Any]], float]] = {
     "mean": lambda numbers: numbers["mean"],
@@ -190,10 +189,10 @@ def _other_game(options: Options) -> Any:
 
 
 def _max_pieces(options: Options, env: Any) -> int:
-    """Return the cap: without one given, none where the rules see to it that games end."""
-    if options.max_pieces is not None:
-        return options.max_pieces
-    return DEFAULT_MAX_PIECES if env.spec.is_endless else 0
+    """Return the cap that is given, or that of the game."""
+    from tetrax.train.report.evaluation import default_cap
+
+    return default_cap(env.spec) if options.max_pieces is None else options.max_pieces
 
 
 @contextlib.contextmanager

@@ -11,14 +11,17 @@ class AgentSpec(NamedTuple):
     """An algorithm: the type of its configuration, and how an agent is made from one."""
 
     config: type
-    make: Callable[..., Agent]  # (config, env) -> agent
+    make: Callable[..., Agent]  # (config, env) -> agent, or with `takes_network` (config, env, network)
     tunables: tuple[str, ...]  # settings that are arrays in the TrainState and may change on resume
     changeable: tuple[str, ...] = ()  # others that may: they decide the program, not the TrainState
+    takes_network: bool = (
+        False  # whether a flax module of the user's own may take the place of config.network
+    )
 
 
 AGENTS: dict[str, AgentSpec] = {
-    "ppo": AgentSpec(ppo.PPOConfig, ppo.make, tuple(ppo.TUNABLE_RANGES)),
-    "dqn": AgentSpec(dqn.DQNConfig, dqn.make, tuple(dqn.TUNABLE_RANGES), dqn.CHANGEABLE),
+    "ppo": AgentSpec(ppo.PPOConfig, ppo.make, tuple(ppo.TUNABLE_RANGES), takes_network=True),
+    "dqn": AgentSpec(dqn.DQNConfig, dqn.make, tuple(dqn.TUNABLE_RANGES), dqn.CHANGEABLE, takes_network=True),
     "cross-entropy": AgentSpec(
         cross_entropy.CrossEntropyConfig, cross_entropy.make, tuple(cross_entropy.TUNABLE_RANGES)
     ),

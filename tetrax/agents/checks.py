@@ -1,6 +1,6 @@
 """Checks of an algorithm's settings, and their one wording: the setting, what was given, what is allowed."""
 
-from tetrax.env.contract import check_game
+from tetrax.env.contract import Game, HostGame, check_game
 from tetrax.env.game.vector import check_kind, describe
 from tetrax.networks.network_config import NetworkConfig
 
@@ -19,10 +19,18 @@ def wrong(name: str, given: object, allowed: str) -> ValueError:
     return ValueError(f"agent.{name}: given {given}; allowed: {allowed}")
 
 
-def check_network(network: object) -> None:
-    """Raise a ValueError for what is no settings of a network."""
-    if not isinstance(network, NetworkConfig):
-        raise wrong("network", describe(network), "a NetworkConfig")
+def check_network(config: NetworkConfig, env: Game | HostGame, has_own_network: bool) -> None:
+    """Refuse settings of a network that cannot work; of those only the memory counts beside a network of one's own."""
+    if not isinstance(config, NetworkConfig):
+        raise wrong("network", describe(config), "a NetworkConfig")
+    if not has_own_network:
+        config.validate(env)
+    elif config.recurrent != "none":
+        raise wrong(
+            "network.recurrent",
+            repr(config.recurrent),
+            "'none' with a network of one's own, which has no memory",
+        )
 
 
 def check_count(name: str, given: object, lowest: int = 1, highest: int = LARGEST) -> None:

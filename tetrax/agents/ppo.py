@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, cast
 
 import chex
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from flax import struct
@@ -27,7 +28,14 @@ from tetrax.env.contract import Game, HostGame, Observation, TimeStep, example_o
 from tetrax.env.game.state import select
 from tetrax.env.game.vector import check_key
 from tetrax.env.wrappers import AutoReset, EpisodeState, EpisodeStatistics
-from tetrax.networks.actor_critic import ActorCritic, actor_critic, initial_params, judge, judge_again
+from tetrax.networks.actor_critic import (
+    ActorCritic,
+    actor_critic,
+    check_own,
+    initial_params,
+    judge,
+    judge_again,
+)
 from tetrax.networks.network_config import NetworkConfig
 from tetrax.networks.recurrent import initial_memory
 from tetrax.ops import minibatches, normalise, optimise, returns
@@ -76,9 +84,8 @@ class PPOConfig:
     max_grad_norm: float = 0.5
     """Global norm to which gradients are clipped (tunable)."""
 
-    def validate(self, env: Game | HostGame) -> None:
-        """Raise ValueError naming the first setting that cannot work."""
-        checks.check_network(self.network)
+    def validate(self, env: Game | HostGame, *, has_own_network: bool = False) -> None:
+        """Raise ValueError naming the first setting that cannot work; with an own network, `network` has no effect."""
         for name in ("num_envs", "num_steps", "num_minibatches", "num_groups"):
             checks.check_count(name, getattr(self, name))
         checks.check_count("num_epochs", self.num_epochs, highest=checks.MAX_EPOCHS)
@@ -96,7 +103,7 @@ class PPOConfig:
         if (group * self.num_steps) % self.num_minibatches:
             allowed = f"a divisor of num_envs / num_groups times num_steps ({group} x {self.num_steps})"
             raise checks.wrong("num_minibatches", self.num_minibatches, allowed)
-        self.network.validate(env)
+        checks.check_network(self.network, env, has_own_network)
         for name, between in TUNABLE_RANGES.items():
             checks.check_range(name, getattr(self, name), between)
 
@@ -156,14 +163,17 @@ class Sample(NamedTuple):
     memory: Memory = ()
 
 
-def make(config: PPOConfig, env: Game | HostGame) -> Agent:
+def make(config: PPOConfig, env: Game | HostGame, network: nn.Module | None = None) -> Agent:
     """Return a PPO agent for an environment; ValueError when the settings do not fit together.
 
-    `horizon` of its `init` is the number of iterations over which the learning rate falls.
+    `network`, where given, takes the place of `config.network`: a flax module without a memory, called with the
+    Observation of B games, that returns logits float32[B, A] and values float32[B], in the units in which the agent
+    learns them; where an action is illegal its logit does not count. `horizon` of the agent's `init` is the number of
+    iterations over which the learning rate falls.
     """
     checks.check_kinds(config, PPOConfig, env)
-    config.validate(env)
-    network = actor_critic(env, config.network)
+    config.validate(env, has_own_network=network is not None)
+    network = actor_critic(env, config.network) if network is None else check_own(network, env)
     return Agent(
         name="ppo",
         steps_per_iteration=config.num_envs * config.num_steps,

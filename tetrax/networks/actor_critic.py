@@ -14,7 +14,7 @@ from jax import Array
 from jaxtyping import Bool, Float32, PRNGKeyArray
 
 from tetrax.env.contract import Game, HostGame, Observation
-from tetrax.networks import recurrent
+from tetrax.networks import own_network, recurrent
 from tetrax.networks.layers import Mlp, dense, join
 from tetrax.networks.network_config import NetworkConfig
 from tetrax.networks.recurrent import Core, Memory
@@ -88,8 +88,9 @@ class RecurrentActorCritic(nn.Module):
         return dense(self.num_actions, SMALL_GAIN)(hidden), dense(1, 1.0)(hidden)[..., 0], memory
 
 
-# The first three: network.apply(params, observation) -> (logits, value), with any leading axes.
-ActorCritic = PlanesActorCritic | AfterstateActorCritic | FlatActorCritic | RecurrentActorCritic
+# All but the recurrent one: network.apply(params, observation) -> (logits, value). Any other flax module that does
+# the same with an observation [B, ...] will do: `check_own`.
+ActorCritic = PlanesActorCritic | AfterstateActorCritic | FlatActorCritic | RecurrentActorCritic | nn.Module
 
 
 def actor_critic(env: Game | HostGame, config: NetworkConfig) -> ActorCritic:
@@ -102,6 +103,16 @@ def actor_critic(env: Game | HostGame, config: NetworkConfig) -> ActorCritic:
     if env.spec.shows.by_action:
         return AfterstateActorCritic(encoder)
     return PlanesActorCritic(num_actions, encoder)
+
+
+def check_own(network: nn.Module, env: Game | HostGame) -> ActorCritic:
+    """Return a network of the user's own; ValueError unless it gives logits float32[B, A] and values float32[B]."""
+    own_network.check_module(network)
+    games, actions = own_network.NUM_GAMES, env.spec.num_actions
+    words = f"logits [B, {actions}], one for each action, and values [B]"
+    outputs = own_network.Outputs(words, ((games, actions), (games,)))
+    own_network.check_fits(network, env, own_network.example_batch(env), outputs)
+    return network
 
 
 def initial_params(network: ActorCritic, config: NetworkConfig, key: PRNGKeyArray, seen: Observation) -> Any:

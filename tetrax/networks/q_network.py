@@ -1,5 +1,6 @@
 """Networks that judge every action by Z numbers: a value, or what describes the distribution of the return."""
 
+from dataclasses import dataclass
 from typing import Any
 
 import flax.linen as nn
@@ -9,6 +10,7 @@ from jax import Array
 from jaxtyping import Bool, Float32, PRNGKeyArray
 
 from tetrax.env.contract import Game, Observation
+from tetrax.networks import own_network
 from tetrax.networks.layers import dense
 from tetrax.networks.network_config import NetworkConfig
 from tetrax.networks.noisy import NoisyDense
@@ -71,9 +73,60 @@ class QNetwork(nn.Module):
         return NoisyDense(size, is_shared=self.by_action) if self.noisy else dense(size, 1.0)
 
 
-def initial_params(network: QNetwork, key: PRNGKeyArray, seen: Observation) -> Any:
+@dataclass(frozen=True)
+class OwnQNetwork:
+    """A network of the user's own with the face of a QNetwork without recurrence."""
+
+    module: nn.Module  # observation -> float32[B, A] where Z is 1, else float32[B, A, Z]
+    num_outputs: int  # Z
+
+    def init(self, key: PRNGKeyArray, observation: Observation) -> Any:
+        """Draw parameters."""
+        return self.module.init(key, observation)
+
+    def apply(
+        self, params: Any, observation: Observation, memory: Any, is_first: Any, rngs: Any = None
+    ) -> tuple[Float32[Array, "B A Z"], Any]:
+        """Judge one step of B games."""
+        del is_first, rngs
+        judged: Any = self.module.apply(params, observation)
+        return judged[..., None] if self.num_outputs == 1 else judged, memory
+
+
+Judge = QNetwork | OwnQNetwork
+
+
+def own_q_network(network: nn.Module, env: Game, num_outputs: int, by_afterstate: bool) -> OwnQNetwork:
+    """Return the judge that a network of the user's own is; ValueError where it does not judge every action.
+
+    `by_afterstate`: also where one placement of each game is shown alone.
+    """
+    own_network.check_module(network)
+    seen = own_network.example_batch(env)
+    shown = [seen]
+    if by_afterstate:
+        shown.append(
+            seen.replace(
+                legal=_first_action(seen.legal), afterstates=jax.tree.map(_first_action, seen.afterstates)
+            )
+        )
+    for observation in shown:
+        games, actions = observation.legal.shape
+        shape = (games, actions) if num_outputs == 1 else (games, actions, num_outputs)
+        words = f"{'values' if num_outputs == 1 else 'what describes the returns'} of {actions} actions each"
+        own_network.check_fits(network, env, observation, own_network.Outputs(words, (shape,)))
+    return OwnQNetwork(network, num_outputs)
+
+
+def _first_action(leaf: Array | jax.ShapeDtypeStruct) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct((leaf.shape[0], 1, *leaf.shape[2:]), leaf.dtype)
+
+
+def initial_params(network: Judge, key: PRNGKeyArray, seen: Observation) -> Any:
     """Draw parameters; of the observation of one game only shapes and types count."""
     anything = jax.tree.map(lambda leaf: jnp.zeros((1, *leaf.shape), leaf.dtype), seen)
+    if isinstance(network, OwnQNetwork):
+        return network.init(key, anything)
     return network.init(key, anything, initial_memory(network.config, (1,)), jnp.ones(1, bool))
 
 

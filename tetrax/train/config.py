@@ -7,12 +7,16 @@ named and refused, so that a file that loads means exactly what it says.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 import math
+import types
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+import tyro.conf
 
 from tetrax import games
 from tetrax.agents import AGENTS
@@ -20,6 +24,7 @@ from tetrax.agents.agent import Agent
 from tetrax.env.game.vector import describe, name_kind
 from tetrax.fields import as_json
 from tetrax.fields.errors import UserError, wrong, wrong_name
+from tetrax.networks import own_network
 from tetrax.system.disk import as_path
 from tetrax.train.report.tally import MAX_EPISODES, MAX_LENGTH
 
@@ -81,6 +86,9 @@ class TrainConfig:
     """Newest checkpoints kept on disk; at least 2, so that a damaged one can be stepped over."""
     tensorboard: bool = False
     """Write TensorBoard events too (in a checkout: pip install -e '.[tensorboard]')."""
+    network: Annotated[Any, tyro.conf.Suppress] = None
+    """In Python alone: a flax module of one's own in place of agent.network (see `ppo.make`, `dqn.make`). Files have
+    its description, which is what `from_json` gives: text with which nothing can be made."""
 
     def validate(self) -> None:
         """Raise UserError for the first value that cannot work, alone or together with another."""
@@ -133,7 +141,39 @@ class TrainConfig:
 
         It is made once: equal settings give the same agent, whose functions are then compiled once.
         """
-        return _make_agent(self.algorithm, self.agent, self.game, self.env)
+        if self.network is not None:
+            own_network.check_module(self._own_network())
+        return _make_agent(self.algorithm, self.agent, self.game, self.env, self.network)
+
+    def with_network(self, network: Any) -> TrainConfig:
+        """Return the configuration with its own network, given again where a file has described it.
+
+        ValueError for another network than the one described; None leaves everything as it is.
+        """
+        if network is None:
+            return self
+        own_network.check_module(network)
+        given = own_network.describe(network)
+        if self.network is None or (isinstance(self.network, str) and self.network != given):
+            allowed = (
+                f"{self.network}, with which this was trained" if self.network else "none, as in training"
+            )
+            raise ValueError(f"network: given {given}; allowed: {allowed}")
+        return dataclasses.replace(self, network=network)
+
+    def _own_network(self) -> Any:
+        """Return the own network; ValueError where there is no more than its description, or nobody to take it."""
+        if isinstance(self.network, str):
+            raise ValueError(
+                f"network: given none; allowed: {self.network}, the network of one's own with which this was trained, "
+                "given in Python: tetrax.load(folder, network=…), tetrax.resume_agent(folder, network=…)"
+            )
+        if not AGENTS[self.algorithm].takes_network:
+            able = ", ".join(name for name, spec in AGENTS.items() if spec.takes_network)
+            raise ValueError(
+                f"network: given one with algorithm {self.algorithm}; allowed: none, or one of {able}"
+            )
+        return self.network
 
     def steps_per_chunk(self) -> int:
         """Return the environment steps of one chunk, all games of one seed together."""
@@ -156,8 +196,9 @@ class TrainConfig:
 
 
 @functools.lru_cache(maxsize=8)
-def _make_agent(algorithm: str, agent: Any, game: str, env: Any) -> Agent:
-    return AGENTS[algorithm].make(agent, games.make(game, env))
+def _make_agent(algorithm: str, agent: Any, game: str, env: Any, network: Any) -> Agent:
+    make, made = AGENTS[algorithm].make, games.make(game, env)
+    return make(agent, made) if network is None else make(agent, made, network)
 
 
 def check_config(config: object) -> None:
@@ -205,8 +246,14 @@ def _at_least(path: str, value: float, minimum: int, maximum: int | None = None)
 
 
 def to_json(config: TrainConfig) -> dict[str, Any]:
-    """Return the configuration as JSON values, the format's version first."""
-    return {"format": FORMAT_VERSION, **as_json.to_json(config)}
+    """Return the configuration as JSON values, the format's version first; of an own network its description."""
+    document = {"format": FORMAT_VERSION, **as_json.to_json(dataclasses.replace(config, network=None))}
+    if config.network is None:
+        del document["network"]
+    else:
+        is_described = isinstance(config.network, str)
+        document["network"] = config.network if is_described else own_network.describe(config.network)
+    return document
 
 
 def from_json(document: Any, source: str = "config") -> TrainConfig:
@@ -221,10 +268,11 @@ def from_json(document: Any, source: str = "config") -> TrainConfig:
             version,
             f"{FORMAT_VERSION}, or an older one: {', '.join(map(str, ADDED_SINCE))}",
         )
-    content = {**ADDED_SINCE.get(version, {}), **content}
+    content = {"network": None, **ADDED_SINCE.get(version, {}), **content}
     choices = {
         "agent": agent_config_type(content.get("algorithm"), f"{source}: algorithm"),
         "env": game_config_type(content.get("game"), f"{source}: game"),
+        "network": types.NoneType if content.get("network") is None else str,
     }
     try:
         return as_json.from_json(TrainConfig, content, choices=choices)

@@ -124,7 +124,8 @@ def load_state(config: TrainConfig, begun: Start, program: Program | HostProgram
     restored = checkpoint.restore(begun.checkpoint, program.template)
     if not begun.changes:
         return program.place(restored)
-    before = from_json(begun.checkpoint.config, str(begun.checkpoint.path))
+    # With the network that the checkpoint only describes, which is the same one: `find` has compared them.
+    before = from_json(begun.checkpoint.config, str(begun.checkpoint.path)).with_network(config.network)
     return program.place(dataclasses.replace(restored, tunables=_changed_tunables(restored, before, config)))
 
 

@@ -4,6 +4,7 @@ import dataclasses
 import json
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 
 import tetrax
+from tests.agents.chain import Chain
 from tetrax.agents import AGENTS
 from tetrax.env.game.rules import Rules
 from tetrax.env.tetris import EnvConfig, Tetris
@@ -67,6 +69,34 @@ def test_a_loaded_policy_acts(policy: Any, folder: Path) -> None:
         assert actions.shape == (3,) and actions.dtype == jnp.int32
         assert np.asarray(observation.legal)[np.arange(3), actions].all()
     assert all(value.shape == (3,) for value in diagnostics.values())
+
+
+def test_what_a_loaded_policy_offers_is_one_compiled_program_each(folder: Path) -> None:
+    """Operations compiled one by one would take minutes."""
+    loaded = tetrax.load(folder)
+    keys = jax.random.split(jax.random.key(0), 3)
+    states, timesteps = jax.eval_shape(loaded.reset, keys)
+    sight = tetrax.Sight(observation=timesteps.observation, is_first=jax.ShapeDtypeStruct((3,), bool))
+    for function, arguments in (
+        (loaded.reset, (keys,)),
+        (loaded.step, (states, jax.ShapeDtypeStruct((3,), jnp.int32))),
+        (loaded.act, (sight, (), keys[0])),
+    ):
+        program = jax.make_jaxpr(function)(*arguments)
+        assert [equation.primitive.name for equation in program.eqns] in (["jit"], ["pjit"])
+
+
+def test_what_a_game_cannot_do_is_refused(folder: Path) -> None:
+    loaded = dataclasses.replace(tetrax.load(folder), env=Chain())
+    with pytest.raises(
+        ValueError, match="play: given chain, of which there are no recordings; allowed: Tetris"
+    ):
+        loaded.play()
+    on_host = SimpleNamespace(spec=dataclasses.replace(Chain().spec, on_host=True))
+    with pytest.raises(
+        ValueError, match="game: given chain, which steps on the host; allowed: a compiled game"
+    ):
+        dataclasses.replace(loaded, env=on_host).reset(jax.random.split(jax.random.key(0), 2))
 
 
 @pytest.mark.slow

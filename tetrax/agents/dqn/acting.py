@@ -13,7 +13,7 @@ from tetrax.agents.dqn.dqn_config import DQNConfig
 from tetrax.agents.dqn.train_state import Policy, TrainState
 from tetrax.env.contract import Observation
 from tetrax.networks.noisy import NOISE
-from tetrax.networks.q_network import QNetwork
+from tetrax.networks.q_network import Judge
 from tetrax.ops import exploration, schedules
 from tetrax.ops.exploration import Explored
 
@@ -31,7 +31,7 @@ class Player(NamedTuple):
     """What never changes while an agent acts."""
 
     config: DQNConfig
-    network: QNetwork
+    network: Judge
     learns_afterstates: bool
 
 

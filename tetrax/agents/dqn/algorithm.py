@@ -4,6 +4,7 @@ import dataclasses
 import functools
 from typing import Any
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 from jax import Array
@@ -18,27 +19,32 @@ from tetrax.agents.dqn.train_state import Policy, Slot, TrainState
 from tetrax.env import batch
 from tetrax.env.contract import Game, example_observation
 from tetrax.env.game.vector import check_key
-from tetrax.networks.q_network import initial_params, q_network
+from tetrax.networks.q_network import initial_params, own_q_network, q_network
 from tetrax.networks.recurrent import initial_memory
 from tetrax.ops import normalise, optimise, packing, replay
 
 
-def make(config: DQNConfig, env: Game) -> Agent:
+def make(config: DQNConfig, env: Game, network: nn.Module | None = None) -> Agent:
     """Return an agent that learns values of an environment's actions, or of the boards they leave.
 
-    `horizon` of its `init` is the number of iterations over which the learning rate falls and the weights of
-    priorities rise. ValueError when the settings do not fit together.
+    `network`, where given, takes the place of `config.network`: a flax module without a memory, called with the
+    Observation of B games, that returns values float32[B, A], or float32[B, A, Z] where their distribution of
+    Z = `config.atoms` is learned. Where values of afterstates are learned it is also called with one placement of
+    each game, A = 1, and judges each by what it leaves alone. `horizon` of the agent's `init` is the number of
+    iterations over which the learning rate falls and the weights of priorities rise. ValueError when the settings do
+    not fit together.
     """
     checks.check_kinds(config, DQNConfig, env)
-    config.validate(env)
-    network = q_network(
-        env,
-        config.network,
-        num_outputs=1 if config.distribution == "none" else config.atoms,
-        dueling=config.dueling,
-        noisy=config.noisy,
-    )
-    player = Player(config, network, config.learns_afterstates(env))
+    config.validate(env, has_own_network=network is not None)
+    num_outputs = 1 if config.distribution == "none" else config.atoms
+    by_afterstate = config.learns_afterstates(env)
+    if network is not None:
+        player = Player(config, own_q_network(network, env, num_outputs, by_afterstate), by_afterstate)
+    else:
+        described = q_network(
+            env, config.network, num_outputs=num_outputs, dueling=config.dueling, noisy=config.noisy
+        )
+        player = Player(config, described, by_afterstate)
     return Agent(
         name="dqn",
         steps_per_iteration=config.num_envs * config.num_steps,

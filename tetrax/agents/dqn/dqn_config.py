@@ -109,13 +109,12 @@ class DQNConfig:
     max_grad_norm: float = 10.0
     """Global norm to which gradients are clipped (tunable)."""
 
-    def validate(self, env: Game) -> None:
-        """Raise ValueError naming the first setting that cannot work."""
+    def validate(self, env: Game, *, has_own_network: bool = False) -> None:
+        """Raise ValueError naming the first setting that cannot work; with an own network, `network` has no effect."""
         if env.spec.on_host:
             raise ValueError(
                 f"game: given {env.spec.title} with dqn, which learns from compiled games; allowed: ppo"
             )
-        checks.check_network(self.network)
         for name, choices in CHOICES.items():
             check_choice(f"agent.{name}", getattr(self, name), choices)
         for name, ends in COUNTS.items():
@@ -125,7 +124,13 @@ class DQNConfig:
             checks.check_range(name, getattr(self, name), between)
         if self.num_envs % self.num_groups:
             raise checks.wrong("num_groups", self.num_groups, f"a divisor of num_envs ({self.num_envs})")
-        self.network.validate(env)
+        checks.check_network(self.network, env, has_own_network)
+        if has_own_network:
+            for name in ("dueling", "noisy"):
+                if getattr(self, name):
+                    raise checks.wrong(
+                        name, True, "False with a network of one's own, which has heads of its own"
+                    )
         self._check_form(env)
         self._check_parts()
         self._check_data()

@@ -5,7 +5,7 @@ target: what n steps gain, and then the returns of the best action in what was s
 ends on the way ends the target there; one that is cut off goes on from its true last observation.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +18,7 @@ from tetrax.agents.dqn.judge import Frame, Returns
 from tetrax.agents.dqn.train_state import Slot, TrainState
 from tetrax.env.contract import Game, Observation
 from tetrax.networks.noisy import NOISE
+from tetrax.networks.q_network import QNetwork
 from tetrax.ops import packing, value_targets
 
 
@@ -137,7 +138,7 @@ def _judge_all(player: Player, params: Any, seen: Observation, key: PRNGKeyArray
 
 def _unroll(player: Player, params: Any, seen: Observation, slots: Slot, key: PRNGKeyArray) -> Unrolled:
     """Judge every step of windows one after the other."""
-    network, burn_in = player.network, player.config.burn_in
+    network, burn_in = cast(QNetwork, player.network), player.config.burn_in  # one that remembers
     encoded: Any = network.apply(params, seen, method=network.encode)
 
     def step(memory: Any, step_input: tuple[Array, Array]) -> tuple[Any, Unrolled]:

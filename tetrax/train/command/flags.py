@@ -69,10 +69,16 @@ NOTATION = dataclasses.replace(
 
 
 def field_types(record: Any, prefix: str = "") -> dict[str, Any]:
-    """List the leaves of a tree of dataclasses: each field's path and the type it is annotated with."""
+    """List the leaves of a tree of dataclasses: each field's path and the type it is annotated with.
+
+    Those that only Python can give, marked for tyro's help by `tyro.conf.Suppress`, have no flag.
+    """
     hints = typing.get_type_hints(type(record))
+    marked = typing.get_type_hints(type(record), include_extras=True)
     leaves: dict[str, Any] = {}
     for field in dataclasses.fields(record):
+        if tyro.conf.Suppress in typing.get_args(marked[field.name]):
+            continue
         value, path, hint = getattr(record, field.name), prefix + field.name, hints[field.name]
         is_leaf = _names(hint) is not None or not dataclasses.is_dataclass(value)
         leaves |= {path: hint} if is_leaf else field_types(value, f"{path}.")

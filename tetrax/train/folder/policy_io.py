@@ -9,20 +9,24 @@ from __future__ import annotations
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import flax.linen as nn
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
 from tetrax.agents.agent import Actor, Agent, Sight
+from tetrax.env.record import Recording
 from tetrax.fields.errors import UserError
 from tetrax.system import compilation_cache
 from tetrax.system.disk import as_path
 from tetrax.train.config import TrainConfig, load_config, to_json
 from tetrax.train.folder import files
+from tetrax.view.scene import has_pictures
 
 CONFIG = "config.json"
 PARAMETERS = "parameters.npz"
@@ -31,7 +35,7 @@ POLICY = "policy"  # folder of the export inside a run, and first part of every 
 
 @dataclass(frozen=True, eq=False)
 class LoadedPolicy:
-    """A policy that is ready to act."""
+    """A policy that is ready to act, and the environment that it was trained in."""
 
     env: Any
     config: TrainConfig
@@ -50,11 +54,47 @@ class LoadedPolicy:
     def act(
         self, sight: Sight, memory: Any, key: Array, greedy: bool = True
     ) -> tuple[Array, Any, dict[str, Array]]:
-        """Choose an action for each of the B games that are seen: (int32[B], the new memory, diagnostics).
+        """Choose an action for each of the B games that are seen: (int32[B], the new memory, diagnostics float32[B]).
 
-        `greedy` takes the most probable action instead of drawing one with `key`.
+        `greedy` takes the most probable action instead of drawing one with `key`. Compiled at the first call.
         """
-        return self.agent.act(self.policy, sight, memory, key, greedy)
+        return self._compiled_act(self.policy, sight, memory, key, greedy)
+
+    def reset(self, keys: Array) -> tuple[Any, Any]:
+        """Start B games from typed keys [B]: their states and time steps, [B, ...]. Compiled at the first call."""
+        return self._compiled_game[0](keys)
+
+    def step(self, states: Any, actions: Array) -> tuple[Any, Any]:
+        """Play an action, int32[B], in each of B games: states and time steps, [B, ...]. Compiled at the first call."""
+        return self._compiled_game[1](states, actions)
+
+    def play(self, seed: int = 0, max_pieces: int = 500) -> Recording:
+        """Play one game, or its first `max_pieces` pieces, by the most probable actions; `tetrax.show` shows it.
+
+        It is game 0 of an evaluation with that seed. ValueError for games that cannot be recorded.
+        """
+        from tetrax.train.report import evaluation  # slow to import, for those who only act
+
+        if not has_pictures(self.env):
+            raise ValueError(
+                f"play: given {self.env.spec.title}, of which there are no recordings; allowed: Tetris"
+            )
+        result = evaluation.evaluate(
+            self.env, self.actor, episodes=1, seed=seed, max_pieces=max_pieces, record=True
+        )
+        return evaluation.recording_of_best(self.env, result)
+
+    @cached_property
+    def _compiled_act(self) -> Any:
+        return jax.jit(self.agent.act, static_argnums=4)
+
+    @cached_property
+    def _compiled_game(self) -> tuple[Any, Any]:
+        if self.env.spec.on_host:
+            raise ValueError(
+                f"game: given {self.env.spec.title}, which steps on the host; allowed: a compiled game"
+            )
+        return jax.jit(jax.vmap(self.env.reset)), jax.jit(jax.vmap(self.env.step))
 
 
 def export(config: TrainConfig, policy: Any, path: str | Path) -> None:
@@ -69,12 +109,16 @@ def export(config: TrainConfig, policy: Any, path: str | Path) -> None:
         np.savez(folder / PARAMETERS, **arrays)
 
 
-def load(path: str | Path) -> LoadedPolicy:
-    """Load the policy of a run or of an export; raise UserError naming what is wrong with the folder."""
+def load(path: str | Path, network: nn.Module | None = None) -> LoadedPolicy:
+    """Load the policy of a run or of an export; raise UserError naming what is wrong with the folder.
+
+    A policy that was trained with a network of one's own needs it again, as `network`.
+    """
     compilation_cache.enable_for_slow_programs()
     folder = _export_folder(as_path(path))
     config = load_config(folder / CONFIG)
     try:
+        config = config.with_network(network)
         env, agent = config.make_env(), config.make_agent()
     except (ValueError, ModuleNotFoundError) as error:
         raise UserError(f"{folder / CONFIG}: {error}") from None

@@ -21,7 +21,7 @@ import numpy as np
 from jax import Array
 
 from tetrax.agents.agent import Actor
-from tetrax.env.contract import check_game
+from tetrax.env.contract import Spec, check_game
 from tetrax.env.game.rules import check_whole
 from tetrax.env.game.vector import describe
 from tetrax.env.record import Recording, Replay
@@ -33,6 +33,7 @@ from tetrax.train.report.tally import MAX_EPISODES, MAX_LENGTH, Asked, Tally
 MAX_SEED = 2**31 - 1
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 NORMAL_97_5 = 1.959964  # standard deviations that hold 95% of a normal distribution
+DEFAULT_CAP = 5_000  # of games that may go on for ever
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,6 +114,11 @@ def evaluate(
         capped=tally.capped,
         best_actions=tally.best_actions,
     )
+
+
+def default_cap(spec: Spec) -> int:
+    """Return the cap of games when none is asked for: none where the rules see to it that games end."""
+    return DEFAULT_CAP if spec.is_endless else 0
 
 
 def game_key(seed: int, game: int) -> Array:

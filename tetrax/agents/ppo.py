@@ -86,6 +86,7 @@ class PPOConfig:
 
     def validate(self, env: Game | HostGame, *, has_own_network: bool = False) -> None:
         """Raise ValueError naming the first setting that cannot work; with an own network, `network` has no effect."""
+        checks.check_network(self.network, env, has_own_network)
         for name in ("num_envs", "num_steps", "num_minibatches", "num_groups"):
             checks.check_count(name, getattr(self, name))
         checks.check_count("num_epochs", self.num_epochs, highest=checks.MAX_EPOCHS)
@@ -103,7 +104,6 @@ class PPOConfig:
         if (group * self.num_steps) % self.num_minibatches:
             allowed = f"a divisor of num_envs / num_groups times num_steps ({group} x {self.num_steps})"
             raise checks.wrong("num_minibatches", self.num_minibatches, allowed)
-        checks.check_network(self.network, env, has_own_network)
         for name, between in TUNABLE_RANGES.items():
             checks.check_range(name, getattr(self, name), between)
 

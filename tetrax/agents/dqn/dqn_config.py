@@ -115,6 +115,7 @@ class DQNConfig:
             raise ValueError(
                 f"game: given {env.spec.title} with dqn, which learns from compiled games; allowed: ppo"
             )
+        checks.check_network(self.network, env, has_own_network)
         for name, choices in CHOICES.items():
             check_choice(f"agent.{name}", getattr(self, name), choices)
         for name, ends in COUNTS.items():
@@ -124,7 +125,6 @@ class DQNConfig:
             checks.check_range(name, getattr(self, name), between)
         if self.num_envs % self.num_groups:
             raise checks.wrong("num_groups", self.num_groups, f"a divisor of num_envs ({self.num_envs})")
-        checks.check_network(self.network, env, has_own_network)
         if has_own_network:
             for name in ("dueling", "noisy"):
                 if getattr(self, name):

@@ -189,8 +189,11 @@ def test_a_folder_that_cannot_be_removed_wholly_is_out_of_the_way(tmp_path, monk
             OSError(errno.EROFS, "Read-only file system", "run/config.json"),
             "run/config.json: Read-only file system",
         ),
-        (OSError(errno.ENOSPC, "No space left on device"), "No space left on device"),
-        (OSError("no number"), "no number"),
+        (
+            OSError(errno.ENOSPC, "No space left on device"),
+            "No space left on device (in tests.system.test_disk.fail)",
+        ),
+        (OSError("no number"), "no number (in tests.system.test_disk.fail)"),
     ],
 )
 def test_a_command_ends_with_the_file_and_the_reason(error, said, capsys):

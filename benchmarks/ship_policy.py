@@ -114,6 +114,7 @@ def read_training(run: RunFolder) -> dict[str, Any]:
         "seed": config["seed"],
         "command": _command(started["command"]),
         "machine": measure.machine(),
+        "commit": measure.commit(),
         "date": started["time"][:10],
         "columns": list(COLUMNS),
         "points": [[row.get(name) for name in COLUMNS] for row in points],

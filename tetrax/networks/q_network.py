@@ -118,7 +118,7 @@ def own_q_network(network: nn.Module, env: Game, num_outputs: int, by_afterstate
     return OwnQNetwork(network, num_outputs)
 
 
-def _first_action(leaf: jax.ShapeDtypeStruct) -> jax.ShapeDtypeStruct:
+def _first_action(leaf: Any) -> jax.ShapeDtypeStruct:
     return jax.ShapeDtypeStruct((leaf.shape[0], 1, *leaf.shape[2:]), leaf.dtype)
 
 

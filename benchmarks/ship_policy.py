@@ -29,13 +29,14 @@ PRETRAINED = measure.ROOT / "pretrained"
 COLUMNS = ("step", "wall_time", "lines", "games", "eval/lines")
 PAGE = """# {name}
 
-{title}, learned by {algorithm} (preset {preset}, seed {seed}) in {seconds:,.0f} seconds.
+A policy of the game `{title}`, learned by {algorithm} (preset {preset}, seed {seed}) in {seconds:,.0f} seconds.
 
 ```sh
 {evaluation_command}
 ```
 
-Mean of {episodes} games of at most {cap:,} pieces: {mean:,.1f} lines (95% interval {low:,.1f} to {high:,.1f}). {lost}
+Mean of {episodes} games of at most {cap:,} pieces: {mean:,.1f} lines (95% interval {low:,.1f} to {high:,.1f}).
+{lost}
 
 ```python
 import tetrax
@@ -50,8 +51,10 @@ tetrax.show(policy.play(seed=1, max_pieces=200))
 {training_command}
 ```
 
-{step:,} steps on {machine}. The learning curve is in `benchmarks/results/{name}/training.json`, the evaluation beside
-it. `python -m benchmarks.ship_policy` puts such a run here.
+{step:,} steps on {machine}.
+
+The learning curve is in `benchmarks/results/{name}/training.json`, the evaluation beside it.
+`python -m benchmarks.ship_policy` puts such a run here.
 """
 
 
@@ -71,6 +74,8 @@ class Options:
     """Seed of the games: training evaluates with 0."""
     max_pieces: int = 10_000
     """Pieces after which a game is stopped."""
+    note: str = ""
+    """What else a reader should know of the machine, such as other work on it."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -92,7 +97,7 @@ def _ship(argv: list[str]) -> None:
     played = evaluate_policy(
         policy, episodes=options.episodes, seed=options.seed, max_pieces=options.max_pieces
     )
-    training = read_training(run)
+    training = read_training(run, options.note)
     evaluation = describe_evaluation(options, policy.env.spec.title, played.summary())
     for file, document in (("training", training), ("evaluation", evaluation)):
         _write(results / f"{file}.json", document)
@@ -101,7 +106,7 @@ def _ship(argv: list[str]) -> None:
     (folder / "README.md").write_text(page(options.name, training, evaluation))
 
 
-def read_training(run: RunFolder) -> dict[str, Any]:
+def read_training(run: RunFolder, note: str = "") -> dict[str, Any]:
     """Return what a run was, and its curve: a point for each evaluation and for the last chunk."""
     config = json.loads(run.config.read_text())
     started = json.loads(run.history.read_text().splitlines()[0])
@@ -113,7 +118,8 @@ def read_training(run: RunFolder) -> dict[str, Any]:
         "preset": config["preset"],
         "seed": config["seed"],
         "command": _command(started["command"]),
-        "machine": measure.machine(),
+        "machine": _machine(note),
+        "commit": measure.commit(),
         "date": started["time"][:10],
         "columns": list(COLUMNS),
         "points": [[row.get(name) for name in COLUMNS] for row in points],
@@ -158,7 +164,7 @@ def describe_evaluation(options: Options, title: str, played: dict[str, Any]) ->
         "value": played["lines"]["mean"],
         "unit": "lines per game",
         "interval": played["lines"]["ci95"],
-        "machine": measure.machine(),
+        "machine": _machine(options.note),
         "command": (
             f"python -m tetrax.evaluate pretrained/{options.name} --episodes {options.episodes} "
             f"--seed {options.seed} --max-pieces {options.max_pieces} --json"
@@ -167,6 +173,10 @@ def describe_evaluation(options: Options, title: str, played: dict[str, Any]) ->
         "date": datetime.date.today().isoformat(),
         "result": played,
     }
+
+
+def _machine(note: str) -> str:
+    return f"{measure.machine()}; {note}" if note else measure.machine()
 
 
 def _command(words: Sequence[str]) -> str:

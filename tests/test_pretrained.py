@@ -80,7 +80,7 @@ def test_a_page_says_what_was_measured():
     }
     page = ship_policy.page("x", training, evaluation)
     for said in (
-        "guideline, drop, learned by PPO (preset small, seed 0) in 90 seconds.",
+        "A policy of the game `guideline, drop`, learned by PPO (preset small, seed 0) in 90 seconds.",
         "Mean of 256 games of at most 10,000 pieces: 3,990.2 lines (95% interval 3,980.0 to 4,000.5).",
         "2 of them were lost before that.",
         "802,816 steps on one core.",

@@ -37,6 +37,15 @@ class Table(nn.Module):
         return nn.Dense(self.num_outputs, use_bias=False)(observation.flat)
 
 
+class Quantiles(nn.Module):
+    """Five numbers for each of two actions."""
+
+    @nn.compact
+    def __call__(self, observation):
+        judged = Table(10, name="table")(observation)
+        return judged.reshape(*judged.shape[:-1], 2, 5)
+
+
 class TwoTables(nn.Module):
     """A policy and a value of each cell."""
 
@@ -67,14 +76,44 @@ def train(agent, iterations):
 
 
 def test_a_network_of_ones_own_takes_the_place_of_the_described_one():
-    """The network that the configuration describes, given by hand, is trained bit for bit alike."""
+    """The network that the configuration describes, given by hand, makes the very same programs."""
     by_hand = dataclasses.replace(PPO, network=NetworkConfig(hidden=(99,)))  # without effect
-    described = ppo.make(PPO, Chain())
-    given = ppo.make(by_hand, Chain(), actor_critic(Chain(), PPO.network))
-    states = [train(agent, 2) for agent in (described, given)]
-    jax.tree.map(np.testing.assert_array_equal, *(state.params for state in states))
+    agents = (ppo.make(PPO, Chain()), ppo.make(by_hand, Chain(), actor_critic(Chain(), PPO.network)))
+    start = jax.eval_shape(agents[0].init, jax.random.key(0))
+    for programs in (
+        [str(jax.make_jaxpr(agent.init)(jax.random.key(0))) for agent in agents],
+        [str(jax.make_jaxpr(agent.train)(start)) for agent in agents],
+    ):
+        assert programs[0] == programs[1]
 
 
+PRIORITISED = dataclasses.replace(REPLAYED, double=True, prioritised=True, n_step=3)
+QUANTILES = dataclasses.replace(REPLAYED, distribution="quantile", atoms=5)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: ppo.make(PPO, Chain(time_limit=3), TwoTables()),
+        lambda: dqn.make(ROLLOUTS, Chain(time_limit=3), Table(2)),
+        lambda: dqn.make(PRIORITISED, Chain(time_limit=3), Table(2)),
+        lambda: dqn.make(QUANTILES, Chain(), Quantiles()),
+        lambda: dqn.make(ROLLOUTS, Piles(), Heights()),
+        lambda: dqn.make(PRIORITISED, Piles(time_limit=6), Heights()),
+    ],
+    ids=["ppo", "rollouts", "prioritised", "quantiles", "afterstates", "afterstates-prioritised"],
+)
+def test_every_way_of_learning_asks_no_more_than_is_promised(make):
+    agent = make()
+    before = jax.eval_shape(agent.init, jax.random.key(0))
+    after, metrics = jax.eval_shape(agent.train, before)
+    assert jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), after) == jax.tree.map(
+        lambda leaf: (leaf.shape, leaf.dtype), before
+    )
+    assert metrics.means["loss/value"].shape == ()
+
+
+@pytest.mark.slow
 def test_ppo_learns_a_chain():
     env = Chain()
     agent = ppo.make(PPO, env, TwoTables())
@@ -86,9 +125,8 @@ def test_ppo_learns_a_chain():
     np.testing.assert_allclose(told["value"][: CELLS - 1], [0.8**3, 0.8**2, 0.8, 1.0], atol=0.08)
 
 
-@pytest.mark.parametrize(
-    ("config", "iterations"), [(ROLLOUTS, 150), pytest.param(REPLAYED, 200, marks=pytest.mark.slow)]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize(("config", "iterations"), [(ROLLOUTS, 150), (REPLAYED, 200)])
 def test_dqn_learns_the_best_values_of_a_chain(config, iterations):
     agent = dqn.make(dataclasses.replace(config, learning_rate=0.02), Chain(), Table(2))
     policy = agent.policy(train(agent, iterations))
@@ -96,7 +134,8 @@ def test_dqn_learns_the_best_values_of_a_chain(config, iterations):
     np.testing.assert_allclose(found[: CELLS - 1], best_values(0.8), atol=0.06)
 
 
-@pytest.mark.parametrize("replay_capacity", [0, pytest.param(2048, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("replay_capacity", [0, 2048])
 def test_dqn_judges_afterstates(replay_capacity):
     """A loss costs 4 and every game can go on for ever: who has learned loses less than who plays at random."""
     base = dataclasses.replace(

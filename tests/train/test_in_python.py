@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -242,6 +243,12 @@ def test_sweeps_take_numbers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     assert swept.results is not None
     assert [point["agent.learning_rate"] for point in swept.results.points] == [0.1, 0.5]
     assert swept.results.metric == "lines" and swept.results.num_seeds == 2
+    assert swept.results.best is not None
+    best = swept.results.points[swept.results.best]["agent.learning_rate"]
+    given = shlex.split(json.loads((tmp_path / "sweep" / "sweep.json").read_text())["command"])
+    file = tmp_path / "sweep" / "config.json"
+    assert given[3:] == ["toy", "--config", str(file), "--agent.learning-rate", str(best)]
+    assert load_config(file) == config
     with pytest.raises(UserError, match="metric: given 'eval/lines'; allowed: "):
         tetrax.sweep_agents(
             config, tmp_path / "other", grid={"agent.learning_rate": [0.1]}, metric="eval/lines"

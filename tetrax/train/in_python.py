@@ -18,7 +18,7 @@ from tetrax.fields.errors import UserError, wrong, wrong_name
 from tetrax.train import loop, presets
 from tetrax.train.config import TrainConfig, agent_config_type, from_json, load_config, to_json
 from tetrax.train.folder.policy_io import LoadedPolicy, load
-from tetrax.train.folder.run_folder import open_existing
+from tetrax.train.folder.run_folder import RunFolder, open_existing
 from tetrax.train.report import evaluation
 from tetrax.train.report.display import Display, SilentDisplay, make_display
 from tetrax.train.report.evaluation import EvalResult
@@ -125,7 +125,11 @@ def sweep_agents(
     metric = metric or (EVALUATION + measures[0] if checked.evaluation.final_episodes else measures[0])
     if metric not in known:
         raise wrong_name("metric", metric, known)
-    asked = Sweep(config=checked, points=points, metric=metric, halving=halving)
+    from_folder = (
+        "--config",
+        str(RunFolder(Path(run_dir)).config),
+    )  # how the command line gets the configuration
+    asked = Sweep(checked, points, metric, halving=halving, command=from_folder)
     return sweep.run(asked, run_dir=run_dir, display=_display(quiet, display))
 
 

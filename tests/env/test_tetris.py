@@ -159,9 +159,10 @@ def test_an_illegal_placement_only_passes_time():
         np.testing.assert_array_equal(getattr(after, field), getattr(state, field))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("reward", "hold"),
-    [pytest.param("standard", True, marks=pytest.mark.slow), ("lines_only", False)],
+    [("standard", True), ("lines_only", False)],
 )
 def test_afterstates_foretell_the_step(reward, hold):
     """Rows, reward and end of every legal placement equal those of stepping it."""
@@ -190,6 +191,7 @@ def test_afterstates_foretell_the_step(reward, hold):
     assert np.asarray(stepped.terminated)[legal].any()
 
 
+@pytest.mark.slow
 def test_nothing_observed_depends_on_hidden_pieces():
     env = tetrax.make(actions="drop", preview=1, height=8, buffer=6, width=6)
     states, timesteps, _ = play(env, num_boards=8, num_steps=6)

@@ -26,6 +26,7 @@ GAMES = {
     "classic-10x10": {"preset": "classic-10x10"},
     "mini": {"preset": "mini"},
 }
+SLOW = ("guideline drop", "tetrio direct")  # to compile
 BOARDS, STEPS = 4, 256
 
 
@@ -60,7 +61,9 @@ def test_gymnasium_knows_the_version_by_name():
     assert f"tetrax/Tetris-v{ENV_VERSION}" == ENV_ID
 
 
-@pytest.mark.parametrize("name", GAMES)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in GAMES]
+)
 def test_games_come_to_what_the_version_says(name):
     kept = json.loads(KEPT.read_text())
     assert kept["version"] == ENV_VERSION

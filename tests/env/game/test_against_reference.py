@@ -81,6 +81,8 @@ AT_LEAST = {
 }
 # Compared only with the slow tests.
 SLOW = (
+    "TETR.IO",
+    "6x8, fast, two restarts",
     "no hold, no preview, uniform, 60 ticks a second",
     "infinite placement, fixed gravity, T and I",
     "classic lock, no kicks, no spawn drop",

@@ -219,6 +219,7 @@ def resampled_games(preset: str):
     return rules, games, [resampled(rules, state, 6) for state in games]
 
 
+@pytest.mark.slow
 @PRESETS
 def test_what_is_observed_stays(preset):
     rules, games, others = resampled_games(preset)

@@ -106,7 +106,14 @@ def stop_early(folder: Path) -> None:
         (folder / file).unlink(missing_ok=True)
 
 
-@pytest.mark.parametrize("place", [".", "checkpoints", "plots", "config.json", "metrics.jsonl"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        ".",
+        "metrics.jsonl",
+        *(pytest.param(place, marks=pytest.mark.slow) for place in ("checkpoints", "plots", "config.json")),
+    ],
+)
 def test_resuming_what_cannot_be_written_is_one_line_and_changes_nothing(
     tmp_path: Path, straight: Path, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:

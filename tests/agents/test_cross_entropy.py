@@ -126,6 +126,7 @@ def test_each_candidate_plays_its_own_boards_and_all_get_the_same_pieces():
     assert (keys == keys[:1]).all() and len(np.unique(keys[0], axis=0)) == 3
 
 
+@pytest.mark.slow
 def test_a_generation_repeats_itself_and_no_key_comes_back(learner):
     train, state, traces = learner
     first, metrics = train(state)

@@ -23,13 +23,17 @@ def rollout(env, **options):
         states, timesteps = jax.vmap(boards.step)(states, actions)
         return (states, timesteps.observation.legal), (states, timesteps)
 
-    states, timesteps = jax.vmap(boards.reset)(jax.random.split(jax.random.key(1), NUM_BOARDS))
-    keys = jax.random.split(jax.random.key(2), NUM_STEPS)
-    return jax.jit(lambda carry: jax.lax.scan(step, carry, keys)[1])((states, timesteps.observation.legal))
+    @jax.jit
+    def play(reset_keys, step_keys):
+        states, timesteps = jax.vmap(boards.reset)(reset_keys)
+        return jax.lax.scan(step, (states, timesteps.observation.legal), step_keys)[1]
+
+    reset_keys = jax.random.split(jax.random.key(1), NUM_BOARDS)
+    return play(reset_keys, jax.random.split(jax.random.key(2), NUM_STEPS))
 
 
 def test_a_new_game_starts_in_the_step_that_ends_one_from_a_fresh_key():
-    env = tetrax.make(actions="drop", height=6, buffer=4)
+    env = tetrax.make(actions="drop", height=6, buffer=4, observation="compact")
     states, timesteps = rollout(env)
     games, done = states.env_state.game, np.asarray(timesteps.terminated)
     assert done.sum() > 20

@@ -150,6 +150,7 @@ def test_what_may_be_given_may_still():
     jax.eval_shape(jax.vmap(ENV.step), many[0], jnp.zeros(2, jnp.int32), many[1])
 
 
+@pytest.mark.slow
 def test_the_checks_add_nothing_to_the_compiled_step(monkeypatch):
     def program():
         env = tetrax.make("mini", actions="drop")

@@ -112,6 +112,7 @@ def on_host(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return run
 
 
+@pytest.mark.slow
 def test_a_run_on_the_host_is_reproducible(on_host: Path, tmp_path: Path) -> None:
     again = train(tiny("ppo", "gymnasium:CartPole-v1"), run_dir=tmp_path / "again")
     assert again.evaluation == json.loads((on_host / "eval.json").read_text())

@@ -81,6 +81,8 @@ AT_LEAST = {
 }
 # Compared only with the slow tests.
 SLOW = (
+    "three lives, garbage all the time",
+    "guideline, whole pieces",
     "TETR.IO",
     "6x8, fast, two restarts",
     "no hold, no preview, uniform, 60 ticks a second",
@@ -89,7 +91,6 @@ SLOW = (
     "4x6 dominoes",
     "invented pieces, quick lock",
     "a list, until the stack is too high",
-    "6x8, whole pieces",
     "invented pieces, whole pieces, no preview, no hold",
     "garbage and two lives, whole pieces",
 )

@@ -241,6 +241,7 @@ def test_what_is_observed_stays(preset):
             np.testing.assert_array_equal(seen, np.broadcast_to(seen[:1], seen.shape))
 
 
+@pytest.mark.slow
 @PRESETS
 def test_a_planner_that_looks_one_piece_ahead_decides_alike(preset):
     """It tries every legal placement in the game that it is given, which draws a piece, and judges the board."""

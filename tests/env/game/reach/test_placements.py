@@ -27,11 +27,11 @@ BOARDS = 8  # that go through a program at once
 
 RULES = {
     "guideline": Rules(height=10, buffer=10),
+}
+SLOW_RULES = {
     "narrow, half turns, TETR.IO's spins, rows in two words": Rules(
         width=5, height=20, buffer=16, kicks="srs+", spins="tetrio", preview=0, spawn_drop=False
     ),
-}
-SLOW_RULES = {
     "half turns without hold": Rules(width=7, height=8, buffer=5, kicks="srs180", hold=False),
     "no kicks": Rules(width=4, height=7, buffer=4, kicks="none"),
     "dominoes": Rules(width=4, height=6, buffer=4, pieces=DOMINOES, preview=1, hold=False),

@@ -76,7 +76,9 @@ def test_videos(tmp_path, monkeypatch):
     assert len(list(tmp_path.glob("videos/*.mp4"))) == 2
 
 
-@pytest.mark.skipif(not hasattr(vector_wrappers, "RecordVideo"), reason="this gymnasium films single boards alone")
+@pytest.mark.skipif(
+    not hasattr(vector_wrappers, "RecordVideo"), reason="this gymnasium films single boards alone"
+)
 def test_videos_of_many_boards(tmp_path, monkeypatch):
     clips = stand_in_for_moviepy(monkeypatch)
     boards = make_vec(render_mode="rgb_array", autoreset_mode="NextStep")

@@ -71,3 +71,10 @@ def test_the_setting_that_is_meant(given, near):
     assert nearest_path(given.replace("_", "-"), [path.replace("_", "-") for path in SETTINGS]) == (
         near and near.replace("_", "-")
     )
+
+
+def test_a_learning_rate_counts_before_other_names_of_its_initials() -> None:
+    assert (
+        nearest_path("agent.lr", ["env_params.game.lock_resets", "agent.learning_rate"])
+        == "agent.learning_rate"
+    )

@@ -24,6 +24,7 @@ OTHER_NAMES: dict[str, tuple[str, ...]] = {
     "lam": ("gae_lambda", "trace_decay"),
     "lambda": ("gae_lambda", "trace_decay"),
     "logdir": ("run_dir",),
+    "lr": ("learning_rate",),
     "log_dir": ("run_dir",),
     "memory_size": ("replay_capacity",),
     "minibatches": ("num_minibatches",),

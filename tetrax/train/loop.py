@@ -94,6 +94,7 @@ def _lead(
             shown.finish(Summary(f"This run has finished: {step:,} steps, {where}.", {}))
             return Result(FINISHED, 0, step, {}, 0, folder.final_evaluation() if evaluated else None)
         start.claim(folder, config, begun, step)
+        folder.finished.unlink(missing_ok=True)  # it was asked for more steps: what is there is of fewer
         tell_others(begun.progress.chunks)
         events = folder.tensorboard if config.tensorboard else None
         with (

@@ -99,6 +99,7 @@ def test_more_steps_that_were_killed_at_their_end_are_not_finished(
         patch.setattr(artifacts.plots, "learning_curve", kill)
         with pytest.raises(Killed):
             train(longer, run_dir=tmp_path / "run", resume=True)
+    assert not (tmp_path / "run" / "finished.json").exists()
     shown = Listener()
     train(longer, run_dir=tmp_path / "run", resume=True, display=shown)
     assert shown.summary.headline.startswith("Finished: 64 steps")

@@ -483,16 +483,19 @@ def test_a_sweep_names_where_its_evaluations_were_stopped_and_what_runs() -> Non
     rows = [row(100, [0, 1, 2, 3], **trained), *(row(100, [member], **told) for member in range(4))]
     points = ({"agent.clip": 0.1}, {"agent.clip": 0.2})
     results = sweep_results.sum_up(rows, points, 2, "eval/lines", MEASURES, "pieces")
-    assert results.stop == "to 500 pieces" and results.ranking == [0, 1]
+    # Evaluations are equal, and 13 lines so far are more than 5.
+    assert results.stop == "to 500 pieces" and results.ranking == [1, 0]
     assert [line.split() for line in sweep_results.table(results).splitlines()] == [
         "agent.clip seeds lines per game evaluation to 500 pieces, lines not lost steps".split(),
-        "1. 0.1 2 5 ± 1.4 197 ± 0 50.0% 100".split(),
-        "2. 0.2 2 13 ± 1.4 so far 197 ± 0 50.0% 100".split(),
+        "1. 0.2 2 13 ± 1.4 so far 197 ± 0 50.0% 100".split(),
+        "2. 0.1 2 5 ± 1.4 197 ± 0 50.0% 100".split(),
     ]
     steps, values = sweep_plot._running(rows, results, 1, "lines")
     assert (steps.tolist(), values.tolist()) == ([100], [13.0])
     assert np.isnan(sweep_plot._running(rows, results, 0, "lines")[1]).all()
     assert "running/lines" in results.to_json()["points"][0]
+    by_training = sweep_results.sum_up(rows, points, 2, "lines", MEASURES, "pieces")
+    assert by_training.ranking == [1, 0] and by_training.best == 1
     free = [row(100, [0], **{"eval/lines": [197.0], "eval/cap": [0.0]})]
     assert sweep_results.sum_up(free, points[:1], 1, "eval/lines", MEASURES, "pieces").stop == ""
 

@@ -64,11 +64,17 @@ class Results:
     def best(self) -> int | None:
         """Return the best point; None where no point has a value."""
         first = self.ranking[0]
-        return None if math.isnan(self.means(self.metric)[first]) else first
+        return None if math.isnan(self._known(self.metric)[first]) else first
 
     def _missing_last(self, metric: str) -> np.ndarray:
-        means = self.means(metric)
+        means = self._known(metric)
         return np.where(np.isnan(means), math.inf, -means)
+
+    def _known(self, metric: str) -> np.ndarray:
+        """Return the means, where no game has ended of what the games have come to so far, float64[points]."""
+        means = self.means(metric)
+        so_far = SO_FAR + metric
+        return np.where(np.isnan(means), self.means(so_far), means) if so_far in self.values else means
 
     def means(self, metric: str) -> np.ndarray:
         """Return the mean over the seeds that have a value, float64[points]."""

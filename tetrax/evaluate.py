@@ -88,7 +88,7 @@ def _run(argv: list[str]) -> int:
     max_pieces = _max_pieces(options, env)
     if options.record is not None and not has_pictures(env):
         raise wrong("--record", options.record, f"nothing: {env.spec.title} has no pictures")
-    _check_files(options)
+    _check_files(options, words.positionals)
     for fault in libraries.faults():
         print(fault, file=sys.stderr)
     with _progress(options.episodes, max_pieces, env.spec.length) as on_progress:
@@ -216,10 +216,16 @@ def _progress(episodes: int, max_pieces: int, length: str) -> Iterator[Callable[
         yield on_progress
 
 
-def _check_files(options: Options) -> None:
+def _is_within(path: str, folder: str) -> bool:
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
+
+
+def _check_files(options: Options, runs: Sequence[str]) -> None:
     """Refuse files that cannot be written before games are played for them."""
     for flag, path in (("--csv", options.csv), ("--record", options.record)):
         if path is not None:
+            if os.path.isfile(path) and any(_is_within(path, run) for run in runs):
+                raise wrong(flag, path, "a new file, or one outside of what is evaluated")
             try:
                 disk.try_writing(Path(path))
             except OSError as error:

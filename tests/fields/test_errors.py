@@ -13,12 +13,17 @@ def interrupted(words):
     raise KeyboardInterrupt
 
 
+def without_device(words):
+    raise RuntimeError("Unable to initialize backend 'gpu':\nno such device")
+
+
 @pytest.mark.parametrize(
     ("run", "code", "said"),
     [
         (len, 1, ""),
         (wrong_word, 2, "error: --seed: given 'x'; allowed: a number\n"),
         (interrupted, 130, "stopped\n"),
+        (without_device, 2, "error: JAX_PLATFORMS: Unable to initialize backend 'gpu': no such device\n"),
     ],
 )
 def test_the_end_of_a_command(run, code, said, capsys):

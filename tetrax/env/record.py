@@ -29,7 +29,7 @@ from tetrax.env.game.state import Event, State
 from tetrax.env.game.vector import check_key, describe
 from tetrax.env.tetris import ENV_VERSION, EnvConfig, EnvParams, Tetris, check_params
 from tetrax.fields.as_json import from_json, to_json
-from tetrax.system.disk import as_path, write_whole
+from tetrax.system.disk import as_path, read_json, write_whole
 
 FORMAT = "tetrax recording"
 VERSION = 1
@@ -184,7 +184,7 @@ def load(path: str | Path) -> Recording:
     allowed = f"a {FORMAT} of version {VERSION} (JSON)"
     path = as_path(path)
     try:
-        data = json.loads(Path(path).read_text(encoding="utf-8"))
+        data = read_json(Path(path))
     except OSError as error:
         raise ValueError(f"{path}: given {_reason(error)}; allowed: {allowed}") from error
     except ValueError as error:  # UnicodeDecodeError and JSONDecodeError

@@ -14,6 +14,7 @@ from typing import NoReturn
 from tetrax.fields.abbreviations import meant_by
 
 USER_ERROR_EXIT_CODE = 2
+NO_DEVICE = "Unable to initialize backend"  # how JAX begins to say that there is no such device
 CLOSED_PIPE_EXIT_CODE = 128 + 13  # as shells say it of a program that SIGPIPE ended
 STANDARD_OUTPUT = "standard output"  # names it, as a file, in the errors of writing to it
 
@@ -41,8 +42,9 @@ def _stop(signum: int, frame: object) -> NoReturn:
 def exit_code(run: Callable[[list[str]], int], argv: Sequence[str] | None, when_stopped: str) -> int:
     """Run a command with its words (`sys.argv` when None); return its exit code.
 
-    A user's mistake, or a file that cannot be read or written, is one line on standard error and code 2; Ctrl-C is
-    `when_stopped` and code 130. Whoever reads standard output may stop reading: then the code is 141, without a word.
+    A user's mistake, a file that cannot be read or written, or a device that is not there is one line on standard
+    error and code 2; Ctrl-C is `when_stopped` and code 130. Whoever reads standard output may stop reading: then the
+    code is 141, without a word.
     """
     if signal.getsignal(signal.SIGINT) is _stop:
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -55,6 +57,11 @@ def exit_code(run: Callable[[list[str]], int], argv: Sequence[str] | None, when_
         if isinstance(error, BrokenPipeError) and error.filename == STANDARD_OUTPUT:
             return CLOSED_PIPE_EXIT_CODE
         print(f"error: {in_words(error)}", file=sys.stderr)
+        return USER_ERROR_EXIT_CODE
+    except RuntimeError as error:
+        if not str(error).startswith(NO_DEVICE):
+            raise
+        print(f"error: JAX_PLATFORMS: {' '.join(str(error).split())}", file=sys.stderr)
         return USER_ERROR_EXIT_CODE
     except KeyboardInterrupt:
         print(when_stopped, file=sys.stderr)

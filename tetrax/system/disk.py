@@ -6,18 +6,31 @@ import contextlib
 import errno
 import hashlib
 import io
+import json
 import os
 import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 TEMPORARY = ".tmp-"  # first letters of a name that no reader looks at
 LONGEST_NAME = 200  # bytes that are kept of a name in a temporary one; most file systems hold 255
 TRIAL = b"\0" * 4096  # a full disk still takes an empty file
 # What a file system answers that has no such call.
 NOT_OFFERED = {errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EBADF}
+
+
+def read_json(path: Path) -> Any:
+    """Read a file of JSON; ValueError for other content, OSError for what cannot be read or would never end."""
+    mode = os.stat(path).st_mode
+    if stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode):  # reading would wait for somebody to write
+        raise OSError(errno.EINVAL, "a pipe or a socket", str(path))
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except RecursionError:
+        raise ValueError("lists or objects within each other too deeply") from None
 
 
 @contextmanager

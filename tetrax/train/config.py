@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import json
 import math
 import types
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ from tetrax.env.game.vector import describe, name_kind
 from tetrax.fields import as_json
 from tetrax.fields.errors import UserError, wrong, wrong_name
 from tetrax.networks import own_network
-from tetrax.system.disk import as_path
+from tetrax.system.disk import as_path, read_json
 from tetrax.train.report.tally import MAX_EPISODES, MAX_LENGTH
 
 FORMAT_VERSION = 2
@@ -288,7 +287,7 @@ def load_config(path: str | Path) -> TrainConfig:
     if path.is_dir():
         raise wrong(str(path), "a folder", "a file, such as a run's config.json")
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = read_json(path)
     except (ValueError, OSError) as error:
         raise UserError(
             f"{path}: given a file that is not JSON ({error}); allowed a config.json written by a run"

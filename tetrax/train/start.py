@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +15,7 @@ from tetrax.agents import AGENTS, changeable
 from tetrax.agents.agent import Agent
 from tetrax.env import batch
 from tetrax.fields.errors import UserError
+from tetrax.system.disk import read_json
 from tetrax.train.config import CHANGEABLE_ON_RESUME, TrainConfig, flag, from_json, to_json
 from tetrax.train.folder import checkpoint, files, run_folder
 from tetrax.train.folder.checkpoint import Checkpoint, Warn
@@ -71,7 +71,7 @@ def find(config: TrainConfig, program: Program | HostProgram, folder: RunFolder,
     now = to_json(config)
     found = checkpoint.newest(folder.checkpoints, warn)
     if found is None:
-        before = json.loads(folder.config.read_text(encoding="utf-8")) if folder.config.exists() else now
+        before = read_json(folder.config) if folder.config.exists() else now
         return Start(None, Progress(), differences(before, now))
     changes = differences(found.config, now)
     _refuse_changes(changes, config.algorithm, found.path)

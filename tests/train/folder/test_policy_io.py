@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import os
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -137,6 +139,36 @@ def rewrite(change: Callable[[dict[str, np.ndarray]], None]) -> Callable[[Path],
     return damage
 
 
+def archive_of(name: str, content: bytes) -> Callable[[Path], None]:
+    """Return a way to put an archive of one file in the place of the parameters."""
+
+    def damage(folder: Path) -> None:
+        with zipfile.ZipFile(folder / "parameters.npz", "w") as archive:
+            archive.writestr(name, content)
+
+    return damage
+
+
+def header(shape: str) -> bytes:
+    """Return the beginning of an array's file that claims a shape."""
+    text = f"{{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}".encode().ljust(117) + b"\n"
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text
+
+
+def as_one_array(folder: Path) -> None:
+    with (folder / "parameters.npz").open("wb") as file:
+        np.save(file, np.zeros(3))
+
+
+def nested(folder: Path) -> None:
+    (folder / "config.json").write_text("[" * 100_000 + "]" * 100_000)
+
+
+def as_pipe(folder: Path) -> None:
+    (folder / "config.json").unlink()
+    os.mkfifo(folder / "config.json")
+
+
 def first(arrays: dict[str, np.ndarray]) -> str:
     return min(arrays, key=lambda name: (arrays[name].ndim != 2, name))
 
@@ -160,6 +192,12 @@ def first(arrays: dict[str, np.ndarray]) -> str:
             rewrite(lambda arrays: arrays.update({first(arrays): np.array([{"a": 1}], object)})),
             "cannot be read",  # a pickle is never opened
         ),
+        (as_one_array, "cannot be read"),
+        (archive_of("policy/params", b"hello"), "more than arrays"),
+        (archive_of("policy/params.npy", header("(1000000000000,)")), "cannot be read"),
+        (archive_of("policy/params.npy", header("((((")), "cannot be read"),
+        (nested, "too deeply"),
+        (as_pipe, "a pipe"),
     ],
     ids=[
         "zip",
@@ -172,6 +210,12 @@ def first(arrays: dict[str, np.ndarray]) -> str:
         "shape",
         "dtype",
         "pickle",
+        "npy",
+        "no-array",
+        "terabytes",
+        "half-a-header",
+        "nested",
+        "pipe",
     ],
 )
 def test_a_damaged_export_is_refused(folder: Path, damage: Callable[[Path], object], said: str) -> None:

@@ -1,6 +1,7 @@
 """The files of `python -m tetrax.evaluate`: tried before games are played, and the result is told whatever they do."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from tetrax.train.report.evaluation import EvalResult
 
 PLAY = ["--policy", "random", "--preset", "mini", "--actions", "drop", "--episodes", "3", "--json"]
 LINES = np.array([3, 1, 2])
+PRETRAINED = Path(__file__).parents[3] / "pretrained" / "classic-10x10"
 
 
 @pytest.fixture
@@ -95,3 +97,17 @@ def test_games_go_through_a_link(tmp_path: Path, played: list[int]) -> None:
     lines = (tmp_path / "games.csv").read_text().splitlines()
     assert lines == ["game,lines,return,steps,capped", "0,3,1.5,3,1", "1,1,0.5,1,0", "2,2,1.0,2,0"]
     assert Path("/dev/null").is_char_device()
+
+
+@pytest.mark.parametrize("flag", ["--csv", "--record"])
+@pytest.mark.parametrize("name", ["config.json", "parameters.npz"])
+def test_what_is_evaluated_is_not_written_over(
+    tmp_path: Path, played: list[int], capsys: pytest.CaptureFixture[str], flag: str, name: str
+) -> None:
+    policy = tmp_path / "policy"
+    shutil.copytree(PRETRAINED, policy)
+    before = (policy / name).read_bytes()
+    assert evaluate.main([str(policy), "--episodes", "3", flag, str(policy / name)]) == 2
+    said = capsys.readouterr().err
+    assert flag in said and "outside of what is evaluated" in said and said.count("\n") == 1
+    assert not played and (policy / name).read_bytes() == before

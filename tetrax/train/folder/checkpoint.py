@@ -25,6 +25,7 @@ import numpy as np
 from jax.experimental import multihost_utils
 
 from tetrax.fields.errors import UserError, in_words
+from tetrax.system.disk import read_json
 from tetrax.train.folder import files
 from tetrax.train.folder.run_folder import versions
 from tetrax.train.machine import processes
@@ -241,7 +242,7 @@ def _open(path: Path, step: int) -> Checkpoint:
 
 def _read_object(path: Path) -> dict[str, Any]:
     """Read a JSON object; ValueError for other content."""
-    document = json.loads(path.read_text(encoding="utf-8"))
+    document = read_json(path)
     if not isinstance(document, dict):
         raise ValueError(f"{path.name} holds no object")
     return document

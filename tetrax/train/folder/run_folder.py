@@ -102,7 +102,7 @@ class RunFolder:
 def _read_object(path: Path) -> dict[str, Any] | None:
     """Read a JSON object; None where there is no file or another content."""
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = disk.read_json(path)
     except (FileNotFoundError, ValueError):
         return None
     return document if isinstance(document, dict) else None

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: the first asks the run to stop at the next boundary, the second ends it at once."""
+"""Ctrl-C, SIGTERM, the end of the terminal: the first has the run stop at the next boundary, the second at once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = tuple(getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name))
 
 
 class Interrupted(BaseException):
@@ -84,7 +84,10 @@ def catching_signals(on_first: Callable[[str], None], on_second: Callable[[], No
             on_first(request.notice)
 
     watcher = threading.Thread(target=watch, name="signals", daemon=True)
-    previous_handlers = {number: signal.signal(number, request.handle) for number in SIGNALS}
+    # nohup has the end of the terminal ignored, and so it stays.
+    hangup = getattr(signal, "SIGHUP", None)
+    watched = [number for number in SIGNALS if number != hangup or signal.getsignal(number) != signal.SIG_IGN]
+    previous_handlers = {number: signal.signal(number, request.handle) for number in watched}
     previous_descriptor = signal.set_wakeup_fd(writer.fileno(), warn_on_full_buffer=False)
     watcher.start()
     try:

@@ -21,7 +21,9 @@ def test_episode_statistics():
     assert list(env.length_queue) == [len(results) - 1]
 
 
-@pytest.mark.parametrize("mode", [AutoresetMode.SAME_STEP, AutoresetMode.NEXT_STEP])
+@pytest.mark.parametrize(
+    "mode", [pytest.param(AutoresetMode.SAME_STEP, marks=pytest.mark.slow), AutoresetMode.NEXT_STEP]
+)
 def test_episode_statistics_of_many_boards(mode):
     """With SAME_STEP gymnasium's wrapper leaves the first step of every later game out; ours do not."""
     theirs = vector_wrappers.RecordEpisodeStatistics(make_vec(autoreset_mode=mode))
@@ -49,7 +51,9 @@ def test_time_limit(wrapped):
     assert not results[-1][2]
 
 
-@pytest.mark.parametrize("own_limit", [0, 2, 9])
+@pytest.mark.parametrize(
+    "own_limit", [pytest.param(0, marks=pytest.mark.slow), 2, pytest.param(9, marks=pytest.mark.slow)]
+)
 def test_a_limit_of_many_boards_is_the_shorter_one(own_limit):
     boards = make_vec(max_episode_steps=3, time_limit=own_limit)
     boards.reset(seed=0)

@@ -47,7 +47,8 @@ def drop_game() -> Recording:
     return played_by_placements(seed=5, pieces=60)[0]
 
 
-@pytest.mark.parametrize("game", [keys_game, pytest.param(drop_game, marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("game", [keys_game, drop_game])
 def test_replay_gives_every_state_and_event_bit_for_bit(game: Any) -> None:
     """Against plain steps of the environment, one by one, over the seam between two chunks."""
     recording = game()

@@ -148,6 +148,7 @@ def test_an_action_outside_the_set_is_clipped_and_says_so():
     assert (outside[0].hold, outside[0].piece) == (inside[0].hold, inside[0].piece)
 
 
+@pytest.mark.slow
 def test_an_illegal_placement_only_passes_time():
     env = tetrax.make(actions="drop")
     state, timestep = env.reset(jax.random.key(0))
@@ -237,6 +238,7 @@ def test_features_of_clears_move_with_them():
     assert later[0] == pytest.approx(4 / 20)
 
 
+@pytest.mark.slow
 def test_boards_are_one_program_under_jit_and_vmap():
     """`step` is traced once for all batches of one shape."""
     env, traces = tetrax.make(), []

@@ -83,6 +83,7 @@ def test_statistics_add_up_each_game():
     assert np.asarray(timesteps.event.lines).sum() > 0
 
 
+@pytest.mark.slow
 def test_statistics_of_a_game_are_its_recordings():
     """Lines, points and pieces as the rules counted them in the state, apart from what each step tells."""
     env = tetrax.make("mini", actions="drop", reward="survival")

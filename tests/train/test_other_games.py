@@ -71,7 +71,8 @@ def arrays(run: Path, step: int) -> dict[str, np.ndarray]:
     return checkpoint.to_host(checkpoint.restore(newest, program.template))
 
 
-@pytest.mark.parametrize("algorithm", ["ppo", pytest.param("dqn", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("algorithm", ["ppo", "dqn"])
 def test_cartpole_trains_and_goes_on_as_if_it_had_never_stopped(algorithm: str, tmp_path: Path) -> None:
     whole, shown = tmp_path / "whole", Listener()
     result = train(tiny(algorithm, "cartpole"), run_dir=whole, display=shown)

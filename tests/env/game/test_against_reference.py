@@ -145,6 +145,7 @@ def test_default_numbers(ticks_per_second):
     assert params == params_of(expected)
 
 
+@pytest.mark.slow
 def test_a_difference_is_found_and_drawn(monkeypatch):
     """The comparison sees a single changed bit, and says where."""
     history = compare.engine_history

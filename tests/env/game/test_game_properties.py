@@ -71,7 +71,10 @@ def player(rules):
 seeds = st.integers(0, 2**32 - 1)
 chance = st.sampled_from((0.0, 0.1, 0.3, 0.6))
 chances = st.tuples(*[chance] * 5, chance, st.sampled_from((0.05, 0.3, 0.8)), chance)
-any_rules = pytest.mark.parametrize("name", RULES)
+SLOW = ("guideline", "lives and garbage")  # to compile
+any_rules = pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in RULES]
+)
 
 
 @any_rules

@@ -49,9 +49,8 @@ def totals(result: evaluation.EvalResult) -> list[tuple]:
     return list(zip(*(column.tolist() for column in columns), strict=True))
 
 
-@pytest.mark.parametrize(
-    "actor", [RANDOM, pytest.param(COUNTING, marks=pytest.mark.slow)], ids=["random", "counting"]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("actor", [RANDOM, COUNTING], ids=["random", "counting"])
 def test_a_game_is_the_same_among_few_and_among_many(actor: Actor) -> None:
     many = evaluate(DROP, actor, episodes=70, seed=3, max_pieces=30)  # more than there are slots
     assert len(many.steps) == 70

@@ -17,6 +17,7 @@ os.environ.setdefault("JAX_NUMPY_RANK_PROMOTION", "raise")
 os.environ.setdefault("JAX_COMPILATION_CACHE_DIR", str(TESTS.parent / ".pytest_cache" / "jax"))
 os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
 os.environ.setdefault("MPLBACKEND", "Agg")
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # as the commands set it, where JAX would set 1 for them
 # Tests compile much and compute little: programs that are optimised less compile in a third of the time. Set
 # XLA_FLAGS to nothing to test what users run, as CI does with the slow ones.
 QUICKLY_COMPILED = [

@@ -11,7 +11,7 @@ import re
 import typing
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple, TypeVar
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol, TypeVar
 
 import tyro
 
@@ -25,7 +25,14 @@ PIECE_SETS: dict[str, tuple[Piece, ...]] = {"tetrominoes": TETROMINOES, "dominoe
 HELP_WORDS = ("-h", "--help")
 NUMBER = re.compile(r"-[0-9.]")
 
-T = TypeVar("T")
+
+class Record(Protocol):
+    """Any dataclass."""
+
+    __dataclass_fields__: ClassVar[dict[str, Any]]
+
+
+T = TypeVar("T", bound=Record)
 
 
 class Flag(NamedTuple):
@@ -120,7 +127,7 @@ def put(record: T, values: Mapping[str, Any]) -> T:
         start = f"{name}."
         inner = {path[len(start) :]: value for path, value in values.items() if path.startswith(start)}
         own[name] = put(getattr(record, name), inner)
-    return dataclasses.replace(record, **own)  # type: ignore[type-var]
+    return dataclasses.replace(record, **own)
 
 
 def spell(given: Mapping[str, Sequence[str]], types_by_path: Mapping[str, Any]) -> list[str]:

@@ -64,6 +64,7 @@ def test_cuda_is_an_extra(wheel):
     assert all("extra == 'cuda'" in line.replace('"', "'") for line in cuda)
 
 
+@pytest.mark.slow
 def test_installed_package_plays(installed, tmp_path):
     program = (
         "import jax, tetrax; env = tetrax.make(actions='drop'); "

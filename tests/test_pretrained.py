@@ -39,14 +39,8 @@ def test_a_policy_plays_the_game_of_its_name_as_it_is_today(folder, monkeypatch)
     assert all(leaf.size for leaf in jax.tree.leaves(loaded.policy))
 
 
-@pytest.mark.parametrize(
-    "folder",
-    [
-        pytest.param(folder, marks=() if folder.name == "classic-10x10" else pytest.mark.slow)
-        for folder in POLICIES
-    ],
-    ids=names(POLICIES),
-)
+@pytest.mark.parametrize("folder", POLICIES, ids=names(POLICIES))
+@pytest.mark.slow
 def test_a_policy_plays(folder):
     result = tetrax.evaluate_policy(folder, episodes=16, seed=3, max_pieces=300)
     # About one game in fifty of the classic 10x10 board's best players ends within 300 pieces.

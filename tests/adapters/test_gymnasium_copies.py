@@ -116,6 +116,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing forks here")
+@pytest.mark.slow
 def test_a_process_that_was_forked_after_jax_started_says_so(tmp_path):
     script = tmp_path / "forks.py"
     script.write_text(FORKS)

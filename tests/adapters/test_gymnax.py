@@ -46,6 +46,7 @@ def played():
         )
 
 
+@pytest.mark.slow
 def test_every_result_lies_in_its_space(played):
     actions, _, (seen, after, rewards, terminated, truncated, info) = played
     space = ENV.observation_space(PARAMS)

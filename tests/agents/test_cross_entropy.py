@@ -110,6 +110,7 @@ def test_it_finds_a_direction_that_is_known(noise):
     assert spread < 1e-2 if noise == 0 else spread >= math.sqrt(noise)
 
 
+@pytest.mark.slow
 def test_each_candidate_plays_its_own_boards_and_all_get_the_same_pieces():
     good, params = np.array(LINEAR_WEIGHTS["dt10"], np.float32), CLASSIC.default_params
     play = jax.jit(
@@ -152,6 +153,7 @@ def test_a_generation_repeats_itself_and_no_key_comes_back(learner):
     assert len(traces) == 1
 
 
+@pytest.mark.slow
 def test_the_policy_is_an_average_and_chooses_as_the_baselines_do(learner):
     agent, baseline = cross_entropy.make(TINY, MINI), BASELINES["dt10"](MINI)
     state, _ = learner[0](learner[1])

@@ -137,6 +137,7 @@ def test_values_bootstrap_through_a_time_limit_from_the_true_last_observation():
     np.testing.assert_array_equal(env_state.env_state.game.rows, after.env_state.env_state.game.rows)
 
 
+@pytest.mark.slow
 def test_no_key_is_used_twice():
     """Jax's checker accepts the update; a game's own key is made to be folded with many numbers."""
     _, network, init, train, collect = tiny()

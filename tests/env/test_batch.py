@@ -14,10 +14,8 @@ from tetrax.env.wrappers import AutoReset, EpisodeStatistics
 NUM_BOARDS, STEPS = 6, 60
 
 
-@pytest.mark.parametrize(
-    "overrides",
-    [{"history": 2}, pytest.param({"actions": "drop", "observation": "planes"}, marks=pytest.mark.slow)],
-)
+@pytest.mark.parametrize("overrides", [{"history": 2}, {"actions": "drop", "observation": "planes"}])
+@pytest.mark.slow
 def test_boards_last_and_boards_first_play_the_same_games(overrides):
     env = AutoReset(tetrax.make("guideline", buffer=4, height=6, **overrides))
     keys = jax.random.split(jax.random.key(3), NUM_BOARDS)

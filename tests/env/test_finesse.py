@@ -143,11 +143,8 @@ def test_no_sequence_is_shorter(numbers, some_in_vain):
     assert (refused > 0) == some_in_vain
 
 
-@pytest.mark.parametrize(
-    "numbers",
-    [pytest.param(params(0.1, 5, 20, 15), marks=pytest.mark.slow), params(0.7, 5, 20, 15)],
-    ids=["slow", "fast"],
-)
+@pytest.mark.parametrize("numbers", [params(0.1, 5, 20, 15), params(0.7, 5, 20, 15)], ids=["slow", "fast"])
+@pytest.mark.slow
 def test_a_sequence_locks_exactly_the_chosen_cells(numbers):
     choose, placements = random.Random(0), 0
     start = state = bare(ENV.init(jax.random.key(0), numbers))

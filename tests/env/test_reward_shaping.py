@@ -108,6 +108,7 @@ def best(quality):
     return quality > quality.max(axis=1, keepdims=True) - 1e-4
 
 
+@pytest.mark.slow
 def test_shaping_leaves_the_best_actions_as_they_are(game):
     legal, following, earned, potential = game
     assert len(legal) > 50

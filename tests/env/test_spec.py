@@ -39,6 +39,7 @@ def test_only_rewards_that_a_placement_fixes_are_foretold():
     assert not unknown.spec.shows.foretells_reward
 
 
+@pytest.mark.slow
 def test_a_step_measures_lines_points_and_pieces():
     env = tetrax.make("guideline")
     drawing = """

@@ -226,6 +226,7 @@ def test_no_feature_is_constant(options):
     assert all(spread[i] > 0 for i, name in enumerate(env.feature_names) if name not in of_clears)
 
 
+@pytest.mark.slow
 def test_features_of_clears_move_with_them():
     env = tetrax.make(actions="drop")
     state = tetrax.state_from_ascii(env, "\n".join(["#########."] * 4), piece="I")

@@ -108,8 +108,9 @@ def test_weights_are_spread_over_the_cells_they_are_of():
 
 @pytest.mark.parametrize(
     ("over", "scales", "num_tokens"),
-    [pytest.param("cells", (2,), 18, marks=pytest.mark.slow), ("rows", (1, 3), 16)],
+    [("cells", (2,), 18), ("rows", (1, 3), 16)],
 )
+@pytest.mark.slow
 def test_weights_are_told(over, scales, num_tokens):
     env = tetrax.make("mini", height=10, width=6, observation="bitboards")
     config = NetworkConfig(

@@ -51,6 +51,7 @@ def test_the_pieces_of_the_records_are_ours():
             assert ours == {(x, y) for x, y in record["c"]}, header
 
 
+@pytest.mark.slow
 def test_some_recorded_rounds_agree_in_every_field():
     found = rounds(184)
     # In the last of these a piece that hold brings rises, as only after a line clear.

@@ -20,6 +20,7 @@ from tetrax.train.report.evaluation import evaluate
 ENV = tetrax.make(rules=Rules(width=4, height=8, buffer=4, hold=False, preview=1), actions="drop")
 
 
+@pytest.mark.slow
 def test_the_best_game_is_played_once_for_its_recording_and_all_its_pictures(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

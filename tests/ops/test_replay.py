@@ -336,3 +336,29 @@ def test_two_devices_share_the_groups_out_and_move_no_step():
     assert done.returncode == 0, done.stderr
     # The sum of the sampled moments, which stands for a loss, is all that is exchanged.
     assert done.stdout.strip() == "['all-reduce']"
+
+
+@pytest.mark.parametrize("num_groups", [1, 2])
+def test_windows_are_written_back_to_the_right_rows(num_groups):
+    """Windows that run over the end of the ring, and that overlap: the last one counts."""
+    slots, envs, length, new = 6, 4, 4, 2
+    step = {"value": jax.ShapeDtypeStruct((2,), jnp.float32)}
+    kept = replay.empty(
+        step, capacity=slots * envs, num_envs=envs, length=length, new_steps=new, num_groups=num_groups
+    )
+    data = {"value": jnp.zeros((num_groups, slots, envs // num_groups, 2))}
+    per_group = envs // num_groups
+    starts = np.array(
+        [5 * per_group, 1 * per_group + 1, 2 * per_group + 1]
+    )  # slots 5, 1, 2 of environments 0, 1, 1
+    index = jnp.asarray(np.tile(starts, (num_groups, 1)), jnp.int32)
+    values = np.arange(3 * num_groups * 3 * 2, dtype=np.float32).reshape(3, num_groups * 3, 2) + 1
+    written = np.asarray(jax.jit(replay.write, static_argnums=2)(data, index, 1, {"value": values})["value"])
+    expected = np.zeros_like(written)
+    for group in range(num_groups):
+        for number, start in enumerate(starts):
+            for j in range(3):
+                place = (start // per_group + 1 + j) % slots, start % per_group
+                expected[group][place] = values[j, group * 3 + number]
+    np.testing.assert_array_equal(written, expected)
+    assert kept.length == length

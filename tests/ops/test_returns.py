@@ -5,7 +5,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tetrax.ops.returns import gae
+from tetrax.ops.returns import gae, lambda_returns
 
 # Discount 0.5 and lambda 0.5 everywhere by hand, so that the trace decays by 0.25 a step.
 
@@ -94,3 +94,23 @@ def test_discount_may_be_a_traced_number():
     found = jax.jit(jax.vmap(advantages))(jnp.asarray([0.5, 0.0], jnp.float32))
     # 0.5: errors 1 + 1 - 4 = -2 and 2 + 3 - 2 = 3, so -2 + 0.25*3 = -1.25; 0: errors -3 and 0
     np.testing.assert_array_equal(found[:, :, 0], [[-1.25, 3], [-3, 0]])
+
+
+def test_lambda_returns_by_hand():
+    """From the end: 1.5 = -1 + 2.5; 2.7625 = 2 + .5 (.05 * 2 + .95 * 1.5); 2.699375 = .05 * 1.5 + .95 * 2.7625;
+    3.3529654 = 1 + .9 (.05 * 1 + .95 * 2.699375).
+    """
+    rewards = jnp.array([9.0, 1.0, 0.0, 2.0, -1.0])
+    values = jnp.array([0.5, 1.0, 1.5, 2.0, 2.5])
+    continues = 1.0 - jnp.array([0.0, 0.1, 0.0, 0.5, 0.0])
+    found = lambda_returns(rewards, continues, values, jnp.ones(5), 1.0, 0.95)
+    np.testing.assert_allclose(found, [3.3529654, 2.699375, 2.7625, 1.5], rtol=1e-6)
+
+
+def test_a_lambda_return_ends_where_another_game_begins():
+    rewards = jnp.array([0.0, 1.0, 2.0, 100.0])
+    values = jnp.array([5.0, 6.0, 7.0, 1000.0])
+    goes_on = jnp.array([1.0, 1.0, 0.0, 1.0])  # moment 2 is the last of its game
+    # Moment 2 is worth 7: 2 + .5 * 7 = 5.5, and 1 + .5 (.1 * 6 + .9 * 5.5) = 3.775.
+    found = lambda_returns(rewards, jnp.ones(4), values, goes_on, 0.5, 0.9)
+    np.testing.assert_allclose(found[:2], [3.775, 5.5], rtol=1e-6)

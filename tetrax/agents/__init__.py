@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from tetrax.agents import cross_entropy, dqn, ppo
+from tetrax.agents import cross_entropy, dqn, dreamer, ppo
 from tetrax.agents.agent import Agent
 
 
@@ -22,6 +22,9 @@ class AgentSpec(NamedTuple):
 AGENTS: dict[str, AgentSpec] = {
     "ppo": AgentSpec(ppo.PPOConfig, ppo.make, tuple(ppo.TUNABLE_RANGES), takes_network=True),
     "dqn": AgentSpec(dqn.DQNConfig, dqn.make, tuple(dqn.TUNABLE_RANGES), dqn.CHANGEABLE, takes_network=True),
+    "dreamer": AgentSpec(
+        dreamer.DreamerConfig, dreamer.make, tuple(dreamer.TUNABLE_RANGES), dreamer.CHANGEABLE
+    ),
     "cross-entropy": AgentSpec(
         cross_entropy.CrossEntropyConfig, cross_entropy.make, tuple(cross_entropy.TUNABLE_RANGES)
     ),

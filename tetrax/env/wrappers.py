@@ -99,6 +99,71 @@ class AutoReset:
         return self.env.observe(state.game, params)
 
 
+class LateResetState(struct.PyTreeNode):
+    """A game, where the keys of the games after it come from, and whether it is over."""
+
+    game: Any  # State, where the game is Tetris
+    key: Array  # key<fry>[], folded with the number of the game
+    num_games: Array  # int32[], games started
+    is_over: Array  # bool[], the next step starts a game
+
+
+@dataclass(frozen=True)
+class LateReset:
+    """Show the end of each game, and start a new one in the step after it, whatever the action.
+
+    For learners that have to see how games end. The step that starts a game has no reward and no flag, and its event
+    is all zeros.
+    """
+
+    env: Game
+
+    def __post_init__(self) -> None:
+        check_game(self.env)
+
+    @property
+    def spec(self) -> Spec:
+        """Return that of the game."""
+        return self.env.spec
+
+    def measure(self, event: Any) -> dict[str, Array]:
+        """Return what a step adds to the game's measures."""
+        return self.env.measure(event)
+
+    def reset(self, key: PRNGKeyArray, params: Params | None = None) -> tuple[LateResetState, TimeStep]:
+        """Start the first game; game n is played with the key folded with n, as `AutoReset` has it."""
+        game, timestep = self.env.reset(jax.random.fold_in(key, 0), params)
+        no = jnp.bool_(False)
+        return LateResetState(game=game, key=key, num_games=jnp.int32(1), is_over=no), timestep
+
+    def step(
+        self, state: LateResetState, action: Int32[Array, ""], params: Params | None = None
+    ) -> tuple[LateResetState, TimeStep]:
+        """Play one action, or start a game where the last one is over."""
+        env, starts = self.env, state.is_over
+        params = env.default_params if params is None else params
+        game, reward, terminated, truncated, event = env.transition(state.game, action, params)
+        fresh = env.init(fold(state.key, state.num_games), params)
+        terminated, truncated = terminated & ~starts, truncated & ~starts
+        game, is_over = once((select(starts, match_form(game, fresh), game), terminated | truncated))
+        after = state.replace(
+            game=game, num_games=state.num_games + starts.astype(jnp.int32), is_over=is_over
+        )
+        observation = env.observe(game, params)
+        return after, TimeStep(
+            observation=observation,
+            reward=jnp.where(starts, 0.0, reward),
+            terminated=terminated,
+            truncated=truncated,
+            event=select(starts, jax.tree.map(jnp.zeros_like, event), event),
+            last_observation=observation if env.spec.can_truncate else None,
+        )
+
+    def observe(self, state: LateResetState, params: Params | None = None) -> Observation:
+        """Return what a player may know of the game, or of its end."""
+        return self.env.observe(state.game, params)
+
+
 class Episode(struct.PyTreeNode):
     """Totals of one game."""
 

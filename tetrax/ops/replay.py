@@ -106,7 +106,7 @@ def insert(replay: Replay, rollout: Any) -> Replay:
     ValueError where their tree, shapes or dtypes are not those of the replay.
     """
     _check_rollout(replay, rollout)
-    num_groups, num_slots, envs = _sizes(replay)
+    num_groups, num_slots, envs = sizes(replay)
 
     def write(kept: Array, new: Array) -> Array:
         new = new.reshape(replay.new_steps, num_groups, envs, *new.shape[2:])
@@ -126,7 +126,7 @@ def insert(replay: Replay, rollout: Any) -> Replay:
 
 def num_starts(replay: Replay) -> Int32[Array, ""]:
     """Return how many windows there are to sample from, over all groups."""
-    num_groups, _, envs = _sizes(replay)
+    num_groups, _, envs = sizes(replay)
     return jnp.maximum(replay.filled - replay.length + 1, 0) * (num_groups * envs)
 
 
@@ -136,19 +136,52 @@ def sample(replay: Replay, key: PRNGKeyArray, num: int) -> Windows:
     In its group every window is as likely as any other, or, in a prioritised replay, in proportion to its
     priority, one draw in each of equal shares of the total (appendix B.2.1 of Schaul et al. 2016).
     """
-    num_groups, *_ = _sizes(replay)
-    if num < 1 or num % num_groups:
-        raise ValueError(f"num: given {num}; allowed: a multiple of the {num_groups} groups")
-    keys = key[None] if num_groups == 1 else jax.random.split(key, num_groups)
+    num_groups, *_ = sizes(replay)
     if replay.priorities is None:
-        index = jax.vmap(lambda group_key: _uniform(replay, group_key, num // num_groups))(keys)
+        index = draw(replay, key, num)
         starts = jnp.asarray(jnp.maximum(num_starts(replay), 1), jnp.float32)
         probability = jnp.broadcast_to(1.0 / starts, (num,))
     else:
-        draw = jax.vmap(lambda tree, group_key: sum_tree.sample(tree, group_key, num // num_groups))
-        index, probability = draw(replay.priorities, keys)  # [G, num / G]
+        draw_one = jax.vmap(lambda tree, group_key: sum_tree.sample(tree, group_key, num // num_groups))
+        index, probability = draw_one(replay.priorities, _group_keys(replay, key, num))  # [G, num / G]
         probability = jax.lax.collapse(probability, 0, 2) / num_groups
-    return Windows(data=_windows(replay, index), probability=probability, index=index)
+    return Windows(data=windows(replay, index), probability=probability, index=index)
+
+
+def draw(replay: Replay, key: PRNGKeyArray, num: int) -> Int32[Array, "G num/G"]:
+    """Draw the starts of `num` complete windows, with replacement, as many in each group, all alike."""
+    num_groups, *_ = sizes(replay)
+    keys = _group_keys(replay, key, num)
+    return jax.vmap(lambda group_key: _uniform(replay, group_key, num // num_groups))(keys)
+
+
+def _group_keys(replay: Replay, key: PRNGKeyArray, num: int) -> PRNGKeyArray:
+    """Return a key for each group that draws its share of `num` windows."""
+    num_groups, *_ = sizes(replay)
+    if num < 1 or num % num_groups:
+        raise ValueError(f"num: given {num}; allowed: a multiple of the {num_groups} groups")
+    return key[None] if num_groups == 1 else jax.random.split(key, num_groups)
+
+
+def write(data: Any, index: Int32[Array, "G N"], first: int, values: Any) -> Any:
+    """Write into windows, from their step `first` on: a part of `Replay.data` and values [J, G * N, ...].
+
+    Where windows overlap, the last of them counts, whatever the order in which a device writes.
+    """
+    num_groups, num_slots, envs = jax.tree.leaves(data)[0].shape[:3]
+    num_steps = jax.tree.leaves(values)[0].shape[0]
+    steps = first + jnp.arange(num_steps, dtype=jnp.int32)
+    number = jnp.broadcast_to(jnp.arange(index.shape[1], dtype=jnp.int32), (num_steps, index.shape[1]))
+
+    def to_group(kept: Any, starts: Int32[Array, "N"], new: Any) -> Any:
+        slots, env = _places(starts, steps, num_slots, envs)
+        nobody = jnp.full((num_slots, envs), -1, jnp.int32)
+        last = nobody.at[slots, env].max(number, mode="promise_in_bounds")[slots, env] == number
+        slots = jnp.where(last, slots, num_slots)  # outside, where nothing is written
+        return jax.tree.map(lambda leaf, each: leaf.at[slots, env].set(each, mode="drop"), kept, new)
+
+    grouped = jax.tree.map(lambda leaf: leaf.reshape(num_steps, num_groups, -1, *leaf.shape[2:]), values)
+    return jax.vmap(to_group, in_axes=(0, 0, 1))(data, index, grouped)
 
 
 def set_priorities(replay: Replay, index: Int32[Array, "G N"], priority: Float32[Array, "G*N"]) -> Replay:
@@ -199,14 +232,14 @@ def _num_slots(capacity: int, num_envs: int, length: int, new_steps: int, num_gr
     return capacity // num_envs
 
 
-def _sizes(replay: Replay) -> tuple[int, int, int]:
+def sizes(replay: Replay) -> tuple[int, int, int]:
     """Return G, T and B / G."""
     num_groups, num_slots, envs = jax.tree.leaves(replay.data)[0].shape[:3]
     return num_groups, num_slots, envs
 
 
 def _check_rollout(replay: Replay, rollout: Any) -> None:
-    num_groups, _, envs = _sizes(replay)
+    num_groups, _, envs = sizes(replay)
     leading = (replay.new_steps, num_groups * envs)
     needed = {
         jax.tree_util.keystr(path): f"{leaf.dtype}{[*leading, *leaf.shape[3:]]}"
@@ -228,7 +261,7 @@ def _admit(replay: Replay, tree: SumTree, largest: Float32[Array, ""]) -> SumTre
     at multiples of `new_steps`: the starts in question are the last `tail` of one block of slots and the first
     of the next, and neither runs over the end of the ring.
     """
-    _, num_slots, envs = _sizes(replay)
+    _, num_slots, envs = sizes(replay)
     blocks, tail = divmod(replay.length - 1, replay.new_steps)
     head = replay.new_steps - tail
 
@@ -249,22 +282,28 @@ def _admit(replay: Replay, tree: SumTree, largest: Float32[Array, ""]) -> SumTre
 
 def _uniform(replay: Replay, key: PRNGKeyArray, num: int) -> Int32[Array, "num"]:
     """Draw starts of one group."""
-    _, num_slots, envs = _sizes(replay)
+    _, num_slots, envs = sizes(replay)
     starts = jnp.maximum(replay.filled - replay.length + 1, 1) * envs
     drawn = jax.random.randint(key, (num,), 0, starts)  # counted from the oldest one
     slot = (replay.cursor - replay.filled + drawn // envs) % num_slots
     return slot * envs + drawn % envs
 
 
-def _windows(replay: Replay, index: Int32[Array, "G N"]) -> Any:
+def windows(replay: Replay, index: Int32[Array, "G N"]) -> Any:
     """Take the windows from their starts on, leaves [L, G * N, ...]."""
-    _, num_slots, envs = _sizes(replay)
+    _, num_slots, envs = sizes(replay)
     steps = jnp.arange(replay.length, dtype=jnp.int32)
 
     def of_group(data: Any, starts: Int32[Array, "N"]) -> Any:
-        slots = (starts[None] // envs + steps[:, None]) % num_slots  # [L, N]
-        env = starts[None] % envs
+        slots, env = _places(starts, steps, num_slots, envs)
         return jax.tree.map(lambda leaf: leaf.at[slots, env].get(mode="promise_in_bounds"), data)
 
-    windows = jax.vmap(of_group, out_axes=1)(replay.data, index)  # [L, G, N, ...]
-    return jax.tree.map(lambda leaf: jax.lax.collapse(leaf, 1, 3), windows)
+    found = jax.vmap(of_group, out_axes=1)(replay.data, index)  # [L, G, N, ...]
+    return jax.tree.map(lambda leaf: jax.lax.collapse(leaf, 1, 3), found)
+
+
+def _places(
+    starts: Int32[Array, "N"], steps: Int32[Array, "J"], num_slots: int, envs: int
+) -> tuple[Int32[Array, "J N"], Int32[Array, "1 N"]]:
+    """Return the slots and environments of steps of windows."""
+    return (starts[None] // envs + steps[:, None]) % num_slots, starts[None] % envs

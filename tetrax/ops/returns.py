@@ -45,3 +45,30 @@ def explained_variance(targets: Float[Array, "*B"], values: Float[Array, "*B"]) 
     variance = jnp.var(targets)
     explained = 1.0 - jnp.var(targets - values) / jnp.maximum(variance, 1e-12)
     return jnp.where(variance > 0, explained, 0.0)
+
+
+def lambda_returns(
+    rewards: Float[Array, "T *B"],
+    continues: Float[Array, "T *B"],
+    bootstrap: Float[Array, "T *B"],
+    goes_on: Float[Array, "T *B"],
+    discount: Scalar,
+    lambda_: Scalar,
+) -> Float[Array, "T-1 *B"]:
+    """Mix the returns of all lengths (Sutton and Barto 2018, equation 12.2; Hafner et al. 2023, equation 4).
+
+    Everything is told of the T moments themselves: `rewards[t]` was gained on the way to moment t, the game goes on
+    there with the probability `continues[t]`, and it is worth `bootstrap[t]`. Where `goes_on[t]` is 0 the moments
+    after t are of another game, and the return up to t ends with what t is worth. Returns those of the first T - 1.
+    """
+    chex.assert_equal_shape([rewards, continues, bootstrap, goes_on])
+    live = continues[1:] * discount
+    trace = goes_on[1:] * lambda_
+    known = rewards[1:] + (1.0 - trace) * live * bootstrap[1:]
+
+    def step(later: Array, now: tuple[Array, Array]) -> tuple[Array, Array]:
+        gained, weight = now
+        found = gained + weight * later
+        return found, found
+
+    return jax.lax.scan(step, bootstrap[-1], (known, live * trace), reverse=True)[1]

@@ -17,6 +17,7 @@ from tetrax.fields.errors import wrong, wrong_name
 from tetrax.train.config import TrainConfig
 from tetrax.train.presets.cross_entropy_presets import CROSS_ENTROPY
 from tetrax.train.presets.dqn_presets import DQN
+from tetrax.train.presets.dreamer_presets import DREAMER
 from tetrax.train.presets.ppo_presets import PPO
 
 CPU_PRESET = "small"
@@ -25,6 +26,7 @@ ACCELERATOR_PRESET = "large"
 PRESETS: dict[str, dict[str, dict[str, TrainConfig]]] = {
     "ppo": PPO,
     "dqn": DQN,
+    "dreamer": DREAMER,
     "cross-entropy": CROSS_ENTROPY,
 }
 

@@ -1,0 +1,266 @@
+import dataclasses
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from tests.agents.chain import CELLS, LEFT, RIGHT, Chain
+from tetrax.agents import dreamer
+from tetrax.agents.agent import Sight
+from tetrax.agents.dreamer import dreaming, living
+from tetrax.agents.dreamer.living import Mind
+from tetrax.ops import replay
+from tetrax.world_model import imagination, judges, model
+from tetrax.world_model.model_config import WorldModelConfig
+
+MODEL = WorldModelConfig(
+    deter=32,
+    units=32,
+    classes=4,
+    latents=4,
+    blocks=2,
+    encoder_layers=1,
+    decoder_layers=1,
+    prior_layers=1,
+    actor_layers=1,
+    bins=41,
+    largest_exponent=2.0,
+)
+CONFIG = dreamer.DreamerConfig(
+    model=MODEL,
+    num_envs=4,
+    num_steps=8,
+    num_updates=1,
+    batch_size=4,
+    batch_length=8,
+    replay_capacity=512,
+    warmup_steps=64,
+    imagined_steps=5,
+    learning_rate=3e-3,
+    learning_rate_warmup=0.0,
+)
+GAME = Chain(prize=1.0, time_limit=12)
+
+
+@functools.lru_cache
+def parts(config=CONFIG, game=GAME):
+    """The agent, its first state, and its networks."""
+    agent = dreamer.make(config, game)
+    state = jax.jit(agent.init)(jax.random.key(0))
+    mind = Mind(
+        model.world_model(game, config.model),
+        judges.actor(config.model, game.num_actions),
+        judges.critic(config.model),
+    )
+    return agent, state, mind
+
+
+@functools.lru_cache
+def train():
+    return jax.jit(parts()[0].train)
+
+
+def copy(state):
+    return jax.tree.map(jnp.copy, state)
+
+
+def experience(state, mind, index):
+    return dreaming.recall(mind.world, GAME, state, replay.windows(state.replay, index))
+
+
+def test_ends_of_games_are_seen_and_the_next_begins_in_the_step_after():
+    _, state, _ = parts()
+    kept = jax.tree.map(lambda leaf: np.asarray(leaf[0, : int(state.replay.filled)]), state.replay.data)
+    seen = np.asarray(
+        jax.vmap(lambda words: dreaming.show(GAME, state, words))(jnp.asarray(kept.seen)).flat
+    ).argmax(axis=-1)  # [T, B], cells
+    over = kept.terminated | kept.truncated
+    assert kept.terminated.any() and kept.truncated.any()
+    assert (seen[kept.terminated] == CELLS - 1).all(), "the end itself is there"
+    assert (kept.reward == kept.terminated).all(), "gained on the way to the moment where it lies"
+    np.testing.assert_array_equal(kept.is_first[1:], over[:-1])
+    assert kept.is_first[0].all()
+    assert (seen[kept.is_first] < CELLS - 1).all()
+    moves = np.where(kept.action == RIGHT, 1, -1)
+    follow = np.clip(seen + moves, 0, CELLS - 1)
+    np.testing.assert_array_equal(seen[1:][~over[:-1]], follow[:-1][~over[:-1]])
+
+
+def test_beginnings_are_counted_as_steps_and_not_as_steps_of_a_game():
+    _, state, _ = parts()
+    games, returns, starting = 0.0, 0.0, []
+    state = copy(state)
+    for _ in range(4):
+        state, metrics = train()(state)
+        games += float(metrics.totals["games"])
+        returns += float(metrics.totals["return"])
+        starting.append(float(metrics.means["starting"]))
+    # Slots 16 to 47 were played by these four iterations (0 to 15 by the warm-up); an end that falls into the last
+    # step is an arrival that is not yet in a slot.
+    new = jax.tree.map(lambda leaf: np.asarray(leaf[0, 16:48]), state.replay.data)
+    arrival = state.arrival
+    ends = (new.terminated | new.truncated)[1:].sum() + np.asarray(
+        arrival.terminated | arrival.truncated
+    ).sum()
+    assert games == ends
+    assert returns == new.reward[1:].sum() + np.asarray(arrival.reward).sum()
+    begun = new.is_first[1:].sum() + np.asarray(arrival.is_first).sum()
+    assert sum(starting) * CONFIG.num_envs * CONFIG.num_steps == pytest.approx(begun)
+
+
+def test_what_acts_in_training_is_what_act_does():
+    """The state that the replay keeps of a moment is that which acting by itself would have."""
+    agent, state, mind = parts()
+    observation = jax.vmap(GAME.observe, in_axes=-1)(agent.games(state))
+    key = jax.random.key(5)
+    sight = Sight(observation=observation, is_first=state.arrival.is_first)
+    action, memory, told = jax.jit(agent.act, static_argnums=4)(
+        agent.policy(state), sight, state.memory, key, False
+    )
+    decided = living.decide(mind, state.params, observation, state.memory, state.arrival.is_first, key)
+    np.testing.assert_array_equal(action, decided.action)
+    np.testing.assert_allclose(memory.state.deter, decided.memory.state.deter, atol=1e-6)
+    assert set(told) == {"value", "entropy", "log_prob"}
+    with pytest.raises(ValueError, match=r"sight.is_first: given None; allowed: bool\[B\]"):
+        agent.act(agent.policy(state), sight.replace(is_first=None), state.memory, key, False)
+
+
+def test_states_are_written_back_to_the_rows_they_are_of():
+    _, state, _ = parts()
+    after, _ = train()(copy(state))
+    old, new = (each.replay.data for each in (state, after))
+    # A state after a beginning is all zeros while no bias has been learned.
+    changed = np.asarray((old.state.deter != new.state.deter)[0].any(axis=-1) | new.is_first[0])
+    assert changed[16:24].all(), "played by this iteration, after 16 steps of the warm-up"
+    learned = changed & ~np.asarray(new.is_first[0])
+    assert learned[:16].any() and not learned[24:].any()
+    # Looking again at any row that was learned from, from the state kept of the row before, gives what is kept there.
+    for env in range(CONFIG.num_envs):
+        assert not learned[0, env], "no window has the first row but as its context"
+
+
+def test_gradients_go_where_they_should():
+    _, state, mind = parts()
+    index = jnp.arange(4, dtype=jnp.int32)[None]
+    seen = experience(state, mind, index)
+
+    def states(params):
+        return model.see_all(
+            mind.world,
+            params["model"],
+            seen.before,
+            seen.action_before,
+            seen.reading,
+            seen.is_first,
+            jax.random.key(1),
+        ).state
+
+    def play(params):
+        starts = jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), states(params))
+        imagined = imagination.imagine(mind.world, mind.actor, params, starts, 5, jax.random.key(2))
+        return sum(dreaming.play_losses(mind, CONFIG, state, params, imagined)[0].values())
+
+    def really_gained(params):
+        # What every start is worth is not known better here than by the critic itself.
+        first = jnp.zeros(32)
+        return dreaming.replay_value_loss(mind, CONFIG, state, params, seen, states(params), first)
+
+    # The critic's last layer is 0 at first and lets no gradient through: give it something to say.
+    params = copy(state.params)
+    params["critic"] = jax.tree.map(
+        lambda leaf: leaf + 0.1 * jnp.arange(leaf.size).reshape(leaf.shape) / leaf.size, params["critic"]
+    )
+    of_play, of_replay = jax.jit(lambda params: (jax.grad(play)(params), jax.grad(really_gained)(params)))(
+        params
+    )
+
+    def moves(tree):
+        return any(np.asarray(leaf).any() for leaf in jax.tree.leaves(tree))
+
+    assert {name: moves(of_play[name]) for name in of_play} == {"model": False, "actor": True, "critic": True}
+    assert {name: moves(of_replay[name]) for name in of_replay} == {
+        "model": True,
+        "actor": False,
+        "critic": True,
+    }
+
+
+def test_the_first_losses_are_those_of_knowing_nothing():
+    _, state, mind = parts()
+    seen = experience(state, mind, jnp.arange(4, dtype=jnp.int32)[None])
+    _, found = jax.jit(
+        lambda params: dreaming.total_loss(mind, CONFIG, state, params, seen, jax.random.key(3))
+    )(state.params)
+    measured = found.measured
+    np.testing.assert_allclose(measured["loss/reward"], np.log(41), rtol=1e-5)
+    # Twice, against the returns and against the slow copy, which says exactly 0 too; weighed by what goes on.
+    assert measured["imagined/reward"] == 0
+    assert measured["imagined/return"] == 0
+    assert measured["loss/dynamics"] >= 1 and measured["loss/representation"] >= 1
+
+
+def foresee(world, params, begin, state):
+    """Take two steps with closed eyes, by every pair of actions, from every cell; compare them with the game's."""
+    for pair in ((LEFT, LEFT), (LEFT, RIGHT), (RIGHT, LEFT), (RIGHT, RIGHT)):
+        now, dreamed, alive = begin, state, np.ones(CELLS - 1, bool)
+        for taken in pair:
+            actions = jnp.full(CELLS - 1, taken)
+            now, reward, terminated, *_ = jax.vmap(lambda one, action: Chain().transition(one, action))(
+                now, actions
+            )
+            drive = world.apply(params, actions, method=world.drive)
+            uniform = jnp.full((CELLS - 1, MODEL.latents), 0.5)  # the likely class, not the share of chance
+            dreamed = world.apply(params, dreamed, drive, uniform, method=world.foresee).state
+            told = world.apply(params, dreamed.features, method=world.tell)
+            foretold = world.apply(params, dreamed.features, method=world.foretell)
+            assert (told.numbers.argmax(axis=-1) == now.cell)[alive].all()
+            np.testing.assert_allclose(model.mean_reward(world, foretold)[alive], reward[alive], atol=0.1)
+            goes_on = np.where(terminated, 0, 0.9)
+            np.testing.assert_allclose(jax.nn.sigmoid(foretold.goes_on)[alive], goes_on[alive], atol=0.1)
+            alive &= np.asarray(~terminated)
+
+
+@pytest.mark.slow
+def test_it_foresees_a_chain_and_then_learns_to_walk_it():
+    config = dataclasses.replace(CONFIG, num_updates=4, discount=0.9, entropy=10.0)
+    game = Chain(prize=1.0)
+    agent = dreamer.make(config, game)
+    train = jax.jit(lambda state: jax.lax.scan(lambda s, _: agent.train(s), state, length=200)[0])
+    state = train(jax.jit(agent.init)(jax.random.key(1)))  # walks at random, so that it sees every step
+
+    cells = jnp.arange(CELLS - 1)
+    begin = jax.vmap(lambda cell: game.init(jax.random.key(0)).replace(cell=cell))(cells)
+    sight = Sight(observation=jax.vmap(game.observe)(begin), is_first=jnp.ones(CELLS - 1, bool))
+
+    def act(state):
+        memory = agent.initial_memory((CELLS - 1,))
+        return agent.act(agent.policy(state), sight, memory, jax.random.key(2), True)
+
+    foresee(model.world_model(game, config.model), state.params["model"], begin, act(state)[1].state)
+    state = train(state.replace(tunables={**state.tunables, "entropy": jnp.float32(0.003)}))
+    action, _, told = act(state)
+    assert action.tolist() == [RIGHT] * (CELLS - 1)
+    np.testing.assert_allclose(told["value"], 0.9 ** np.array([3, 2, 1, 0]), atol=0.1)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"num_envs": 0}, "agent.num_envs: given 0; allowed: 1 or more"),
+        ({"batch_length": 1}, "agent.batch_length: given 1; allowed: 2 or more"),
+        ({"imagined_starts": 33}, "agent.imagined_starts: given 33; allowed: 0 to the 32 states of a batch"),
+        (
+            {"replay_capacity": 500},
+            r"agent.replay_capacity: given 500; allowed: a multiple of .*\(32\) from 68",
+        ),
+        ({"warmup_steps": 8}, r"agent.warmup_steps: given 8; allowed: from 36"),
+        ({"num_groups": 3}, r"agent.num_envs: given 4; allowed: a multiple of num_groups \(3\)"),
+        ({"entropy": float("nan")}, "agent.entropy: given nan; allowed: from 0 to 10"),
+        ({"model": None}, "agent.model: given None; allowed: a WorldModelConfig"),
+    ],
+)
+def test_what_cannot_work_is_named(wrong, said):
+    with pytest.raises(ValueError, match=said):
+        dreamer.make(dataclasses.replace(CONFIG, **wrong), GAME)

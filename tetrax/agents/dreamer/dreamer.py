@@ -1,0 +1,203 @@
+"""Putting the parts of Dreamer together."""
+
+import dataclasses
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import PRNGKeyArray
+
+from tetrax.agents import checks, episodes, sizes
+from tetrax.agents.agent import Agent, Memory, Metrics, Sight
+from tetrax.agents.dreamer import dreaming, living
+from tetrax.agents.dreamer.dreamer_config import TUNABLE_RANGES, DreamerConfig
+from tetrax.agents.dreamer.dreamer_state import Policy, Slot, TrainState
+from tetrax.agents.dreamer.living import Mind
+from tetrax.env import batch
+from tetrax.env.contract import Game
+from tetrax.env.game.vector import check_key
+from tetrax.ops import laprop, online_queue, packing, replay, return_range
+from tetrax.world_model import judges, latents, model
+
+
+def make(config: DreamerConfig, env: Game) -> Agent:
+    """Return an agent that learns a model of a game, and to play in what the model dreams.
+
+    ValueError when the settings do not fit together, or do not fit what the game shows.
+    """
+    checks.check_kinds(config, DreamerConfig, env)
+    config.validate(env)
+    mind = Mind(
+        world=model.world_model(env, config.model),
+        actor=judges.actor(config.model, env.spec.num_actions),
+        critic=judges.critic(config.model),
+    )
+    return Agent(
+        name="dreamer",
+        steps_per_iteration=config.num_envs * config.num_steps,
+        init=lambda key, env_params=None, horizon=0: _init(mind, config, env, key, env_params),
+        train=lambda state: _train(mind, config, env, state),
+        policy=lambda state: Policy(params=state.params),
+        initial_memory=lambda batch_shape: living.initial_memory(config, batch_shape),
+        act=lambda *args: _act(mind, config, *args),
+        games=lambda state: state.env_state.env_state.game,
+        so_far=lambda state: episodes.mean_so_far(state.env_state),
+        num_groups=config.num_groups,
+        partition=_partition,
+        replay_bytes=_replay_bytes(config, env),
+        max_iterations=checks.LARGEST // config.num_updates,
+        find_working_bytes=lambda: _find_working_bytes(config, env),
+    )
+
+
+def _init(mind: Mind, config: DreamerConfig, env: Game, key: PRNGKeyArray, env_params: Any) -> TrainState:
+    check_key(key)
+    model_key, actor_key, critic_key, reset_key, warmup_key, key = jax.random.split(key, 6)
+    env_params = env.default_params if env_params is None else env_params
+    env_state, arrival = living.begin(env, jax.random.split(reset_key, config.num_envs), env_params)
+    memory = living.initial_memory(config, (config.num_envs,))
+    features = memory.state.features
+    params = {
+        "model": model.initial_params(mind.world, model_key),
+        "actor": mind.actor.init(actor_key, features),
+        "critic": mind.critic.init(critic_key, features),
+    }
+    kept = replay.empty(_slot(config, env), **_replay_arguments(config))
+    state = TrainState(
+        params=params,
+        slow_critic=jax.tree.map(jnp.copy, params["critic"]),
+        optimiser=laprop.init(params),
+        return_range=return_range.empty(),
+        env_state=env_state,
+        arrival=arrival,
+        memory=memory,
+        replay=kept,
+        queue=online_queue.empty(),
+        tunables={name: jnp.float32(getattr(config, name)) for name in TUNABLE_RANGES},
+        env_params=env_params,
+        iteration=jnp.int32(0),
+        updates=jnp.int32(0),
+        key=key,
+    )
+    return _warm_up(mind, config, env, state, warmup_key)
+
+
+def _warm_up(
+    mind: Mind, config: DreamerConfig, env: Game, state: TrainState, key: PRNGKeyArray
+) -> TrainState:
+    """Fill the start of the replay with games of random legal actions; windows of them do not wait in the queue."""
+    num_rollouts = -(-config.warmup_steps // (config.num_envs * config.num_steps))
+
+    def play(state: TrainState, play_key: PRNGKeyArray) -> tuple[TrainState, None]:
+        return living.play(mind, config, env, state, play_key, at_random=True)[0], None
+
+    state, _ = jax.lax.scan(play, state, jax.random.split(key, num_rollouts))
+    return state.replace(queue=online_queue.skip(state.queue, state.replay))
+
+
+def _train(mind: Mind, config: DreamerConfig, env: Game, state: TrainState) -> tuple[TrainState, Metrics]:
+    """Play, and learn from what is kept."""
+    play_key, learn_key, next_key = jax.random.split(state.key, 3)
+    state, played = living.play(mind, config, env, state, play_key)
+    state, measured = dreaming.learn(mind, config, env, state, learn_key)
+    rate = laprop.warmed_up(
+        state.tunables["learning_rate"], state.updates, state.tunables["learning_rate_warmup"]
+    )
+    state = state.replace(iteration=state.iteration + 1, key=next_key)
+    return state, Metrics(totals=played.totals, means={**played.means, **measured, "learning_rate": rate})
+
+
+def _act(
+    mind: Mind,
+    config: DreamerConfig,
+    policy: Policy,
+    sight: Sight,
+    memory: Memory,
+    key: PRNGKeyArray,
+    greedy: bool,
+) -> tuple[Array, Memory, dict[str, Array]]:
+    """Choose actions for a batch: the most probable ones, or drawn ones; the latents are drawn in either case.
+
+    Diagnostics: "value" of what is seen, "entropy" of the policy and "log_prob" of the action.
+    """
+    is_first = sight.is_first
+    if is_first is None:
+        raise ValueError("sight.is_first: given None; allowed: bool[B], since this agent remembers")
+    decided = living.decide(mind, policy.params, sight.observation, memory, is_first, key, greedy)
+    logits = judges.apply(mind.critic, policy.params["critic"], decided.memory.state.features)
+    diagnostics = {
+        "value": judges.value(config.model, logits),
+        "entropy": decided.chosen_from.entropy(),
+        "log_prob": decided.chosen_from.log_prob(decided.action),
+    }
+    return decided.action, decided.memory, diagnostics
+
+
+def _slot(config: DreamerConfig, env: Game) -> Slot:
+    """Return the shapes of what the replay keeps of one moment of one game."""
+
+    def slot(key: PRNGKeyArray) -> Slot:
+        flag = jnp.bool_(False)
+        return Slot(
+            seen=packing.pack(env.init(key, env.default_params)),
+            action=jnp.int32(0),
+            reward=jnp.float32(0),
+            terminated=flag,
+            truncated=flag,
+            is_first=flag,
+            state=latents.keep(living.initial_memory(config, ()).state),
+        )
+
+    return jax.eval_shape(slot, jax.random.key(0, impl="threefry2x32"))
+
+
+def _replay_arguments(config: DreamerConfig) -> dict[str, Any]:
+    return {
+        "capacity": config.replay_capacity,
+        "num_envs": config.num_envs,
+        "length": config.window,
+        "new_steps": config.num_steps,
+        "num_groups": config.num_groups,
+    }
+
+
+def _replay_bytes(config: DreamerConfig, env: Game) -> int:
+    defaults = DreamerConfig()
+    decides = dataclasses.replace(config, **{name: getattr(defaults, name) for name in TUNABLE_RANGES})
+    return _count_bytes(decides, env)  # alike for all points of a sweep
+
+
+@functools.lru_cache(maxsize=16)
+def _count_bytes(config: DreamerConfig, env: Game) -> int:
+    return replay.memory_bytes(_slot(config, env), **_replay_arguments(config))
+
+
+def _find_working_bytes(config: DreamerConfig, env: Game) -> int:
+    """Return the bytes of the moments of a batch, and of what is imagined from them."""
+    deter, units, classes = config.model.widths
+    each = sizes.FLOAT * (4 * deter + 12 * units + 3 * config.model.latents * classes)
+    moments = config.batch_size * config.batch_length
+    starts = config.imagined_starts or moments
+    hidden = sizes.FLOAT * (deter + config.model.latents * classes + 4 * units + 4 * config.model.bins)
+    return moments * (each + sizes.observation_bytes(env)) + (config.imagined_steps + 1) * starts * hidden
+
+
+def _partition(state: TrainState) -> Any:
+    """Say how a TrainState is spread over devices: its games and its replay, by groups."""
+    return batch.everywhere(state).replace(
+        env_state=batch.spread(state.env_state),
+        arrival=batch.spread(state.arrival),
+        memory=state.memory.replace(
+            state=state.memory.state.replace(
+                deter=batch.spread_rows(state.memory.state.deter),
+                stoch=jax.tree.map(
+                    lambda leaf: jax.sharding.PartitionSpec(*[None] * (leaf.ndim - 3), batch.DEVICES),
+                    state.memory.state.stoch,
+                ),
+            ),
+            action=batch.spread(state.memory.action),
+        ),
+        replay=replay.partition(state.replay, batch.DEVICES),
+    )

@@ -1,0 +1,282 @@
+"""Learning: the model from what was played, actor and critic from what is imagined, all by one step of one optimiser.
+
+Hafner et al. 2023 (arXiv 2301.04104), equations 2 to 7, with the loss of the critic on what was really gained that the
+newer published code adds.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax import Array
+from jaxtyping import Float32, Int32, PRNGKeyArray
+
+from tetrax.agents.dreamer.dreamer_config import CONTEXT, DreamerConfig
+from tetrax.agents.dreamer.dreamer_state import Slot, TrainState
+from tetrax.agents.dreamer.living import Mind
+from tetrax.env.contract import Game, Observation
+from tetrax.ops import laprop, online_queue, packing, replay, return_range, returns, two_hot
+from tetrax.ops.return_range import ReturnRange
+from tetrax.world_model import imagination, judges, latents, model, readings
+from tetrax.world_model.imagination import Imagined
+from tetrax.world_model.latents import ModelState
+from tetrax.world_model.model import WorldModel
+from tetrax.world_model.readings import Reading
+from tetrax.world_model.rssm import Step
+
+Measured = dict[str, Array]  # float32[] by name
+
+
+class Experience(NamedTuple):
+    """N sequences of T moments of games, and what came before them."""
+
+    reading: Reading  # [T, N, ...]
+    legal: Array  # bool[T, N, A]
+    action_before: Array  # int32[T, N], that led to each moment
+    reward: Array  # float32[T, N], gained on the way
+    terminated: Array  # bool[T, N]
+    truncated: Array  # bool[T, N]
+    is_first: Array  # bool[T, N]
+    before: ModelState  # [N, ...]
+
+
+class Found(NamedTuple):
+    """What an update finds beside its gradient."""
+
+    states: ModelState  # [T, N, ...], of every moment, as seen now
+    return_range: ReturnRange
+    measured: Measured
+
+
+@jax.named_scope("learning")
+def learn(
+    mind: Mind, config: DreamerConfig, env: Game, state: TrainState, key: PRNGKeyArray
+) -> tuple[TrainState, Measured]:
+    """Make `num_updates` updates from the replay."""
+
+    def update(state: TrainState, update_key: PRNGKeyArray) -> tuple[TrainState, Measured]:
+        sample_key, loss_key = jax.random.split(update_key)
+        index = replay.draw(state.replay, sample_key, config.batch_size)
+        queue, index = online_queue.take(state.queue, state.replay, index)
+        experience = recall(mind.world, env, state, replay.windows(state.replay, index))
+        compute = jax.grad(total_loss, argnums=3, has_aux=True)
+        grads, found = compute(mind, config, state, state.params, experience, loss_key)
+        state = _step(state.replace(queue=queue), grads, found)
+        written = replay.write(state.replay.data.state, index, CONTEXT, latents.keep(found.states))
+        kept = state.replay.replace(data=state.replay.data.replace(state=written))
+        return state.replace(replay=kept), found.measured
+
+    state, measured = jax.lax.scan(update, state, jax.random.split(key, config.num_updates))
+    steps = state.replay.filled.astype(jnp.float32) * config.num_envs
+    means = {name: jnp.mean(value) for name, value in measured.items()}
+    return state, {**means, "replay/steps": steps}
+
+
+def recall(world: WorldModel, env: Game, state: TrainState, slots: Slot) -> Experience:
+    """Read windows [CONTEXT + T, N] of the replay; nothing but the model's state is taken of the context."""
+    seen = show(env, state, slots.seen[CONTEXT:])
+    before = jax.tree.map(lambda leaf: leaf[CONTEXT - 1], slots.state)
+    return Experience(
+        reading=model.read(world, seen),
+        legal=seen.legal,
+        action_before=slots.action[CONTEXT - 1 : -1],
+        reward=slots.reward[CONTEXT:],
+        terminated=slots.terminated[CONTEXT:],
+        truncated=slots.truncated[CONTEXT:],
+        is_first=slots.is_first[CONTEXT:],
+        before=latents.recall(before, world.config.widths.classes),
+    )
+
+
+def show(env: Game, state: TrainState, words: Array) -> Observation:
+    """Show packed states, uint32[*n, W]."""
+    params = env.with_discount(state.env_params, state.tunables["discount"])
+    like = jax.eval_shape(lambda key: env.init(key, params), jax.random.key(0, impl="threefry2x32"))
+    flat = words.reshape(-1, words.shape[-1]).T  # the states on the last axis, as `tetrax.env.batch` has them
+    seen = jax.vmap(lambda one: env.observe(packing.unpack(one, like), params), in_axes=-1)(flat)
+    return jax.tree.map(lambda leaf: leaf.reshape(*words.shape[:-1], *leaf.shape[1:]), seen)
+
+
+def total_loss(
+    mind: Mind,
+    config: DreamerConfig,
+    state: TrainState,
+    params: Any,
+    experience: Experience,
+    key: PRNGKeyArray,
+) -> tuple[Array, Found]:
+    """Return what is to be made small, float32[], and what was found on the way. Gradients flow to `params` alone."""
+    see_key, start_key, imagine_key = jax.random.split(key, 3)
+    tunables, world = state.tunables, mind.world
+    steps = model.see_all(
+        world,
+        params["model"],
+        experience.before,
+        experience.action_before,
+        experience.reading,
+        experience.is_first,
+        see_key,
+    )
+    of_model = model_losses(world, params["model"], tunables, experience, steps)
+
+    starts = _choose_starts(config, steps.state, start_key)
+    imagined = imagination.imagine(world, mind.actor, params, starts, config.imagined_steps, imagine_key)
+    of_play, found_range, first_returns = play_losses(mind, config, state, params, imagined)
+    of_replay = replay_value_loss(mind, config, state, params, experience, steps.state, first_returns)
+
+    losses = {**of_model, **of_play, "replay_value": of_replay}
+    total = jnp.sum(jnp.stack([_weight(tunables, name) * loss for name, loss in losses.items()]))
+    measured = {f"loss/{name}": loss for name, loss in losses.items()}
+    measured |= {
+        "loss/total": total,
+        "imagined/reward": jnp.mean(imagined.reward[1:]),
+        "imagined/return": jnp.mean(first_returns),
+        "imagined/goes_on": jnp.mean(imagined.goes_on),
+        "return_range": found_range.size,
+    }
+    return total, Found(judges.hold(steps.state), found_range, judges.hold(measured))
+
+
+def _weight(tunables: dict[str, Array], name: str) -> Array | float:
+    return tunables.get(f"{name}_loss", 1.0)
+
+
+def model_losses(
+    world: WorldModel, params: Any, tunables: dict[str, Array], experience: Experience, steps: Step
+) -> Measured:
+    """Return what the model gets wrong of [T, N] moments, each float32[]."""
+    features = steps.state.features
+    told: Any = world.apply(params, features, method=world.tell)
+    foretold: Any = world.apply(params, features, method=world.foretell)
+    prior: Any = world.apply(params, steps.state.deter, method=world.prior)
+    dynamics, representation = latents.balance(steps.log_probs, prior, tunables["free_nats"])
+    # The published target: the head tells the discount too, so that what is imagined is discounted by it.
+    goes_on = jnp.where(experience.terminated, 0.0, tunables["discount"])
+    losses = {
+        "reconstruction": readings.surprise(told, experience.reading),
+        "reward": two_hot.loss(foretold.reward, experience.reward, model.bins(world.config)),
+        "continue": optax.sigmoid_binary_cross_entropy(foretold.goes_on, goes_on),
+        "dynamics": dynamics,
+        "representation": representation,
+    }
+    if foretold.legal is not None:
+        of_actions = optax.sigmoid_binary_cross_entropy(foretold.legal, experience.legal.astype(jnp.float32))
+        is_over = experience.terminated | experience.truncated
+        losses["legal"] = jnp.where(is_over, 0.0, jnp.sum(of_actions, axis=-1))
+    return {name: jnp.mean(loss) for name, loss in losses.items()}
+
+
+def play_losses(
+    mind: Mind, config: DreamerConfig, state: TrainState, params: Any, imagined: Imagined
+) -> tuple[Measured, ReturnRange, Float32[Array, "N"]]:
+    """Return what actor and critic get wrong of T imagined steps, the range of returns, and those of the starts."""
+    tunables, slow = state.tunables, judges.hold(state.slow_critic)
+    logits = judges.apply(mind.critic, params["critic"], imagined.features)  # [T + 1, N, Z]
+    values = judges.hold(judges.value(config.model, logits))
+    # The discount is in `goes_on`; a start that is over already counts for nothing, nor does what comes after it.
+    weight = judges.hold(jnp.cumprod(imagined.goes_on, axis=0))[:-1]
+    found = returns.lambda_returns(
+        imagined.reward,
+        imagined.goes_on,
+        values,
+        jnp.ones_like(values),
+        1.0,
+        tunables["return_lambda"],
+    )  # [T, N]
+    found_range = return_range.update(state.return_range, found)
+    advantage = (found - values[:-1]) / found_range.size
+
+    acts = judges.apply(mind.actor, params["actor"], imagined.features[:-1])
+    chosen_from = judges.policy(acts, imagined.legal[:-1], config.model.mixture)
+    entropy = chosen_from.entropy()
+    gain = chosen_from.log_prob(imagined.action[:-1]) * advantage + tunables["entropy"] * entropy
+    losses = {
+        "policy": -jnp.mean(weight * gain),
+        "value": jnp.mean(
+            weight * _value_loss(mind, config, slow, logits[:-1], imagined.features[:-1], found)
+        ),
+    }
+    return losses, found_range, found[0]
+
+
+def replay_value_loss(
+    mind: Mind,
+    config: DreamerConfig,
+    state: TrainState,
+    params: Any,
+    experience: Experience,
+    states: ModelState,
+    first_returns: Float32[Array, "N"],
+) -> Float32[Array, ""]:
+    """Return what the critic gets wrong of what was really gained; its gradient reaches the model too.
+
+    A step is worth what came of it, mixed with what is imagined from the moment after it, or, where not every moment
+    is imagined from, with what the critic says of it.
+    """
+    tunables, slow = state.tunables, judges.hold(state.slow_critic)
+    logits = judges.apply(mind.critic, params["critic"], states.features)  # [T, N, Z]
+    values = judges.hold(judges.value(config.model, logits))
+    bootstrap = first_returns.reshape(values.shape) if config.imagined_starts == 0 else values
+    is_over = experience.terminated | experience.truncated
+    found = returns.lambda_returns(
+        experience.reward,
+        1.0 - experience.terminated.astype(jnp.float32),
+        bootstrap,
+        1.0 - is_over.astype(jnp.float32),
+        tunables["discount"],
+        tunables["return_lambda"],
+    )  # [T - 1, N]
+    # What follows the end of a game is another one.
+    weight = 1.0 - is_over[:-1].astype(jnp.float32)
+    return jnp.mean(weight * _value_loss(mind, config, slow, logits[:-1], states.features[:-1], found))
+
+
+def _value_loss(
+    mind: Mind,
+    config: DreamerConfig,
+    slow: Any,
+    logits: Float32[Array, "*n Z"],
+    features: Float32[Array, "*n F"],
+    target: Float32[Array, "*n"],
+) -> Float32[Array, "*n"]:
+    """Return how far a critic is from returns, and from what its slow copy says."""
+    bins = model.bins(config.model)
+    held = judges.value(config.model, judges.apply(mind.critic, slow, judges.hold(features)))
+    return two_hot.loss(logits, target, bins) + two_hot.loss(logits, held, bins)
+
+
+def _choose_starts(config: DreamerConfig, states: ModelState, key: PRNGKeyArray) -> ModelState:
+    """Return the states [M, ...] that are imagined from: all, those of a time in a row, or a number of them."""
+    flat = jax.tree.map(lambda leaf: jax.lax.collapse(leaf, 0, 2), states)
+    if not config.imagined_starts:
+        return flat
+    # Every group of games, a part of the axis N, gives as many.
+    num_steps, num_windows = states.deter.shape[:2]
+    groups, each = config.num_groups, config.imagined_starts // config.num_groups
+    in_group = num_windows // groups
+
+    def choose(group_key: PRNGKeyArray) -> Int32[Array, "M"]:
+        return jax.random.choice(group_key, num_steps * in_group, (each,), replace=False)
+
+    keys = key[None] if groups == 1 else jax.random.split(key, groups)
+    place = jax.vmap(choose)(keys)  # [G, M / G]
+    window = place % in_group + jnp.arange(groups)[:, None] * in_group
+    index = jax.lax.collapse(place // in_group * num_windows + window, 0, 2)
+    return jax.tree.map(lambda leaf: leaf[index], flat)
+
+
+def _step(state: TrainState, grads: Any, found: Found) -> TrainState:
+    """Take one step of the optimiser, and let the slow critic follow."""
+    tunables = state.tunables
+    rate = laprop.warmed_up(tunables["learning_rate"], state.updates, tunables["learning_rate_warmup"])
+    params, optimiser = laprop.step(state.params, grads, state.optimiser, rate, tunables["clip"])
+    follow = tunables["slow_rate"]
+    slow = jax.tree.map(lambda old, new: old + follow * (new - old), state.slow_critic, params["critic"])
+    return state.replace(
+        params=params,
+        slow_critic=slow,
+        optimiser=optimiser,
+        return_range=found.return_range,
+        updates=state.updates + 1,
+    )

@@ -1,0 +1,185 @@
+"""Playing: moments of games for the replay."""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import Bool, PRNGKeyArray
+
+from tetrax.agents import episodes
+from tetrax.agents.agent import Metrics
+from tetrax.agents.dreamer.dreamer_config import DreamerConfig
+from tetrax.agents.dreamer.dreamer_state import Arrival, Memory, Slot, TrainState
+from tetrax.env.batch import Batch
+from tetrax.env.contract import Game, Observation
+from tetrax.env.game.state import select
+from tetrax.env.wrappers import EpisodeState, LateReset, count_step, no_episode
+from tetrax.ops import online_queue, packing, replay
+from tetrax.ops.distributions import MaskedCategorical
+from tetrax.world_model import judges, latents, model, rssm
+from tetrax.world_model.model import WorldModel
+from tetrax.world_model.normed import Head
+
+
+class Mind(NamedTuple):
+    """The networks, which never change while an agent learns."""
+
+    world: WorldModel
+    actor: Head
+    critic: Head
+
+
+class Decision(NamedTuple):
+    """What was decided in B games."""
+
+    action: Array  # int32[B]
+    chosen_from: MaskedCategorical  # [B, A]
+    memory: Memory  # after it
+
+
+class Running(NamedTuple):
+    """What goes from step to step."""
+
+    env_state: EpisodeState
+    arrival: Arrival
+    memory: Memory
+
+
+def initial_memory(config: DreamerConfig, batch_shape: tuple[int, ...]) -> Memory:
+    """Return what is remembered before a game."""
+    state = rssm.initial_state(config.model, batch_shape)
+    return Memory(state=state, action=jnp.zeros(batch_shape, jnp.int32))
+
+
+def decide(
+    mind: Mind,
+    params: Any,
+    observation: Observation,
+    memory: Memory,
+    is_first: Bool[Array, "B"],
+    key: PRNGKeyArray,
+    greedy: bool = False,
+) -> Decision:
+    """Look at B games and choose an action in each. Latents are drawn, greedy or not."""
+    see_key, act_key = jax.random.split(key)
+    state = model.see_step(
+        mind.world, params["model"], memory.state, memory.action, observation, is_first, see_key
+    )
+    logits = judges.apply(mind.actor, params["actor"], state.features)
+    if greedy:
+        chosen_from = judges.policy(logits, observation.legal, 0.0)
+        action = chosen_from.mode().astype(jnp.int32)
+    else:
+        chosen_from = judges.policy(logits, observation.legal, mind.world.config.mixture)
+        action = judges.draw_action(chosen_from, jax.random.uniform(act_key, is_first.shape))
+    return Decision(action, chosen_from, Memory(state=state, action=action))
+
+
+def begin(env: Game, keys: PRNGKeyArray, env_params: Any) -> tuple[EpisodeState, Arrival]:
+    """Start B games."""
+    games, timestep = _games(env).reset(keys, env_params)
+    nothing = jax.tree.map(lambda leaf: jnp.broadcast_to(leaf, (keys.shape[0],)), no_episode(env.spec))
+    arrival = Arrival(
+        reward=timestep.reward,
+        terminated=timestep.terminated,
+        truncated=timestep.truncated,
+        is_first=jnp.ones_like(timestep.terminated),
+    )
+    return EpisodeState(env_state=games, running=nothing, finished=nothing), arrival
+
+
+def play(
+    mind: Mind,
+    config: DreamerConfig,
+    env: Game,
+    state: TrainState,
+    key: PRNGKeyArray,
+    *,
+    at_random: bool = False,
+) -> tuple[TrainState, Metrics]:
+    """Play `num_steps` steps of B games into the replay; `at_random` takes any legal action."""
+    env_params = env.with_discount(state.env_params, state.tunables["discount"])
+
+    def step(before: Running, step_key: PRNGKeyArray) -> tuple[Running, tuple[Slot, Metrics]]:
+        observation = _games(env).observe(before.env_state.env_state, env_params)
+        with jax.named_scope("acting"):
+            decided = _choose(mind, state.params, observation, before, step_key, at_random)
+        after, metrics = _take(env, env_params, before, decided)
+        return after, (_slot(before, decided), metrics)
+
+    keys = jax.random.split(key, config.num_steps)
+    before = Running(state.env_state, state.arrival, state.memory)
+    after, (slots, metrics) = jax.lax.scan(step, before, keys)
+    return state.replace(
+        env_state=after.env_state,
+        arrival=after.arrival,
+        memory=after.memory,
+        replay=replay.insert(state.replay, slots),
+        queue=online_queue.insert(state.queue, state.replay),
+    ), metrics.reduce()
+
+
+def pack(games: Any) -> Array:
+    """Pack a batch of states, with the games on their last axis: uint32[B, W]."""
+    return jax.vmap(packing.pack, in_axes=-1)(games)
+
+
+def _games(env: Game) -> Batch:
+    return Batch(LateReset(env))
+
+
+def _choose(
+    mind: Mind, params: Any, observation: Observation, before: Running, key: PRNGKeyArray, at_random: bool
+) -> Decision:
+    decided = decide(mind, params, observation, before.memory, before.arrival.is_first, key)
+    if not at_random:
+        return decided
+    any_key = jax.random.fold_in(key, 1)
+    uniform = jax.random.uniform(any_key, decided.action.shape)
+    anything = MaskedCategorical.from_logits(
+        jnp.zeros(observation.legal.shape, jnp.float32), observation.legal
+    )
+    action = judges.draw_action(anything, uniform)
+    return Decision(action, anything, decided.memory.replace(action=action))
+
+
+def _take(env: Game, env_params: Any, before: Running, decided: Decision) -> tuple[Running, Metrics]:
+    """Take the actions; where a game is over the next one begins."""
+    was_over = before.env_state.env_state.is_over
+    games, timestep = _games(env).step(before.env_state.env_state, decided.action, env_params)
+    counted = jax.vmap(
+        lambda episode, reward, event: count_step(env.spec, episode, reward, env.measure(event))
+    )
+    running = counted(before.env_state.running, timestep.reward, timestep.event)
+    nothing = jax.tree.map(jnp.zeros_like, running)
+    running = select(was_over, nothing, running)
+    done = timestep.terminated | timestep.truncated
+    env_state = EpisodeState(
+        env_state=games, running=running, finished=select(done, running, before.env_state.finished)
+    )
+    arrival = Arrival(
+        reward=timestep.reward,
+        terminated=timestep.terminated,
+        truncated=timestep.truncated,
+        is_first=was_over,
+    )
+    means = {
+        "entropy": jnp.mean(decided.chosen_from.entropy()),
+        "starting": jnp.mean(jnp.asarray(was_over, jnp.float32)),
+    }
+    metrics = Metrics(totals=episodes.sum_finished(timestep, env_state), means=means)
+    return Running(env_state, arrival, decided.memory), metrics
+
+
+def _slot(before: Running, decided: Decision) -> Slot:
+    """Return what the replay keeps of a moment."""
+    return Slot(
+        seen=pack(before.env_state.env_state.game),
+        action=decided.action,
+        reward=before.arrival.reward,
+        terminated=before.arrival.terminated,
+        truncated=before.arrival.truncated,
+        is_first=before.arrival.is_first,
+        state=latents.keep(decided.memory.state),
+    )

@@ -51,8 +51,8 @@ def parts(config=CONFIG, game=GAME):
     state = jax.jit(agent.init)(jax.random.key(0))
     mind = Mind(
         model.world_model(game, config.model),
-        judges.actor(config.model, game.num_actions),
-        judges.critic(config.model),
+        judges.actor(config.model, game.spec.shows, game.num_actions),
+        judges.critic(config.model, game.spec.shows),
     )
     return agent, state, mind
 

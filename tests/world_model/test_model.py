@@ -11,8 +11,9 @@ from tetrax.env.contract import Shown
 from tetrax.ops import two_hot
 from tetrax.world_model import judges, model, rssm
 from tetrax.world_model.latents import ModelState
-from tetrax.world_model.model import Sizes, WorldModel
+from tetrax.world_model.model import WorldModel
 from tetrax.world_model.model_config import SIZES, WorldModelConfig
+from tetrax.world_model.model_parts import Sizes
 from tetrax.world_model.normed import RmsNorm
 from tetrax.world_model.readings import Reading
 
@@ -48,8 +49,8 @@ def test_the_published_size_has_the_published_number_of_parameters():
     trees = jax.eval_shape(
         lambda key: (
             model.initial_params(world, key),
-            judges.actor(config, 2 * 6).init(key, features),
-            judges.critic(config).init(key, features),
+            judges.actor(config, Shown("flat"), 2 * 6).init(key, features),
+            judges.critic(config, Shown("flat")).init(key, features),
         ),
         jax.random.key(0),
     )
@@ -96,7 +97,7 @@ def test_a_reset_equals_a_fresh_state(tiny):
         ),
         static_argnums=2,
     )
-    fresh = see(rssm.initial_state(TINY, (1,)), jnp.array([-1]), False)
+    fresh = see(model.initial_state(world, (1,)), jnp.array([-1]), False)
     reset = see(old, jnp.array([3]), True)
     jax.tree.map(np.testing.assert_array_equal, reset, fresh)
     assert (see(old, jnp.array([3]), False).deter != fresh.deter).any()
@@ -114,7 +115,7 @@ def test_a_sequence_is_its_steps(tiny):
     )
     actions = jax.random.randint(keys[2], num, 0, ENV.num_actions)
     first = jnp.zeros(num, bool).at[3, 1].set(True)
-    state = rssm.initial_state(TINY, (2,))
+    state = model.initial_state(world, (2,))
     found = jax.jit(lambda *args: model.see_all(world, params, *args))(
         state, actions, reading, first, keys[3]
     )

@@ -7,9 +7,9 @@ from jax import Array
 from jaxtyping import PRNGKeyArray
 
 from tetrax.world_model import judges, model
+from tetrax.world_model.judges import Judge
 from tetrax.world_model.latents import ModelState
-from tetrax.world_model.model import WorldModel
-from tetrax.world_model.normed import Head
+from tetrax.world_model.model import AnyModel
 
 
 class Imagined(NamedTuple):
@@ -25,8 +25,8 @@ class Imagined(NamedTuple):
 
 
 def imagine(
-    world: WorldModel,
-    actor: Head,
+    world: AnyModel,
+    actor: Judge,
     params: Any,
     start: ModelState,
     horizon: int,
@@ -36,7 +36,7 @@ def imagine(
     params, start = judges.hold((params, start))
     num = start.deter.shape[0]
     state_key, action_key = jax.random.split(key)
-    of_states = jax.random.uniform(state_key, (horizon + 1, num, world.config.latents))
+    of_states = jax.random.uniform(state_key, (horizon + 1, num, world.state_sizes.latents))
     of_actions = jax.random.uniform(action_key, (horizon + 1, num))
 
     def step(state: ModelState, uniform: tuple[Array, Array]) -> tuple[ModelState, Imagined]:

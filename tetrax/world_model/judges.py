@@ -7,23 +7,33 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float32, Int32
 
+from tetrax.env.contract import Shown
 from tetrax.ops import two_hot
 from tetrax.ops.distributions import MaskedCategorical
 from tetrax.world_model import latents
+from tetrax.world_model.columns import ColumnHead, column_layout
 from tetrax.world_model.model import bins
 from tetrax.world_model.model_config import WorldModelConfig
 from tetrax.world_model.normed import Head, head
 
+Judge = Head | ColumnHead
+
 ACTOR_SCALE = 0.01  # of its last layer's first weights: it starts out nearly uniform
 
 
-def actor(config: WorldModelConfig, num_actions: int) -> Head:
+def actor(config: WorldModelConfig, shown: Shown, num_actions: int) -> Judge:
     """Return the network from states to the logits of actions."""
+    if config.state == "columns":
+        layout = column_layout(config, shown)
+        by_column = shown.acts_by_column
+        return ColumnHead(config, layout, config.actor_layers, num_actions, ACTOR_SCALE, by_column)
     return head(config, config.actor_layers, num_actions, ACTOR_SCALE)
 
 
-def critic(config: WorldModelConfig) -> Head:
+def critic(config: WorldModelConfig, shown: Shown) -> Judge:
     """Return the network from states to logits over the bins of returns: at first exactly 0 is expected."""
+    if config.state == "columns":
+        return ColumnHead(config, column_layout(config, shown), config.actor_layers, config.bins, scale=0.0)
     return head(config, config.actor_layers, config.bins, scale=0.0)
 
 
@@ -51,7 +61,7 @@ def value(config: WorldModelConfig, logits: Float32[Array, "*n Z"]) -> Float32[A
     return two_hot.mean(logits, bins(config))
 
 
-def apply(network: Head, params: Any, features: Float32[Array, "*n F"]) -> Float32[Array, "*n Z"]:
+def apply(network: Judge, params: Any, features: Float32[Array, "*n F"]) -> Float32[Array, "*n Z"]:
     """Read states."""
     read: Any = network.apply(params, features)
     return jnp.asarray(read, jnp.float32)

@@ -12,6 +12,14 @@ Size = Literal["1m", "12m", "25m", "50m", "100m", "200m", "400m"]
 MAX_CLASSES = 256  # a latent is kept as one byte
 MAX_BINS = 4_095
 MAX_EXPONENT = 80.0  # beyond it float32 cannot hold what a bin stands for
+LAYERS = (
+    "encoder_layers",
+    "decoder_layers",
+    "dynamics_layers",
+    "prior_layers",
+    "head_layers",
+    "actor_layers",
+)
 VIEWS = ("planes", "bitboards", "flat")  # that can be read and told
 
 
@@ -38,22 +46,30 @@ SIZES: dict[str, Widths] = {
 class WorldModelConfig:
     """Settings of the world model, and of the actor and critic that read its states."""
 
+    state: Literal["vector", "columns"] = "vector"
+    """What a state is: one vector, as published; or one for each column of the board, with weights shared along the
+    board, and one for what concerns all of them."""
     size: Size = "1m"
     """The published size, by its millions of parameters; the next three settings change what it stands for."""
     deter: int = 0
-    """Numbers of the deterministic state, a multiple of blocks; 0 = those of the size."""
+    """Numbers of the deterministic state, a multiple of blocks (with columns: of each, and of the common part); 0 =
+    those of the size."""
     units: int = 0
     """Units of every hidden layer; 0 = those of the size."""
     classes: int = 0
     """Classes of each latent (up to 256); 0 = those of the size."""
     latents: int = 32
-    """Categorical latents of a state."""
+    """Categorical latents of a state (with columns: of the common part)."""
+    column_latents: int = 8
+    """Categorical latents of each column, with columns."""
     blocks: int = 8
     """Blocks of the recurrent cell, which see only their own part of the deterministic state."""
     encoder_layers: int = 3
     """Hidden layers of the encoder."""
     decoder_layers: int = 3
     """Hidden layers of the decoder."""
+    dynamics_layers: int = 1
+    """Hidden layers of the recurrent cell."""
     prior_layers: int = 2
     """Hidden layers between the deterministic state and the latents that it foretells."""
     head_layers: int = 1
@@ -81,19 +97,22 @@ class WorldModelConfig:
 
     def validate(self, env: Game) -> None:
         """Raise ValueError naming the first setting that cannot work, alone or with what the environment shows."""
+        check_choice("agent.model.state", self.state, ("vector", "columns"))
         check_choice("agent.model.size", self.size, get_args(Size))
         check_choice("agent.model.activation", self.activation, tuple(ACTIVATIONS))
         check_choice("agent.model.compute_dtype", self.compute_dtype, get_args(ComputeDtype))
         for name, highest in (("deter", MAX_UNITS), ("units", MAX_UNITS), ("classes", MAX_CLASSES)):
             check_whole(f"agent.model.{name}", getattr(self, name), 0, highest)
-        for name, highest in (("latents", 1_024), ("blocks", 1_024)):
+        for name, highest in (("latents", 1_024), ("column_latents", 1_024), ("blocks", 1_024)):
             check_whole(f"agent.model.{name}", getattr(self, name), 1, highest)
-        for name in ("encoder_layers", "decoder_layers", "prior_layers", "head_layers", "actor_layers"):
+        for name in LAYERS:
             check_whole(f"agent.model.{name}", getattr(self, name), 1, MAX_LAYERS)
         check_whole("agent.model.bins", self.bins, 3, MAX_BINS)
         if self.bins % 2 == 0:
             raise _wrong("bins", self.bins, "an odd number, so that one bin is 0")
-        if self.widths.deter % self.blocks:
+        if self.state == "columns" and not env.spec.shows.width:
+            raise _wrong("state", repr(self.state), f"'vector' for {env.spec.title}, which shows no board")
+        if self.state == "vector" and self.widths.deter % self.blocks:
             raise _wrong("deter", self.widths.deter, f"a multiple of blocks ({self.blocks})")
         if self.widths.classes < 2:
             raise _wrong("classes", self.classes, f"0, or 2 to {MAX_CLASSES}")

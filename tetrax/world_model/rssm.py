@@ -4,8 +4,6 @@ Hafner et al. 2023 (arXiv 2301.04104), with the block GRU of the newer published
 state sees its own part of it, and all see the latents, the action and a summary of the whole.
 """
 
-from typing import NamedTuple
-
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -16,16 +14,23 @@ from tetrax.networks.layers import ACTIVATIONS, dense
 from tetrax.world_model import latents
 from tetrax.world_model.latents import ModelState
 from tetrax.world_model.model_config import WorldModelConfig
+from tetrax.world_model.model_parts import Step
 from tetrax.world_model.normed import BlockDense, RmsNorm, hidden, scaled_dense
 
 KEEP_BIAS = -1.0  # of the update gate: a new cell changes about a quarter of its state in a step
 
 
-class Step(NamedTuple):
-    """One step of the model."""
+class MixLayer(nn.Module):
+    """One more hidden layer of the cell, block by block."""
 
-    state: ModelState
-    log_probs: Array  # float32[*n, latents, classes], that the latents were drawn from
+    config: WorldModelConfig
+
+    @nn.compact
+    def __call__(self, x: Float32[Array, "*n D"]) -> Float32[Array, "*n D"]:
+        """Apply it."""
+        config = self.config
+        mixed = BlockDense(x.shape[-1], config.blocks, config.compute_dtype)(x)
+        return ACTIVATIONS[config.activation](RmsNorm()(mixed))
 
 
 class Rssm(nn.Module):
@@ -43,6 +48,7 @@ class Rssm(nn.Module):
         self.mix_block = BlockDense(deter, config.blocks, config.compute_dtype)
         self.mix_shared = dense(deter, 1.0, config.compute_dtype, use_bias=False)
         self.mix_norm = RmsNorm()
+        self.mix_more = [MixLayer(config) for _ in range(config.dynamics_layers - 1)]
         self.gates = BlockDense(3 * deter, config.blocks, config.compute_dtype)
         self.prior_hidden = hidden(config, config.prior_layers)
         self.prior_logits = scaled_dense(config.latents * classes, 1.0)
@@ -65,7 +71,10 @@ class Rssm(nn.Module):
         stoch = state.stoch.reshape(*state.stoch.shape[:-2], -1)
         shared = jnp.concatenate([self.deter_in(deter), self.stoch_in(stoch), drive], axis=-1)
         mixed = self.mix_norm(self.mix_block(deter) + self.mix_shared(shared))
-        gates = self.gates(ACTIVATIONS[config.activation](mixed)).astype(jnp.float32)
+        mixed = ACTIVATIONS[config.activation](mixed)
+        for layer in self.mix_more:
+            mixed = layer(mixed)
+        gates = self.gates(mixed).astype(jnp.float32)
         by_block = gates.reshape(*gates.shape[:-1], config.blocks, -1)  # [*n, G, 3 d]
         reset, candidate, update = (each.reshape(deter.shape) for each in jnp.split(by_block, 3, axis=-1))
         candidate = jnp.tanh(nn.sigmoid(reset) * candidate)
@@ -107,15 +116,6 @@ class Rssm(nn.Module):
         config = self.config
         logits = logits.reshape(*logits.shape[:-1], config.latents, config.widths.classes)
         return latents.log_probabilities(logits, config.mixture)
-
-
-def initial_state(config: WorldModelConfig, batch_shape: tuple[int, ...]) -> ModelState:
-    """Return the state before anything was seen: all zeros, the latents too."""
-    deter, _, classes = config.widths
-    return ModelState(
-        deter=jnp.zeros((*batch_shape, deter), jnp.float32),
-        stoch=jnp.zeros((*batch_shape, config.latents, classes), jnp.float32),
-    )
 
 
 def forget(state: ModelState, is_first: Array) -> ModelState:

@@ -29,18 +29,14 @@ def make(config: DreamerConfig, env: Game) -> Agent:
     """
     checks.check_kinds(config, DreamerConfig, env)
     config.validate(env)
-    mind = Mind(
-        world=model.world_model(env, config.model),
-        actor=judges.actor(config.model, env.spec.num_actions),
-        critic=judges.critic(config.model),
-    )
+    mind = _mind(config, env)
     return Agent(
         name="dreamer",
         steps_per_iteration=config.num_envs * config.num_steps,
         init=lambda key, env_params=None, horizon=0: _init(mind, config, env, key, env_params),
         train=lambda state: _train(mind, config, env, state),
         policy=lambda state: Policy(params=state.params),
-        initial_memory=lambda batch_shape: living.initial_memory(config, batch_shape),
+        initial_memory=lambda batch_shape: living.initial_memory(mind, batch_shape),
         act=lambda *args: _act(mind, config, *args),
         games=lambda state: state.env_state.env_state.game,
         so_far=lambda state: episodes.mean_so_far(state.env_state),
@@ -52,19 +48,29 @@ def make(config: DreamerConfig, env: Game) -> Agent:
     )
 
 
+def _mind(config: DreamerConfig, env: Game) -> Mind:
+    """Return the networks that fit the settings and the game."""
+    shown = env.spec.shows
+    return Mind(
+        world=model.world_model(env, config.model),
+        actor=judges.actor(config.model, shown, env.spec.num_actions),
+        critic=judges.critic(config.model, shown),
+    )
+
+
 def _init(mind: Mind, config: DreamerConfig, env: Game, key: PRNGKeyArray, env_params: Any) -> TrainState:
     check_key(key)
     model_key, actor_key, critic_key, reset_key, warmup_key, key = jax.random.split(key, 6)
     env_params = env.default_params if env_params is None else env_params
     env_state, arrival = living.begin(env, jax.random.split(reset_key, config.num_envs), env_params)
-    memory = living.initial_memory(config, (config.num_envs,))
+    memory = living.initial_memory(mind, (config.num_envs,))
     features = memory.state.features
     params = {
         "model": model.initial_params(mind.world, model_key),
         "actor": mind.actor.init(actor_key, features),
         "critic": mind.critic.init(critic_key, features),
     }
-    kept = replay.empty(_slot(config, env), **_replay_arguments(config))
+    kept = replay.empty(_slot(mind, env), **_replay_arguments(config))
     state = TrainState(
         params=params,
         slow_critic=jax.tree.map(jnp.copy, params["critic"]),
@@ -135,7 +141,7 @@ def _act(
     return decided.action, decided.memory, diagnostics
 
 
-def _slot(config: DreamerConfig, env: Game) -> Slot:
+def _slot(mind: Mind, env: Game) -> Slot:
     """Return the shapes of what the replay keeps of one moment of one game."""
 
     def slot(key: PRNGKeyArray) -> Slot:
@@ -147,7 +153,7 @@ def _slot(config: DreamerConfig, env: Game) -> Slot:
             terminated=flag,
             truncated=flag,
             is_first=flag,
-            state=latents.keep(living.initial_memory(config, ()).state),
+            state=latents.keep(living.initial_memory(mind, ()).state),
         )
 
     return jax.eval_shape(slot, jax.random.key(0, impl="threefry2x32"))
@@ -171,16 +177,18 @@ def _replay_bytes(config: DreamerConfig, env: Game) -> int:
 
 @functools.lru_cache(maxsize=16)
 def _count_bytes(config: DreamerConfig, env: Game) -> int:
-    return replay.memory_bytes(_slot(config, env), **_replay_arguments(config))
+    return replay.memory_bytes(_slot(_mind(config, env), env), **_replay_arguments(config))
 
 
 def _find_working_bytes(config: DreamerConfig, env: Game) -> int:
     """Return the bytes of the moments of a batch, and of what is imagined from them."""
-    deter, units, classes = config.model.widths
-    each = sizes.FLOAT * (4 * deter + 12 * units + 3 * config.model.latents * classes)
+    deter, latent_count, classes = _mind(config, env).world.state_sizes
+    columns = env.spec.shows.width if config.model.state == "columns" else 1
+    units = columns * config.model.widths.units
+    each = sizes.FLOAT * (4 * deter + 12 * units + 3 * latent_count * classes)
     moments = config.batch_size * config.batch_length
     starts = config.imagined_starts or moments
-    hidden = sizes.FLOAT * (deter + config.model.latents * classes + 4 * units + 4 * config.model.bins)
+    hidden = sizes.FLOAT * (deter + latent_count * classes + 4 * units + 4 * config.model.bins)
     return moments * (each + sizes.observation_bytes(env)) + (config.imagined_steps + 1) * starts * hidden
 
 

@@ -21,9 +21,9 @@ from tetrax.ops.return_range import ReturnRange
 from tetrax.world_model import imagination, judges, latents, model, readings
 from tetrax.world_model.imagination import Imagined
 from tetrax.world_model.latents import ModelState
-from tetrax.world_model.model import WorldModel
+from tetrax.world_model.model import AnyModel
+from tetrax.world_model.model_parts import Step
 from tetrax.world_model.readings import Reading
-from tetrax.world_model.rssm import Step
 
 Measured = dict[str, Array]  # float32[] by name
 
@@ -73,7 +73,7 @@ def learn(
     return state, {**means, "replay/steps": steps}
 
 
-def recall(world: WorldModel, env: Game, state: TrainState, slots: Slot) -> Experience:
+def recall(world: AnyModel, env: Game, state: TrainState, slots: Slot) -> Experience:
     """Read windows [CONTEXT + T, N] of the replay; nothing but the model's state is taken of the context."""
     seen = show(env, state, slots.seen[CONTEXT:])
     before = jax.tree.map(lambda leaf: leaf[CONTEXT - 1], slots.state)
@@ -143,7 +143,7 @@ def _weight(tunables: dict[str, Array], name: str) -> Array | float:
 
 
 def model_losses(
-    world: WorldModel, params: Any, tunables: dict[str, Array], experience: Experience, steps: Step
+    world: AnyModel, params: Any, tunables: dict[str, Array], experience: Experience, steps: Step
 ) -> Measured:
     """Return what the model gets wrong of [T, N] moments, each float32[]."""
     features = steps.state.features

@@ -17,17 +17,17 @@ from tetrax.env.game.state import select
 from tetrax.env.wrappers import EpisodeState, LateReset, count_step, no_episode
 from tetrax.ops import online_queue, packing, replay
 from tetrax.ops.distributions import MaskedCategorical
-from tetrax.world_model import judges, latents, model, rssm
-from tetrax.world_model.model import WorldModel
-from tetrax.world_model.normed import Head
+from tetrax.world_model import judges, latents, model
+from tetrax.world_model.judges import Judge
+from tetrax.world_model.model import AnyModel
 
 
 class Mind(NamedTuple):
     """The networks, which never change while an agent learns."""
 
-    world: WorldModel
-    actor: Head
-    critic: Head
+    world: AnyModel
+    actor: Judge
+    critic: Judge
 
 
 class Decision(NamedTuple):
@@ -46,9 +46,9 @@ class Running(NamedTuple):
     memory: Memory
 
 
-def initial_memory(config: DreamerConfig, batch_shape: tuple[int, ...]) -> Memory:
+def initial_memory(mind: Mind, batch_shape: tuple[int, ...]) -> Memory:
     """Return what is remembered before a game."""
-    state = rssm.initial_state(config.model, batch_shape)
+    state = model.initial_state(mind.world, batch_shape)
     return Memory(state=state, action=jnp.zeros(batch_shape, jnp.int32))
 
 

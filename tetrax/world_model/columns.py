@@ -1,0 +1,191 @@
+"""A model whose state is a row of columns, with weights shared along it, and one part for what concerns all of them.
+
+What a piece does to one place of a board is learned for every place at once. The state of a column is told from what
+was there, its neighbours and a summary of all; an action is shown to the column that it is about. Spatial latents kept
+what compressed ones lose in EMERALD (Burchi and Timofte 2025, arXiv 2507.04075); columns and their sharing are ours.
+
+To everything outside a state is the same record as that of `rssm`: columns behind each other, then the common part.
+"""
+
+from typing import NamedTuple
+
+import flax.linen as nn
+import jax
+import jax.numpy as jnp
+from jax import Array
+from jaxtyping import Float, Float32
+
+from tetrax.env.contract import Shown
+from tetrax.networks.layers import ACTIVATIONS, dense, windows
+from tetrax.world_model.model_config import WorldModelConfig
+from tetrax.world_model.normed import RmsNorm, scaled_dense
+
+REACH = 3  # columns to each side that a column sees: a piece is at most four wide
+
+
+class Grid(NamedTuple):
+    """What is known of W columns, and of all of them together."""
+
+    columns: Array  # float32[*n, W, D]
+    common: Array  # float32[*n, M]
+
+
+class ColumnLayout(NamedTuple):
+    """How states are cut into columns."""
+
+    width: int  # W
+    of_column: int  # numbers of a column's deterministic state
+    of_common: int  # of the common part's
+    latents_of_column: int
+    latents_of_common: int
+    classes: int
+
+    @property
+    def deter(self) -> int:
+        """Return the numbers of a whole deterministic state."""
+        return self.width * self.of_column + self.of_common
+
+    @property
+    def latents(self) -> int:
+        """Return the latents of a whole state."""
+        return self.width * self.latents_of_column + self.latents_of_common
+
+    def cut(self, deter: Float32[Array, "*n D"]) -> Grid:
+        """Cut a deterministic state."""
+        split = self.width * self.of_column
+        columns = deter[..., :split].reshape(*deter.shape[:-1], self.width, self.of_column)
+        return Grid(columns, deter[..., split:])
+
+    def cut_latents(self, stoch: Float32[Array, "*n latents classes"]) -> Grid:
+        """Cut latents; those of a column, and the common ones, are flat."""
+        split = self.width * self.latents_of_column
+        leading = stoch.shape[:-2]
+        columns = stoch[..., :split, :].reshape(*leading, self.width, -1)
+        return Grid(columns, stoch[..., split:, :].reshape(*leading, -1))
+
+    def cut_features(self, features: Float32[Array, "*n F"]) -> Grid:
+        """Cut what heads read: states and latents of each column together."""
+        deter = self.cut(features[..., : self.deter])
+        stoch = features[..., self.deter :].reshape(*features.shape[:-1], self.latents, self.classes)
+        drawn = self.cut_latents(stoch)
+        return Grid(
+            jnp.concatenate([deter.columns, drawn.columns], axis=-1),
+            jnp.concatenate([deter.common, drawn.common], axis=-1),
+        )
+
+    def join(self, grid: Grid) -> Float32[Array, "*n D"]:
+        """Undo `cut`."""
+        columns = grid.columns.reshape(*grid.columns.shape[:-2], -1)
+        return jnp.concatenate([columns, grid.common], axis=-1)
+
+
+class Exchange(nn.Module):
+    """A layer in which columns hear of their neighbours, of all columns and of what is common, and this of them."""
+
+    config: WorldModelConfig
+    reach: int = REACH  # columns to each side that a column sees; 0 = none but itself
+
+    @nn.compact
+    def __call__(self, grid: Grid) -> Grid:
+        """Return W columns and a common part of `units` numbers each."""
+        config, units = self.config, self.config.widths.units
+        columns, common = grid
+        around = columns
+        if self.reach:
+            inside = jnp.ones_like(columns[..., :1])  # tells the edges, beyond which all is 0
+            edges = [(0, 0)] * (columns.ndim - 2) + [(self.reach, self.reach), (0, 0)]
+            padded = jnp.pad(jnp.concatenate([columns, inside], axis=-1), edges)
+            around = windows(padded, 2 * self.reach + 1)
+        summary = jnp.concatenate([jnp.mean(columns, axis=-2), jnp.max(columns, axis=-2), common], axis=-1)
+        seen = dense(units, 1.0, config.compute_dtype, name="around")(around)
+        heard = dense(units, 1.0, config.compute_dtype, use_bias=False, name="heard")(summary)
+        told = dense(units, 1.0, config.compute_dtype, name="common")(summary)
+        activate = ACTIVATIONS[config.activation]
+        return Grid(
+            activate(RmsNorm(name="norm_of_columns")(seen + heard[..., None, :])),
+            activate(RmsNorm(name="norm_of_common")(told)),
+        )
+
+
+class Exchanges(nn.Module):
+    """Layers of `Exchange`, the first of which sees neighbours."""
+
+    config: WorldModelConfig
+    layers: int
+    reach: int = REACH  # of the first layer
+
+    @nn.compact
+    def __call__(self, grid: Grid) -> Grid:
+        """Apply every layer."""
+        for number in range(self.layers):
+            grid = Exchange(self.config, reach=0 if number else self.reach)(grid)
+        return grid
+
+
+class GridDense(nn.Module):
+    """Numbers read off each column, by shared weights, and others off the common part."""
+
+    of_column: int
+    of_common: int
+    scale: float = 1.0  # of the first weights
+
+    @nn.compact
+    def __call__(self, grid: Grid) -> Grid:
+        """Read them; where 0 numbers are wanted there are none."""
+        columns, common = grid
+        nothing = jnp.zeros((*common.shape[:-1], 0), jnp.float32)
+        return Grid(
+            scaled_dense(self.of_column, self.scale, name="of_column")(columns)
+            if self.of_column
+            else jnp.zeros((*columns.shape[:-1], 0), jnp.float32),
+            scaled_dense(self.of_common, self.scale, name="of_common")(common) if self.of_common else nothing,
+        )
+
+
+def side_by_side(*grids: Grid) -> Grid:
+    """Put the numbers of several grids of the same columns side by side."""
+    return Grid(
+        jnp.concatenate([grid.columns for grid in grids], axis=-1),
+        jnp.concatenate([grid.common for grid in grids], axis=-1),
+    )
+
+
+def update(gates: Grid, before: Grid, keep_bias: float) -> Grid:
+    """Let every part of a state forget and take up, as the cell of `rssm` does; gates are three for each number."""
+
+    def one(gate: Float[Array, "*n M"], old: Float32[Array, "*n D"]) -> Float32[Array, "*n D"]:
+        reset, candidate, change = jnp.split(gate.astype(jnp.float32), 3, axis=-1)
+        change = jax.nn.sigmoid(change + keep_bias)
+        return change * jnp.tanh(jax.nn.sigmoid(reset) * candidate) + (1.0 - change) * old
+
+    return Grid(one(gates.columns, before.columns), one(gates.common, before.common))
+
+
+class ColumnHead(nn.Module):
+    """Numbers read off a state: off the common part, or (`by_column`) choices read off each column."""
+
+    config: WorldModelConfig
+    layout: ColumnLayout
+    layers: int
+    outputs: int
+    scale: float = 1.0  # of the first weights of the last layer
+    by_column: bool = False
+
+    @nn.compact
+    def __call__(self, features: Float32[Array, "*n F"]) -> Float32[Array, "*n Z"]:
+        """Read the numbers; those of columns in the order of actions: choice by choice, from the left."""
+        seen = Exchanges(self.config, self.layers, name="hidden")(self.layout.cut_features(features))
+        if not self.by_column:
+            # One more look at all columns, after they have heard of each other.
+            summary = jnp.concatenate(
+                [jnp.mean(seen.columns, axis=-2), jnp.max(seen.columns, axis=-2), seen.common], axis=-1
+            )
+            return scaled_dense(self.outputs, self.scale, name="outputs")(summary)
+        read = GridDense(self.outputs // self.layout.width, 0, self.scale, name="outputs")(seen).columns
+        return jnp.swapaxes(read, -1, -2).reshape(*read.shape[:-2], self.outputs)
+
+
+def column_layout(config: WorldModelConfig, shown: Shown) -> ColumnLayout:
+    """Return how the states of a board's model are cut."""
+    deter, _, classes = config.widths
+    return ColumnLayout(shown.width, deter, deter, config.column_latents, config.latents, classes)

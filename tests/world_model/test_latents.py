@@ -78,7 +78,7 @@ def test_a_state_is_kept_in_few_bytes_and_recalled():
     stoch = jax.nn.one_hot(jnp.array([[3, 0], [1, 2]]), 4)
     state = ModelState(deter=jnp.array([[0.5, -0.123456], [1.0, 0.0]]), stoch=stoch)
     kept = latents.keep(state)
-    assert (kept.deter.dtype, kept.classes.dtype) == (jnp.bfloat16, jnp.uint8)
+    assert (kept.deter.dtype, kept.classes.dtype) == (jnp.uint16, jnp.uint8)
     back = latents.recall(kept, 4)
     np.testing.assert_array_equal(back.stoch, stoch)
     np.testing.assert_allclose(back.deter, state.deter, rtol=2**-8)

@@ -9,8 +9,8 @@ from jaxtyping import Float32, Int32
 from tetrax.networks.layers import ACTIVATIONS
 from tetrax.world_model import latents
 from tetrax.world_model.columns import (
-    ColumnHead,
     ColumnLayout,
+    ColumnOutputs,
     Exchanges,
     Grid,
     GridDense,
@@ -47,24 +47,23 @@ class ColumnModel(nn.Module):
         config, sizes, layout = self.config, self.sizes, self.layout
         units, shown = config.widths.units, sizes.shown
         drawn = layout.latents_of_column * layout.classes, layout.latents_of_common * layout.classes
-        self.encoder = Exchanges(config, config.encoder_layers)
+        self.encoder = Exchanges(config, config.encoder_layers, reach=0)
         self.posterior_seen = GridDense(units, units)
         self.posterior_state = GridDense(units, units)
         self.posterior_norms = RmsNorm(), RmsNorm()
         self.posterior_logits = GridDense(*drawn)
         self.mix = Exchanges(config, config.dynamics_layers)
         self.gates = GridDense(3 * layout.of_column, 3 * layout.of_common)
-        self.prior_hidden = Exchanges(config, config.prior_layers)
+        self.prior_hidden = Exchanges(config, config.prior_layers, reach=0)
         self.prior_logits = GridDense(*drawn)
         self.decoder = Exchanges(config, config.decoder_layers, reach=0)
         self.told = GridDense(
             sizes.cells // shown.width, sizes.pieces * (shown.num_kinds + 1) + sizes.numbers
         )
-        self.reward_head = ColumnHead(config, layout, config.head_layers, config.bins, scale=0.0)
-        self.goes_on_head = ColumnHead(config, layout, config.head_layers, 1)
-        self.legal_head = ColumnHead(
-            config, layout, config.head_layers, sizes.actions, by_column=shown.acts_by_column
-        )
+        self.heads = Exchanges(config, config.head_layers)  # one stack for all: a column is much to read
+        self.reward_told = ColumnOutputs(config.bins, scale=0.0)
+        self.goes_on_told = ColumnOutputs(1)
+        self.legal_told = ColumnOutputs(sizes.actions, by_column=shown.acts_by_column)
 
     def __call__(
         self,
@@ -131,10 +130,11 @@ class ColumnModel(nn.Module):
 
     def foretell(self, features: Float32[Array, "*n F"]) -> Foretold:
         """Return what the heads say of states."""
+        seen = self.heads(self.layout.cut_features(features))
         return Foretold(
-            reward=self.reward_head(features),
-            goes_on=self.goes_on_head(features)[..., 0],
-            legal=self.legal_head(features),
+            reward=self.reward_told(seen),
+            goes_on=self.goes_on_told(seen)[..., 0],
+            legal=self.legal_told(seen),
         )
 
     def _advance(self, state: ModelState, drive: Grid) -> Float32[Array, "*n D"]:

@@ -20,7 +20,8 @@ from tetrax.networks.layers import ACTIVATIONS, dense, windows
 from tetrax.world_model.model_config import WorldModelConfig
 from tetrax.world_model.normed import RmsNorm, scaled_dense
 
-REACH = 3  # columns to each side that a column sees: a piece is at most four wide
+REACH = 3  # columns to each side that a column hears of: a piece is at most four wide
+MESSAGE_SHARE = 4
 
 
 class Grid(NamedTuple):
@@ -80,27 +81,32 @@ class ColumnLayout(NamedTuple):
 
 
 class Exchange(nn.Module):
-    """A layer in which columns hear of their neighbours, of all columns and of what is common, and this of them."""
+    """A layer in which columns hear of their neighbours, of all columns and of what is common, and this of them.
+
+    A neighbour is heard through a message, which has a quarter of the units: what one has to know of another is little.
+    """
 
     config: WorldModelConfig
-    reach: int = REACH  # columns to each side that a column sees; 0 = none but itself
+    reach: int = REACH  # columns to each side that a column hears of; 0 = none
 
     @nn.compact
     def __call__(self, grid: Grid) -> Grid:
         """Return W columns and a common part of `units` numbers each."""
         config, units = self.config, self.config.widths.units
-        columns, common = grid
-        around = columns
-        if self.reach:
-            inside = jnp.ones_like(columns[..., :1])  # tells the edges, beyond which all is 0
-            edges = [(0, 0)] * (columns.ndim - 2) + [(self.reach, self.reach), (0, 0)]
-            padded = jnp.pad(jnp.concatenate([columns, inside], axis=-1), edges)
-            around = windows(padded, 2 * self.reach + 1)
-        summary = jnp.concatenate([jnp.mean(columns, axis=-2), jnp.max(columns, axis=-2), common], axis=-1)
-        seen = dense(units, 1.0, config.compute_dtype, name="around")(around)
-        heard = dense(units, 1.0, config.compute_dtype, use_bias=False, name="heard")(summary)
-        told = dense(units, 1.0, config.compute_dtype, name="common")(summary)
         activate = ACTIVATIONS[config.activation]
+        columns = grid.columns
+        seen = dense(units, 1.0, config.compute_dtype, name="own")(columns)
+        if self.reach:
+            messages = dense(max(units // MESSAGE_SHARE, 1), 1.0, config.compute_dtype, name="message")(
+                columns
+            )
+            inside = jnp.ones_like(messages[..., :1])  # tells the edges, beyond which all is 0
+            edges = [(0, 0)] * (columns.ndim - 2) + [(self.reach, self.reach), (0, 0)]
+            padded = jnp.pad(jnp.concatenate([activate(messages), inside], axis=-1), edges)
+            around = windows(padded, 2 * self.reach + 1)
+            seen += dense(units, 1.0, config.compute_dtype, use_bias=False, name="around")(around)
+        both = dense(2 * units, 1.0, config.compute_dtype, name="heard")(summarise(grid))
+        heard, told = jnp.split(both, 2, axis=-1)
         return Grid(
             activate(RmsNorm(name="norm_of_columns")(seen + heard[..., None, :])),
             activate(RmsNorm(name="norm_of_common")(told)),
@@ -108,7 +114,7 @@ class Exchange(nn.Module):
 
 
 class Exchanges(nn.Module):
-    """Layers of `Exchange`, the first of which sees neighbours."""
+    """Layers of `Exchange`, the first of which hears of neighbours."""
 
     config: WorldModelConfig
     layers: int
@@ -174,15 +180,33 @@ class ColumnHead(nn.Module):
     @nn.compact
     def __call__(self, features: Float32[Array, "*n F"]) -> Float32[Array, "*n Z"]:
         """Read the numbers; those of columns in the order of actions: choice by choice, from the left."""
-        seen = Exchanges(self.config, self.layers, name="hidden")(self.layout.cut_features(features))
-        if not self.by_column:
-            # One more look at all columns, after they have heard of each other.
-            summary = jnp.concatenate(
-                [jnp.mean(seen.columns, axis=-2), jnp.max(seen.columns, axis=-2), seen.common], axis=-1
-            )
-            return scaled_dense(self.outputs, self.scale, name="outputs")(summary)
-        read = GridDense(self.outputs // self.layout.width, 0, self.scale, name="outputs")(seen).columns
+        reach = REACH if self.by_column else 0
+        seen = Exchanges(self.config, self.layers, reach, name="hidden")(self.layout.cut_features(features))
+        return ColumnOutputs(self.outputs, self.scale, self.by_column, name="outputs")(seen)
+
+
+class ColumnOutputs(nn.Module):
+    """The last layer of a head."""
+
+    outputs: int
+    scale: float = 1.0
+    by_column: bool = False
+
+    @nn.compact
+    def __call__(self, seen: Grid) -> Float32[Array, "*n Z"]:
+        """Read the numbers, in the order of `ColumnHead`."""
+        if not self.by_column:  # off one more look at all columns, after they have heard of each other
+            return scaled_dense(self.outputs, self.scale, name="summary")(summarise(seen))
+        width = seen.columns.shape[-2]
+        read = GridDense(self.outputs // width, 0, self.scale, name="choices")(seen).columns
         return jnp.swapaxes(read, -1, -2).reshape(*read.shape[:-2], self.outputs)
+
+
+def summarise(grid: Grid) -> Float32[Array, "*n F"]:
+    """Return what is known of all columns together: their mean, their largest numbers, the common part."""
+    return jnp.concatenate(
+        [jnp.mean(grid.columns, axis=-2), jnp.max(grid.columns, axis=-2), grid.common], axis=-1
+    )
 
 
 def column_layout(config: WorldModelConfig, shown: Shown) -> ColumnLayout:

@@ -22,19 +22,22 @@ class ModelState(struct.PyTreeNode):
 class KeptState(struct.PyTreeNode):
     """A state as a replay keeps it: 2 D bytes and one for each latent."""
 
-    deter: Array  # bfloat16[*n, D]
+    # uint16[*n, D], bits of bfloat16: writing into an array of bfloat16 makes a CPU widen and narrow the whole of it
+    deter: Array
     classes: Array  # uint8[*n, latents]
 
 
 def keep(state: ModelState) -> KeptState:
     """Return a state as it is kept."""
-    return KeptState(deter=state.deter.astype(jnp.bfloat16), classes=class_of(state.stoch))
+    bits = jax.lax.bitcast_convert_type(state.deter.astype(jnp.bfloat16), jnp.uint16)
+    return KeptState(deter=bits, classes=class_of(state.stoch))
 
 
 def recall(kept: KeptState, num_classes: int) -> ModelState:
     """Undo `keep`, but for what bfloat16 lost."""
     stoch = jax.nn.one_hot(kept.classes.astype(jnp.int32), num_classes, dtype=jnp.float32)
-    return ModelState(deter=kept.deter.astype(jnp.float32), stoch=stoch)
+    deter = jax.lax.bitcast_convert_type(kept.deter, jnp.bfloat16)
+    return ModelState(deter=deter.astype(jnp.float32), stoch=stoch)
 
 
 def class_of(stoch: Float32[Array, "*n latents classes"]) -> UInt8[Array, "*n latents"]:

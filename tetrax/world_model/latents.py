@@ -42,7 +42,9 @@ def class_of(stoch: Float32[Array, "*n latents classes"]) -> UInt8[Array, "*n la
     return jnp.argmax(stoch, axis=-1).astype(jnp.uint8)
 
 
-def log_probabilities(logits: Float32[Array, "*n latents classes"], mixture: float) -> Float32[Array, "*n latents classes"]:
+def log_probabilities(
+    logits: Float32[Array, "*n latents classes"], mixture: float
+) -> Float32[Array, "*n latents classes"]:
     """Normalise logits and mix a share of the uniform distribution in, so that no class is ruled out."""
     if not mixture:
         return jax.nn.log_softmax(logits, axis=-1)
@@ -50,7 +52,9 @@ def log_probabilities(logits: Float32[Array, "*n latents classes"], mixture: flo
     return jnp.log((1.0 - mixture) * probabilities + mixture / logits.shape[-1])
 
 
-def draw(log_probs: Float32[Array, "*n latents classes"], uniform: Float32[Array, "*n latents"]) -> Float32[Array, "*n latents classes"]:
+def draw(
+    log_probs: Float32[Array, "*n latents classes"], uniform: Float32[Array, "*n latents"]
+) -> Float32[Array, "*n latents classes"]:
     """Draw each latent by one uniform number, one-hot; its gradient is that of the probabilities.
 
     The straight-through estimate (Bengio et al. 2013, arXiv 1308.3432).
@@ -67,7 +71,9 @@ def invert(probabilities: Float32[Array, "*n classes"], uniform: Float32[Array, 
     return jnp.sum(place >= upper[..., :-1], axis=-1, dtype=jnp.int32)
 
 
-def divergence(log_probs: Float32[Array, "*n latents classes"], other: Float32[Array, "*n latents classes"]) -> Float32[Array, "*n"]:
+def divergence(
+    log_probs: Float32[Array, "*n latents classes"], other: Float32[Array, "*n latents classes"]
+) -> Float32[Array, "*n"]:
     """Return the Kullback-Leibler divergence in nats of the latents from others, summed over them."""
     return jnp.sum(jnp.exp(log_probs) * (log_probs - other), axis=(-2, -1))
 

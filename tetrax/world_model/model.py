@@ -59,7 +59,11 @@ class WorldModel(nn.Module):
         self.legal_head = None if always_legal else head(config, layers, sizes.actions, scale=1.0)
 
     def __call__(
-        self, reading: Reading, state: ModelState, action: Int32[Array, "B"], uniform: Float32[Array, "B latents"]
+        self,
+        reading: Reading,
+        state: ModelState,
+        action: Int32[Array, "B"],
+        uniform: Float32[Array, "B latents"],
     ) -> tuple[Step, Array, Told, Foretold]:
         """Touch every part once, so that all have parameters."""
         step = self.see(state, self.drive(action), self.hint(reading), uniform)

@@ -13,6 +13,7 @@ from tetrax.agents.dreamer import dreaming, living
 from tetrax.agents.dreamer.living import Mind
 from tetrax.ops import replay
 from tetrax.world_model import imagination, judges, model
+from tetrax.world_model.dreams import Plan
 from tetrax.world_model.model_config import WorldModelConfig
 
 MODEL = WorldModelConfig(
@@ -220,6 +221,22 @@ def foresee(world, params, begin, state):
             goes_on = np.where(terminated, 0, 0.9)
             np.testing.assert_allclose(jax.nn.sigmoid(foretold.goes_on)[alive], goes_on[alive], atol=0.1)
             alive &= np.asarray(~terminated)
+
+
+def test_it_tells_how_near_its_dreams_come_to_real_games_and_is_compiled_once():
+    agent, state, _ = parts()
+    plan = Plan(games=6, context=3, horizon=4)
+    dream, found = agent.dream(agent.policy(state), jax.random.key(6), plan)
+    agent.dream(agent.policy(train()(copy(state))[0]), jax.random.key(7), plan)
+    assert agent.dream._cache_size() == 1
+    played = dream.played
+    cell = np.asarray(played.reading.numbers).argmax(axis=-1)
+    moved = np.clip(cell[:-1] + np.where(played.action[:-1] == RIGHT, 1, -1), 0, CELLS - 1)
+    same_game = ~np.asarray(played.is_first[1:])
+    np.testing.assert_array_equal(cell[1:][same_game], moved[same_game])
+    assert (np.asarray(played.reward) == (cell == CELLS - 1)).all(), "the prize, on the way to the last cell"
+    assert found.number.tolist() == np.asarray(dream.counted).sum(axis=1).tolist()
+    assert set(found.summary()) == {"numbers", "continue_error", "reward_error"}
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ from jax import Array
 
 from tetrax.env import batch
 from tetrax.env.contract import Observation
+from tetrax.world_model.dreams import Comparison, Dream, Plan
 
 TrainState = Any  # a pytree with a dict of float32[] in `.tunables`
 Policy = Any  # a pytree: parameters and frozen normalisers, all that acting needs
@@ -101,6 +102,8 @@ class Agent(NamedTuple):
     max_iterations: int = 2**31 - 1  # that the counters of its TrainState can count
     # Finds the bytes that an iteration of one seed holds beside the TrainState, about; nothing is computed.
     find_working_bytes: Callable[[], int] = lambda: 0
+    # Plays games, foresees them and compares, compiled: what a world model knows. None where there is none.
+    dream: Callable[[Policy, Array, Plan], tuple[Dream, Comparison]] | None = None
 
 
 def no_memory(batch_shape: tuple[int, ...]) -> Memory:

@@ -213,6 +213,7 @@ def _evaluate(run: Run, state: Any, progress: Progress) -> Row:
     headline = row[rows.EVALUATION + run.env.spec.headline]
     if progress.best is None or headline > progress.best:
         progress.best, progress.best_step = headline, _step(run, progress)
+    row |= artifacts.look_into_model(run, state, progress)
     run.display.evaluation(row)
     return row
 

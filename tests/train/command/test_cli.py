@@ -324,7 +324,10 @@ def test_the_real_help(tmp_path: Path) -> None:
         (["--run-dir", ""], ["--run-dir: given ''; allowed: a name"]),  # not the working folder
         (["--resume="], ["--resume: given ''; allowed: a name"]),
         (["--config", ""], ["--config: given ''; allowed: a name"]),
-        (["sweep", "sweep", "--grid", "agent.clip=1"], ["'sweep'; allowed: ppo, dqn, dreamer, cross-entropy ("]),
+        (
+            ["sweep", "sweep", "--grid", "agent.clip=1"],
+            ["'sweep'; allowed: ppo, dqn, dreamer, cross-entropy (sweep is"],
+        ),
         (["--env.actions", "chords", "--env.chords", "left", "left"], ["--env.chords[0]: given ('left', 'left')"]),
     ],
 )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,12 +11,16 @@ from typing import Any
 import pytest
 
 import tetrax
+from tests.world_model import dreamed
 from tetrax.agents.baselines import BASELINES
 from tetrax.env import record
 from tetrax.env.game.rules import Rules
 from tetrax.train.folder import files
+from tetrax.train.folder.run_folder import RunFolder
 from tetrax.train.report import artifacts
 from tetrax.train.report.evaluation import evaluate
+from tetrax.train.run import Progress
+from tetrax.world_model.dreams import Comparison, Dream, Plan, compare
 
 ENV = tetrax.make(rules=Rules(width=4, height=8, buffer=4, hold=False, preview=1), actions="drop")
 
@@ -54,3 +59,56 @@ def test_what_a_kill_leaves_of_a_recording_is_cleared_away(
     (tmp_path / seen[0]).write_bytes(b"half a pic")
     files.discard_leftovers(tmp_path)
     assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"a picture"]
+
+
+def run_with(dream: Any, folder: Path) -> tuple[Any, list[str]]:
+    """A run of an agent with this model, as far as looking into the model asks for it, and what is said in it."""
+    said: list[str] = []
+    program = SimpleNamespace(
+        agent=SimpleNamespace(dream=dream), policy=lambda state, index: (state, index), steps_per_chunk=10
+    )
+    run: Any = SimpleNamespace(
+        env=SimpleNamespace(spec=SimpleNamespace(shows=dreamed.SHOWN, headline="lines")),
+        program=program,
+        config=SimpleNamespace(title="hand-made"),
+        folder=RunFolder(folder),
+        display=SimpleNamespace(note=said.append),
+        phase=lambda name: nullcontext(),
+    )
+    return run, said
+
+
+def test_the_model_of_the_leading_seed_is_looked_into(tmp_path: Path) -> None:
+    asked: list[Any] = []
+
+    def dream(*given: Any) -> tuple[Dream, Comparison]:
+        asked.append(given)
+        made = dreamed.dream(wrong=[(2, 0, 0)])
+        return made, compare(made, dreamed.SHOWN)
+
+    run, said = run_with(dream, tmp_path)
+    row = artifacts.look_into_model(run, "state", Progress(chunks=3, leading_seed=1))
+    assert asked[0][0] == ("state", 1) and asked[0][2] == Plan()
+    assert {"dream/cells", "dream/boards", "dream/boards_1"} <= set(row)
+    assert row["dream/boards_1"] == 0.5 and row["dream/cells_after"] is None  # JSON has no NaN
+    assert run.folder.dream.read_bytes().startswith(b"\x89PNG") and said == []
+
+
+def test_a_picture_that_fails_ends_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*given: Any) -> Any:
+        raise ValueError("no such thing")
+
+    run, said = run_with(fail, tmp_path)
+    assert artifacts.look_into_model(run, "state", Progress()) == {}
+    assert said == [f"{run.folder.dream}: not drawn (ValueError: no such thing)"]
+    made = dreamed.dream()
+    monkeypatch.setattr(artifacts.dream_plot, "dream_picture", fail)
+    run, said = run_with(lambda *given: (made, compare(made, dreamed.SHOWN)), tmp_path)
+    assert artifacts.look_into_model(run, "state", Progress())["dream/boards"] == 1
+    assert len(said) == 1
+
+
+def test_agents_without_a_model_have_nothing_to_look_into(tmp_path: Path) -> None:
+    run, said = run_with(None, tmp_path)
+    assert artifacts.look_into_model(run, "state", Progress()) == {}
+    assert said == [] and not run.folder.dream.exists()

@@ -16,10 +16,11 @@ from tetrax.agents.dreamer.dreamer_config import TUNABLE_RANGES, DreamerConfig
 from tetrax.agents.dreamer.dreamer_state import Policy, Slot, TrainState
 from tetrax.agents.dreamer.living import Mind
 from tetrax.env import batch
-from tetrax.env.contract import Game
+from tetrax.env.contract import Game, Observation
 from tetrax.env.game.vector import check_key
 from tetrax.ops import laprop, online_queue, packing, replay, return_range
-from tetrax.world_model import judges, latents, model
+from tetrax.world_model import dreams, judges, latents, model
+from tetrax.world_model.dreams import Comparison, Dream, Plan
 
 
 def make(config: DreamerConfig, env: Game) -> Agent:
@@ -45,6 +46,7 @@ def make(config: DreamerConfig, env: Game) -> Agent:
         replay_bytes=_replay_bytes(config, env),
         max_iterations=checks.LARGEST // config.num_updates,
         find_working_bytes=lambda: _find_working_bytes(config, env),
+        dream=jax.jit(functools.partial(_dream, mind, config, env), static_argnums=2),
     )
 
 
@@ -139,6 +141,27 @@ def _act(
         "log_prob": decided.chosen_from.log_prob(decided.action),
     }
     return decided.action, decided.memory, diagnostics
+
+
+def _dream(
+    mind: Mind, config: DreamerConfig, env: Game, policy: Policy, key: PRNGKeyArray, plan: Plan
+) -> tuple[Dream, Comparison]:
+    """Let the policy play games, drawing its actions as in training, and compare what the model foresees with them."""
+
+    def decide(
+        seen: Observation, is_first: Array, memory: Memory, act_key: PRNGKeyArray
+    ) -> tuple[Array, Memory]:
+        decided = living.decide(mind, policy.params, seen, memory, is_first, act_key)
+        return decided.action, decided.memory
+
+    play_key, dream_key = jax.random.split(key)
+    env_params = env.with_discount(env.default_params, jnp.float32(config.discount))
+    memory = living.initial_memory(mind, (plan.games,))
+    played = dreams.play(mind.world, env, env_params, decide, memory, plan, play_key)
+    dream = dreams.foresee(
+        mind.world, policy.params["model"], played, plan.context, config.discount, dream_key
+    )
+    return dream, dreams.compare(dream, env.spec.shows)
 
 
 def _slot(mind: Mind, env: Game) -> Slot:

@@ -6,7 +6,8 @@ metrics.jsonl         one object per chunk of training
 tensorboard/          the same as events, if wanted
 checkpoints/STEP/     everything that decides the future
 policy/               the newest policy alone, ready to act
-plots/  recordings/   the learning curve; the best game of the evaluation
+plots/                the learning curve; what a world model foresees, beside the truth
+recordings/           the best game of the evaluation
 eval.json             the evaluation at the end, if wanted
 finished.json         the step at which the run has finished; written last, when all of the above is there
 """
@@ -82,6 +83,10 @@ class RunFolder:
     @property
     def learning_curve(self) -> Path:
         return self.root / "plots" / "learning_curve.png"
+
+    @property
+    def dream(self) -> Path:
+        return self.root / "plots" / "dream.png"
 
     @property
     def recordings(self) -> Path:

@@ -5,13 +5,15 @@ from __future__ import annotations
 import shlex
 from typing import Any
 
+import jax
 import numpy as np
 
 from tetrax.agents.agent import Actor
 from tetrax.env.contract import Spec
 from tetrax.env.record import save
 from tetrax.train.folder import checkpoint, files, log
-from tetrax.train.report import account, plots
+from tetrax.train.folder.log import Row
+from tetrax.train.report import account, dream_plot, plots, rows
 from tetrax.train.report.display import Summary
 from tetrax.train.report.evaluation import EvalResult, evaluate, pool, replay_of_best
 from tetrax.train.report.metric_labels import Measures
@@ -19,6 +21,7 @@ from tetrax.train.report.plots import FinalEvaluation
 from tetrax.train.run import DIVERGED, STOPPED, Progress, Run
 from tetrax.view import render
 from tetrax.view.scene import has_pictures
+from tetrax.world_model.dreams import Plan
 
 PICTURES = (".txt", ".gif", ".html")  # what the best game is shown as, besides its recording
 SEED = 0  # of every evaluation: the default of `python -m tetrax.evaluate`, which gives the same games
@@ -60,7 +63,10 @@ def finish(run: Run, state: Any, progress: Progress) -> dict[str, Any] | None:
     Returns the content of eval.json, None where no evaluation is wanted.
     """
     step = progress.chunks * run.program.steps_per_chunk
-    document = evaluate_at_end(run, state, step) if run.config.evaluation.final_episodes else None
+    document = None
+    if run.config.evaluation.final_episodes:
+        document = evaluate_at_end(run, state, step)
+        look_into_model(run, state, progress)
     draw_learning_curve(run)
     files.write_json(run.folder.finished, {"step": step})
     return document
@@ -87,13 +93,35 @@ def evaluate_at_end(run: Run, state: Any, step: int) -> dict[str, Any]:
     return document
 
 
+def look_into_model(run: Run, state: Any, progress: Progress) -> Row:
+    """Draw what the world model of the leading seed foresees beside the truth; return how near it comes, as metrics.
+
+    Nothing for agents without such a model. What fails is said, and does not end the run.
+    """
+    agent = run.program.agent
+    if agent.dream is None:
+        return {}
+    step, row = progress.chunks * run.program.steps_per_chunk, Row()
+    try:
+        with run.phase("looking into the model"):
+            policy = run.program.policy(state, progress.leading_seed)
+            dream, comparison = agent.dream(policy, jax.random.key(SEED, impl="threefry2x32"), Plan())
+            row = rows.dream_metrics(comparison)
+            title = f"{run.config.title}, step {step:,}"
+            dream_plot.dream_picture(dream, comparison, run.env.spec, title, run.folder.dream)
+    except Exception as error:  # it is for people to look at: a full disk, a font that is missing, memory
+        why = " ".join(f"{type(error).__name__}: {error}".split())
+        run.display.note(f"{run.folder.dream}: not drawn ({why})")
+    return row
+
+
 def draw_learning_curve(run: Run) -> None:
     """Draw what metrics.jsonl holds so far, and the evaluation at the end, once there is one."""
     with run.phase("drawing the learning curve"):
-        rows = log.read(run.folder.metrics)
+        logged = log.read(run.folder.metrics)
         final = _final(run)
         measures = Measures.of(run.env.spec)
-        plots.learning_curve(rows, run.folder.learning_curve, run.config.title, measures, final)
+        plots.learning_curve(logged, run.folder.learning_curve, run.config.title, measures, final)
 
 
 def _final(run: Run) -> FinalEvaluation | None:
@@ -121,6 +149,7 @@ def summarise(
         "learning curve": folder.learning_curve,
         "best game": folder.recordings / "best.html",
         "its recording": folder.recordings / "best.json",
+        "what the model foresees": folder.dream,
     }
     facts |= {label: str(path) for label, path in shown.items() if path.exists()}
     facts |= account.time_spent(run.stopwatch)

@@ -18,6 +18,7 @@ LABELS = {
     "entropy": "entropy",
     "kl": "KL divergence",
     "explained_variance": "explained variance",
+    "dream/boards": "boards foreseen",
 }
 
 

@@ -26,6 +26,7 @@ COLORS = {
     "entropy": "#17a673",
 }
 MAX_MARKERS = 50  # more would run together
+MOST_IN_A_LINE = 4  # losses in a legend
 FAR_APART = 10.0  # times what training games come to; where evaluations do, the axis is logarithmic
 DASHES = ("-", "--", ":")  # of evaluations with one cap, with another …
 STYLE = {
@@ -207,11 +208,14 @@ def evaluations(rows: Sequence[Row], name: str) -> list[tuple[float | None, list
 def _draw_learning(axes: Axes, rows: Sequence[Row]) -> None:
     """Draw the losses on the left scale and the entropy, if there is one, on the right one."""
     losses = sorted({name for row in rows for name in row if name.startswith("loss/")} - {"loss/total"})
-    spare = iter(("#8e5bd0", "#c8a415", "#555555", "#d0588e"))
+    spare = iter(("#8e5bd0", "#c8a415", "#555555", "#d0588e", "#3aa7c9", "#8a5a2b", "#b6c94a"))
     for name in losses:
         color = COLORS.get(name) or next(spare, "#999999")
         axes.plot(
-            *_series(rows, name), color=color, label=f"{name.removeprefix('loss/')} loss", linewidth=1.3
+            *_series(rows, name),
+            color=color,
+            label=f"{name.removeprefix('loss/').replace('_', ' ')} loss",
+            linewidth=1.3,
         )
     axes.set_ylabel("loss")
     halves = [axes]
@@ -223,7 +227,7 @@ def _draw_learning(axes: Axes, rows: Sequence[Row]) -> None:
         halves[1].set_ylabel("entropy (nats)", color=COLORS["entropy"])
         halves[1].set_ylim(bottom=0)
     handles = [line for half in halves for line in half.get_lines() if np.size(line.get_xdata())]
-    axes.legend(handles=handles, loc="upper right", ncols=len(handles) or 1)
+    axes.legend(handles=handles, loc="upper right", ncols=min(len(handles), MOST_IN_A_LINE) or 1)
 
 
 def _series(rows: Sequence[Row], name: str) -> tuple[list[int], list[float]]:

@@ -12,9 +12,11 @@ from tetrax.agents.agent import Metrics
 from tetrax.agents.episodes import GAMES
 from tetrax.train.folder.log import Row
 from tetrax.train.report.evaluation import EvalResult
+from tetrax.world_model.dreams import Comparison
 
 EVALUATION = "eval/"  # first letters of the measures of evaluations
 SO_FAR = "running/"  # of the measures of games that are not over
+DREAM = "dream/"  # of what comparing a world model's dreams with the truth comes to
 CAPPED = EVALUATION + "capped"  # share of an evaluation's games that were stopped, and not lost
 CAP = EVALUATION + "cap"  # length at which its games were stopped; 0 = never
 
@@ -48,6 +50,11 @@ def evaluation_metrics(results: list[EvalResult]) -> Row:
     means[CAPPED] = [float(result.capped.mean()) for result in results]
     means[CAP] = [float(result.cap) for result in results]
     return average_seeds(means)
+
+
+def dream_metrics(comparison: Comparison) -> Row:
+    """Turn a comparison of dreams with the truth into a row's entries, DREAM before each."""
+    return {DREAM + name: _finite(float(value)) for name, value in comparison.summary().items()}
 
 
 def average_seeds(per_seed: Mapping[str, list[float | None]]) -> Row:

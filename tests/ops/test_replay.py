@@ -278,7 +278,21 @@ def compiled_memory(function, num_seeds=0):
     return held, memory.alias_size_in_bytes, memory.temp_size_in_bytes
 
 
-@pytest.mark.parametrize("num_seeds", [0, pytest.param(2, marks=pytest.mark.slow)])
+COPIES_SEVERAL = jax.__version_info__ < (
+    0,
+    9,
+)  # replays side by side, once: it takes memory, and nothing goes wrong
+
+
+@pytest.mark.parametrize(
+    "num_seeds",
+    [
+        0,
+        pytest.param(
+            2, marks=[pytest.mark.slow, pytest.mark.skipif(COPIES_SEVERAL, reason="mended in jax 0.9")]
+        ),
+    ],
+)
 def test_there_is_one_replay_in_memory(num_seeds):
     held, aliased, temporary = compiled_memory(learn, num_seeds)
     assert aliased == held

@@ -262,6 +262,33 @@ def test_it_foresees_a_chain_and_then_learns_to_walk_it():
     np.testing.assert_allclose(told["value"], 0.9 ** np.array([3, 2, 1, 0]), atol=0.1)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("num_seeds", [1, 2])
+def test_there_is_one_replay_in_memory(num_seeds):
+    """What is written back are rows: an update makes no copy of the replay, nor widens its numbers."""
+    agent = dreamer.make(dataclasses.replace(CONFIG, replay_capacity=65_536), GAME)
+    keys = jax.random.split(jax.random.key(0), num_seeds)
+    init, train = (
+        (jax.vmap(agent.init), jax.vmap(agent.train)) if num_seeds > 1 else (agent.init, agent.train)
+    )
+    state = jax.eval_shape(init, keys if num_seeds > 1 else keys[0])
+    memory = jax.jit(train, donate_argnums=0).lower(state).compile().memory_analysis()
+    assert memory.alias_size_in_bytes > num_seeds * agent.replay_bytes
+    assert memory.temp_size_in_bytes < num_seeds * agent.replay_bytes / 8
+
+
+@pytest.mark.slow
+def test_several_seeds_are_one_program():
+    agent, *_ = parts()
+    keys = jax.random.split(jax.random.key(7), 2)
+    together, _ = jax.jit(jax.vmap(agent.train))(jax.jit(jax.vmap(agent.init))(keys))
+    for number, key in enumerate(keys):
+        alone, _ = train()(jax.jit(agent.init)(key))
+        one = jax.tree.map(lambda leaf, number=number: leaf[number], together)
+        np.testing.assert_array_equal(one.replay.data.action, alone.replay.data.action)
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, atol=1e-4), one.params, alone.params)
+
+
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [

@@ -48,6 +48,7 @@ def test_attack():
         assert f"{', '.join(map(str, combo.tolist()))} for the first," in page
 
 
+@pytest.mark.slow
 def test_the_specification_is_what_the_code_says():
     assert specification.updated(specification.PAGE.read_text()) == specification.PAGE.read_text(), (
         "run: python docs/specification.py"

@@ -109,6 +109,7 @@ def test_the_learning_rate_falls_to_its_fraction_at_the_horizon():
     assert float(optimise.learning_rate(endless, jnp.int32(99))) == pytest.approx(5e-3)
 
 
+@pytest.mark.slow
 def test_values_bootstrap_through_a_time_limit_from_the_true_last_observation():
     env = tetrax.make("mini", actions="drop", reward="survival", time_limit=3)
     config = dataclasses.replace(TINY, num_steps=7, num_minibatches=1)

@@ -177,6 +177,7 @@ def remembering():
     return env, timestep, before, after, timesteps
 
 
+@pytest.mark.slow
 def test_history_starts_as_if_the_first_board_had_always_stood(remembering):
     _, timestep, _, _, _ = remembering
     seen = timestep.observation.history

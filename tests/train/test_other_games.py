@@ -122,6 +122,7 @@ def test_a_run_on_the_host_is_reproducible(on_host: Path, tmp_path: Path) -> Non
         np.testing.assert_array_equal(leaf, other[name], err_msg=name)
 
 
+@pytest.mark.slow
 def test_a_run_on_the_host_goes_on_with_new_episodes_and_says_so(on_host: Path, tmp_path: Path) -> None:
     run, shown = tmp_path / "run", Listener()
     shutil.copytree(on_host, run)

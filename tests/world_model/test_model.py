@@ -103,6 +103,7 @@ def test_a_reset_equals_a_fresh_state(tiny):
     assert (see(old, jnp.array([3]), False).deter != fresh.deter).any()
 
 
+@pytest.mark.slow
 def test_a_sequence_is_its_steps(tiny):
     """Going through T steps at once gives what looking step by step does, resets included."""
     world, params = tiny

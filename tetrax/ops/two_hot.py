@@ -39,14 +39,14 @@ def symexp_bins(num_bins: int, largest_exponent: float = LARGEST_EXPONENT) -> Fl
 def mean(logits: Float32[Array, "*n Z"], bins: Float32[np.ndarray, "Z"]) -> Float32[Array, "*n"]:
     """Return the mean of the distribution that logits give over symmetric bins.
 
-    Bins of both signs are summed in pairs from the middle outwards, so that even logits give exactly 0: summed from
-    one end on, the rounding errors of the far bins (4.9e8 times 1/255) would outweigh what is near.
+    Each bin's probability is first compared with that of its mirror image, so that even logits give exactly 0. Products
+    of both with their bins, added up, would leave rounding errors that outweigh what is near: the far bins are 4.9e8.
     """
     chex.assert_equal(logits.shape[-1], bins.shape[0])
     middle = bins.shape[0] // 2
-    weighted = jax.nn.softmax(logits, axis=-1) * bins.reshape((1,) * (logits.ndim - 1) + bins.shape)
-    below, at, above = weighted[..., :middle], weighted[..., middle], weighted[..., middle + 1 :]
-    return at + jnp.sum(below[..., ::-1] + above, axis=-1)
+    probabilities = jax.nn.softmax(logits, axis=-1)
+    more = probabilities[..., middle + 1 :] - probabilities[..., :middle][..., ::-1]
+    return jnp.sum(more * bins[middle + 1 :].reshape((1,) * (logits.ndim - 1) + (middle,)), axis=-1)
 
 
 def encode(x: Float32[Array, "*n"], bins: Float32[np.ndarray, "Z"]) -> Float32[Array, "*n Z"]:

@@ -50,10 +50,11 @@ class WorldModelConfig:
     """What a state is: one vector, as published; or one for each column of the board, with weights shared along the
     board, and one for what concerns all of them."""
     size: Size = "1m"
-    """The published size, by its millions of parameters; the next three settings change what it stands for."""
+    """The published size, by its millions of parameters (of one vector); the next three settings change what it stands
+    for."""
     deter: int = 0
-    """Numbers of the deterministic state, a multiple of blocks (with columns: of each, and of the common part); 0 =
-    those of the size."""
+    """Numbers of the deterministic state: of one vector, a multiple of blocks; of each column, and of the common part;
+    0 = those of the size."""
     units: int = 0
     """Units of every hidden layer; 0 = those of the size."""
     classes: int = 0
@@ -63,7 +64,7 @@ class WorldModelConfig:
     column_latents: int = 8
     """Categorical latents of each column, with columns."""
     blocks: int = 8
-    """Blocks of the recurrent cell, which see only their own part of the deterministic state."""
+    """Blocks of one vector's recurrent cell, which see only their own part of the deterministic state."""
     encoder_layers: int = 3
     """Hidden layers of the encoder."""
     decoder_layers: int = 3
@@ -110,8 +111,9 @@ class WorldModelConfig:
         check_whole("agent.model.bins", self.bins, 3, MAX_BINS)
         if self.bins % 2 == 0:
             raise _wrong("bins", self.bins, "an odd number, so that one bin is 0")
-        if self.state == "columns" and not env.spec.shows.width:
-            raise _wrong("state", repr(self.state), f"'vector' for {env.spec.title}, which shows no board")
+        if self.state == "columns" and (not env.spec.shows.width or env.spec.shows.view == "flat"):
+            given = f"{self.state!r} with observation {env.spec.shows.view!r}"
+            raise _wrong("state", given, "'vector', where no board is shown")
         if self.state == "vector" and self.widths.deter % self.blocks:
             raise _wrong("deter", self.widths.deter, f"a multiple of blocks ({self.blocks})")
         if self.widths.classes < 2:

@@ -24,7 +24,7 @@ class RmsNorm(nn.Module):
     @nn.compact
     def __call__(self, x: Float[Array, "*n D"]) -> Float32[Array, "*n D"]:
         """Normalise the last axis."""
-        scale = self.param("scale", nn.initializers.ones, (x.shape[-1],))
+        scale = self.param("scale", nn.initializers.ones, (x.shape[-1],), jnp.float32)
         return normalise_root_mean_square(x) * scale.reshape((1,) * (x.ndim - 1) + scale.shape)
 
 
@@ -93,8 +93,10 @@ class BlockDense(nn.Module):
         first = nn.initializers.variance_scaling(
             1.0, "fan_in", "truncated_normal", in_axis=-2, out_axis=-1, batch_axis=(0,)
         )
-        kernel = self.param("kernel", first, shape).astype(self.compute_dtype)
-        bias = self.param("bias", nn.initializers.zeros, (self.outputs,)).astype(self.compute_dtype)
+        kernel = self.param("kernel", first, shape, jnp.float32).astype(self.compute_dtype)
+        bias = self.param("bias", nn.initializers.zeros, (self.outputs,), jnp.float32).astype(
+            self.compute_dtype
+        )
         grouped = x.astype(self.compute_dtype).reshape(*x.shape[:-1], groups, inputs)
         product = jnp.einsum("...gi,gio->...go", grouped, kernel)  # [*n, G, m]
         return product.reshape(*x.shape[:-1], self.outputs) + bias.reshape((1,) * (x.ndim - 1) + bias.shape)

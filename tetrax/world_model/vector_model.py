@@ -34,7 +34,9 @@ class WorldModel(nn.Module):
         layers = config.head_layers
         self.reward_head = head(config, layers, config.bins, scale=0.0)
         self.goes_on_head = head(config, layers, 1, scale=1.0)
-        always_legal = sizes.shown.view == "flat"
+        always_legal = (
+            sizes.shown.view == "flat" and not sizes.shown.width
+        )  # no board: as `vector_observation` says
         self.legal_head = None if always_legal else head(config, layers, sizes.actions, scale=1.0)
 
     @property

@@ -74,7 +74,7 @@ def learn(
 
 
 def recall(world: AnyModel, env: Game, state: TrainState, slots: Slot) -> Experience:
-    """Read windows [CONTEXT + T, N] of the replay; nothing but the model's state is taken of the context."""
+    """Read windows [CONTEXT + T, N] of the replay; of the context the model's state and the action are taken."""
     seen = show(env, state, slots.seen[CONTEXT:])
     before = jax.tree.map(lambda leaf: leaf[CONTEXT - 1], slots.state)
     return Experience(

@@ -1,11 +1,13 @@
 """Processes for test_devices.py to start: one with several devices, and several that train together.
 
 python -m tests.train.machine.devices compare SEEDS    one chunk on all devices and on one; prints what differs, as JSON
+python -m tests.train.machine.devices dream SEEDS      the same of Dreamer
 python -m tests.train.machine.devices train RUN OUT FLAGS   the training command, then two chunks by hand
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import sys
@@ -15,12 +17,12 @@ from typing import Any
 import jax
 import numpy as np
 
-from tetrax.agents import ppo
+from tetrax.agents import dreamer, ppo
 from tetrax.agents.ppo import PPOConfig
 from tetrax.env import batch
 from tetrax.env.tetris import make
 from tetrax.networks.network_config import NetworkConfig
-from tetrax.train import start
+from tetrax.train import presets, start
 from tetrax.train.__main__ import main
 from tetrax.train.config import load_config
 from tetrax.train.folder import checkpoint
@@ -35,23 +37,33 @@ SMALL = PPOConfig(
     network=NetworkConfig(hidden=(16,), channels=(4,)),
 )
 
+TINY = presets.find("dreamer", "tiny", "drop").agent
+DREAMS = dataclasses.replace(
+    TINY, num_envs=16, batch_size=8, num_groups=8, imagined_starts=16, warmup_steps=256
+)
+
 
 def collectives(compiled: Any) -> list[str]:
     """Name every way in which the devices of a program exchange data."""
     return sorted(set(COLLECTIVE.findall(compiled.as_text())))
 
 
-def program(mesh: Any, env: Any, num_seeds: int = 1) -> Program:
-    agent = ppo.make(SMALL, env)
-    return Program(agent, chunk_iterations=2, horizon=8, num_seeds=num_seeds, mesh=mesh)
+def program(mesh: Any, env: Any, num_seeds: int = 1, *, dreams: bool = False) -> Program:
+    if dreams:
+        agent, chunk = dreamer.make(DREAMS, env), 1
+    else:
+        agent, chunk = ppo.make(SMALL, env), 2
+    return Program(agent, chunk_iterations=chunk, horizon=8, num_seeds=num_seeds, mesh=mesh)
 
 
-def compare(num_seeds: int) -> dict[str, Any]:
+def compare(num_seeds: int, *, dreams: bool = False) -> dict[str, Any]:
     """Train one chunk on all devices and on one."""
     env = make("mini", actions="drop", reward="survival")
+    if dreams:
+        env = make("mini", actions="drop", observation="bitboards", time_limit=9)
     states, facts = [], {"devices": jax.device_count()}
     for mesh in (batch.device_mesh(SMALL.num_groups), None):
-        several = program(mesh, env, num_seeds)
+        several = program(mesh, env, num_seeds, dreams=dreams)
         several.compile()
         state = several.initial_state()
         if mesh is not None:
@@ -89,8 +101,8 @@ def parameters_after_two_chunks(run: Path, path: Path) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1] == "compare":
-        print(json.dumps(compare(num_seeds=int(sys.argv[2]))))
+    if sys.argv[1] in ("compare", "dream"):
+        print(json.dumps(compare(num_seeds=int(sys.argv[2]), dreams=sys.argv[1] == "dream")))
         sys.exit()
     exit_code = main(sys.argv[4:])
     if exit_code == 0:

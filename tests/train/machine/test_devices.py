@@ -55,6 +55,16 @@ def test_four_devices_train_as_one_does() -> None:
     assert found["collectives"] == ["all-reduce"]
 
 
+@pytest.mark.slow
+def test_four_devices_dream_as_one_does() -> None:
+    found = on_four_devices("dream", "1")
+    assert (found["devices"], found["boards_per_device"]) == (4, 4)
+    assert found["unequal"] == []  # games, actions, keys; and states to the bits that are kept of them
+    assert found["farthest"] < ROUNDING
+    # Beside sums, the imagined returns are exchanged: their percentiles are those of all.
+    assert found["collectives"] == ["all-gather", "all-reduce"]
+
+
 def test_the_comparison_can_fail() -> None:
     one = {"number": jnp.arange(3), "weights": jnp.ones(3)}
     other = {"number": jnp.arange(3).at[1].set(7), "weights": jnp.ones(3).at[0].set(1.1)}

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import optax
 from jax import Array
-from jaxtyping import Float32, Int32, PRNGKeyArray
+from jaxtyping import Float32, PRNGKeyArray
 
 from tetrax.agents.dreamer.dreamer_config import CONTEXT, DreamerConfig
 from tetrax.agents.dreamer.dreamer_state import Slot, TrainState
@@ -90,12 +90,18 @@ def recall(world: AnyModel, env: Game, state: TrainState, slots: Slot) -> Experi
 
 
 def show(env: Game, state: TrainState, words: Array) -> Observation:
-    """Show packed states, uint32[*n, W]."""
+    """Show packed states of T moments of N games, uint32[T, N, words].
+
+    On the way the games come first, so that they stay on the devices that they are spread over.
+    """
     params = env.with_discount(state.env_params, state.tunables["discount"])
     like = jax.eval_shape(lambda key: env.init(key, params), jax.random.key(0, impl="threefry2x32"))
-    flat = words.reshape(-1, words.shape[-1]).T  # the states on the last axis, as `tetrax.env.batch` has them
+    by_game = words.swapaxes(0, 1)  # [N, T, words]
+    flat = by_game.reshape(
+        -1, words.shape[-1]
+    ).T  # the states on the last axis, as `tetrax.env.batch` has them
     seen = jax.vmap(lambda one: env.observe(packing.unpack(one, like), params), in_axes=-1)(flat)
-    return jax.tree.map(lambda leaf: leaf.reshape(*words.shape[:-1], *leaf.shape[1:]), seen)
+    return jax.tree.map(lambda leaf: leaf.reshape(*by_game.shape[:-1], *leaf.shape[1:]).swapaxes(0, 1), seen)
 
 
 def total_loss(
@@ -217,7 +223,7 @@ def replay_value_loss(
     tunables, slow = state.tunables, judges.hold(state.slow_critic)
     logits = judges.apply(mind.critic, params["critic"], states.features)  # [T, N, Z]
     values = judges.hold(judges.value(config.model, logits))
-    bootstrap = first_returns.reshape(values.shape) if config.imagined_starts == 0 else values
+    bootstrap = first_returns.reshape(values.shape[::-1]).T if config.imagined_starts == 0 else values
     is_over = experience.terminated | experience.truncated
     found = returns.lambda_returns(
         experience.reward,
@@ -247,23 +253,22 @@ def _value_loss(
 
 
 def _choose_starts(config: DreamerConfig, states: ModelState, key: PRNGKeyArray) -> ModelState:
-    """Return the states [M, ...] that are imagined from: all, those of a time in a row, or a number of them."""
-    flat = jax.tree.map(lambda leaf: jax.lax.collapse(leaf, 0, 2), states)
+    """Return the states [M, ...] of [T, N] that are imagined from: all, game by game, or as many of each group."""
+    flat = jax.tree.map(lambda leaf: jax.lax.collapse(leaf.swapaxes(0, 1), 0, 2), states)  # [N * T, ...]
     if not config.imagined_starts:
         return flat
-    # Every group of games, a part of the axis N, gives as many.
-    num_steps, num_windows = states.deter.shape[:2]
-    groups, each = config.num_groups, config.imagined_starts // config.num_groups
-    in_group = num_windows // groups
+    groups, total = config.num_groups, flat.deter.shape[0]
 
-    def choose(group_key: PRNGKeyArray) -> Int32[Array, "M"]:
-        return jax.random.choice(group_key, num_steps * in_group, (each,), replace=False)
+    def choose(group_key: PRNGKeyArray, group: Any) -> Any:
+        index = jax.random.choice(
+            group_key, total // groups, (config.imagined_starts // groups,), replace=False
+        )
+        return jax.tree.map(lambda leaf: leaf[index], group)
 
     keys = key[None] if groups == 1 else jax.random.split(key, groups)
-    place = jax.vmap(choose)(keys)  # [G, M / G]
-    window = place % in_group + jnp.arange(groups)[:, None] * in_group
-    index = jax.lax.collapse(place // in_group * num_windows + window, 0, 2)
-    return jax.tree.map(lambda leaf: leaf[index], flat)
+    grouped = jax.tree.map(lambda leaf: leaf.reshape(groups, -1, *leaf.shape[1:]), flat)
+    chosen = jax.vmap(choose)(keys, grouped)  # [G, M / G, ...]
+    return jax.tree.map(lambda leaf: jax.lax.collapse(leaf, 0, 2), chosen)
 
 
 def _step(state: TrainState, grads: Any, found: Found) -> TrainState:

@@ -146,7 +146,7 @@ DREAMER: dict[str, dict[str, TrainConfig]] = {
     },
     "mini": {
         "drop": _config("mini", MINI_DROP, MINI_AGENT, MINI_EVALUATION, 3_328, 2),
-        "direct": _config("mini", MINI_DIRECT, MINI_AGENT, MINI_EVALUATION, 13_312, 2),
+        "direct": _config("mini", MINI_DIRECT, MINI_AGENT, MINI_EVALUATION, 18_432, 2),
     },
     "small": {
         "drop": _config("small", DROP, SMALL, SMALL_EVALUATION, 65_536, 8),

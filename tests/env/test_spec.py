@@ -21,7 +21,12 @@ def test_the_spec_says_what_a_game_comes_to_and_what_is_seen():
     assert classic.title == "classic-10x10, drop"
     assert (classic.measures, classic.length) == (guideline.measures, "pieces")
     assert classic.num_actions == 40 and classic.can_truncate
-    assert classic.shows == Shown("afterstate_features", 10, 10, 7, foretells_reward=True)
+    assert classic.shows == Shown(
+        "afterstate_features", 10, 10, 7, foretells_reward=True, acts_by_column=True
+    )
+    # Action a of `drop` is choice a // 10 in column a % 10, as its name says.
+    names = tetrax.make("classic-10x10").action_names
+    assert all(name.endswith(f"_{action % 10}") for action, name in enumerate(names))
     assert classic.shows.by_action
     assert hash(classic) == hash(tetrax.make("classic-10x10", time_limit=9).spec) != hash(guideline)
 

@@ -7,7 +7,7 @@ import pytest
 
 import tetrax
 from tetrax.world_model import model
-from tetrax.world_model.columns import ColumnLayout, ColumnOutputs, Exchange, Grid
+from tetrax.world_model.column_layers import ColumnLayout, ColumnOutputs, Exchange, Grid
 from tetrax.world_model.model_config import WorldModelConfig
 from tetrax.world_model.readings import Reading
 

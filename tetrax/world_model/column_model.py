@@ -8,7 +8,7 @@ from jaxtyping import Float32, Int32
 
 from tetrax.networks.layers import ACTIVATIONS
 from tetrax.world_model import latents
-from tetrax.world_model.columns import (
+from tetrax.world_model.column_layers import (
     ColumnLayout,
     ColumnOutputs,
     Exchanges,
@@ -27,7 +27,7 @@ from tetrax.world_model.rssm import KEEP_BIAS
 
 
 class ColumnModel(nn.Module):
-    """A model whose state is a row of columns: see `columns`. It has the methods of `WorldModel`."""
+    """A model whose state is a row of columns: see `column_layers`. It has the methods of `WorldModel`."""
 
     config: WorldModelConfig
     sizes: Sizes

@@ -11,7 +11,7 @@ from tetrax.env.contract import Shown
 from tetrax.ops import two_hot
 from tetrax.ops.distributions import MaskedCategorical
 from tetrax.world_model import latents
-from tetrax.world_model.columns import ColumnHead, column_layout
+from tetrax.world_model.column_layers import ColumnHead, column_layout
 from tetrax.world_model.model import bins
 from tetrax.world_model.model_config import WorldModelConfig
 from tetrax.world_model.normed import Head, head

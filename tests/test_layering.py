@@ -56,6 +56,7 @@ SHARED_BY_AGENTS = {
     "tetrax.agents",
     "tetrax.agents.agent",
     "tetrax.agents.episodes",
+    "tetrax.agents.kept_games",
     "tetrax.agents.checks",
     "tetrax.agents.sizes",
 }

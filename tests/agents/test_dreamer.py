@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.agents.chain import CELLS, LEFT, RIGHT, Chain
-from tetrax.agents import dreamer
+from tetrax.agents import dreamer, kept_games
 from tetrax.agents.agent import Sight
 from tetrax.agents.dreamer import dreaming, living
 from tetrax.agents.dreamer.living import Mind
@@ -74,9 +74,7 @@ def experience(state, mind, index):
 def test_ends_of_games_are_seen_and_the_next_begins_in_the_step_after():
     _, state, _ = parts()
     kept = jax.tree.map(lambda leaf: np.asarray(leaf[0, : int(state.replay.filled)]), state.replay.data)
-    seen = np.asarray(dreaming.show(GAME, state, jnp.asarray(kept.seen)).flat).argmax(
-        axis=-1
-    )  # [T, B], cells
+    seen = np.asarray(show(state, jnp.asarray(kept.seen)).flat).argmax(axis=-1)  # [T, B], cells
     over = kept.terminated | kept.truncated
     assert kept.terminated.any() and kept.truncated.any()
     assert (seen[kept.terminated] == CELLS - 1).all(), "the end itself is there"
@@ -111,9 +109,9 @@ def test_beginnings_are_counted_as_steps_and_not_as_steps_of_a_game():
     assert sum(starting) * CONFIG.num_envs * CONFIG.num_steps == pytest.approx(begun)
 
 
-def show_now(state, words):
-    """Show B packed states."""
-    return jax.tree.map(lambda leaf: leaf[0], dreaming.show(GAME, state, words[None]))
+def show(state, words):
+    """Show packed states, [*n, B, words]."""
+    return kept_games.show(GAME, state.env_params, state.tunables["discount"], words)
 
 
 @functools.lru_cache
@@ -144,7 +142,7 @@ def test_what_is_kept_of_a_game_is_what_acting_by_itself_gives():
     keys = jax.random.split(jax.random.split(state.key, 3)[0], CONFIG.num_steps)
     memory, act = state.memory, jax.jit(agent.act, static_argnums=4)
     for t in range(CONFIG.num_steps):
-        sight = Sight(observation=show_now(state, kept.seen[t]), is_first=kept.is_first[t])
+        sight = Sight(observation=show(state, kept.seen[t]), is_first=kept.is_first[t])
         action, memory, told = act(agent.policy(state), sight, memory, keys[t], False)
         np.testing.assert_array_equal(action, kept.action[t])
         mine = latents.recall(latents.keep(memory.state), 4)

@@ -60,10 +60,7 @@ class AutoReset:
 
     def reset(self, key: PRNGKeyArray, params: Params | None = None) -> tuple[AutoResetState, TimeStep]:
         """Start the first game; game n is played with the key folded with n."""
-        if not isinstance(key, Array) or not jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
-            raise TypeError(
-                f"key: given {describe(key)}; allowed: one typed key, as jax.random.key(seed) makes"
-            )
+        _check_key(key)
         game, timestep = self.env.reset(jax.random.fold_in(key, 0), params)
         last = game if self.keep_last else None
         return AutoResetState(game=game, key=key, num_games=jnp.int32(1), last=last), timestep
@@ -132,6 +129,7 @@ class LateReset:
 
     def reset(self, key: PRNGKeyArray, params: Params | None = None) -> tuple[LateResetState, TimeStep]:
         """Start the first game; game n is played with the key folded with n, as `AutoReset` has it."""
+        _check_key(key)
         game, timestep = self.env.reset(jax.random.fold_in(key, 0), params)
         no = jnp.bool_(False)
         return LateResetState(game=game, key=key, num_games=jnp.int32(1), is_over=no), timestep
@@ -140,6 +138,10 @@ class LateReset:
         self, state: LateResetState, action: Int32[Array, ""], params: Params | None = None
     ) -> tuple[LateResetState, TimeStep]:
         """Play one action, or start a game where the last one is over."""
+        if not isinstance(state, LateResetState):
+            raise TypeError(
+                f"state: given {describe(state)}; allowed: a LateResetState, as reset of LateReset gives"
+            )
         env, starts = self.env, state.is_over
         params = env.default_params if params is None else params
         game, reward, terminated, truncated, event = env.transition(state.game, action, params)
@@ -237,3 +239,9 @@ def count_step(spec: Spec, episode: Episode, reward: Array, measured: dict[str, 
     gained = {**measured, RETURN: reward, STEPS: jnp.int32(1)}
     totals = {name: episode.totals[name] + gained[name] for name in spec.measures}
     return Episode(steps=episode.steps + 1, totals=totals)
+
+
+def _check_key(key: object) -> None:
+    """Raise a TypeError for what is not a typed key."""
+    if not isinstance(key, Array) or not jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
+        raise TypeError(f"key: given {describe(key)}; allowed: one typed key, as jax.random.key(seed) makes")

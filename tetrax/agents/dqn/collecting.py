@@ -8,7 +8,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import PRNGKeyArray
 
-from tetrax.agents import episodes
+from tetrax.agents import episodes, kept_games
 from tetrax.agents.agent import Metrics
 from tetrax.agents.dqn import acting, judge
 from tetrax.agents.dqn.acting import Decision, Exploration, Player
@@ -18,7 +18,7 @@ from tetrax.env.batch import Batch
 from tetrax.env.contract import Game, Observation, TimeStep
 from tetrax.env.game.state import select
 from tetrax.env.wrappers import AutoReset, EpisodeState, EpisodeStatistics
-from tetrax.ops import packing, value_targets
+from tetrax.ops import value_targets
 from tetrax.ops.exploration import Decider
 
 
@@ -150,13 +150,13 @@ def _slot(before: Running, after: Running, played: Played) -> Slot:
     """Return what the replay keeps of a step."""
     timestep, last = played.timestep, after.env_state.env_state.last
     return Slot(
-        seen=_pack(before.env_state.env_state.game),
+        seen=kept_games.pack(before.env_state.env_state.game),
         action=played.decision.explored.action,
         reward=timestep.reward,
         terminated=timestep.terminated,
         truncated=timestep.truncated,
         is_first=before.is_first,
-        last=None if last is None else _pack(last),
+        last=None if last is None else kept_games.pack(last),
         memory=before.memory,
     )
 
@@ -207,11 +207,6 @@ def _samples(player: Player, state: TrainState, looked: Decided) -> Sample:
     )
     action = jnp.zeros_like(decided.action) if player.learns_afterstates else decided.action
     return Sample(decided.shown, action, decided.frame.offset, decided.frame.scale, target)
-
-
-def _pack(games: Any) -> Array:
-    """Pack a batch of states, with the games on their last axis: uint32[B, N]."""
-    return jax.vmap(packing.pack, in_axes=-1)(games)
 
 
 def _metrics(played: Played, env_state: EpisodeState) -> Metrics:

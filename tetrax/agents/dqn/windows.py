@@ -12,6 +12,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float32, Int32, PRNGKeyArray
 
+from tetrax.agents import kept_games
 from tetrax.agents.dqn import collecting, judge
 from tetrax.agents.dqn.acting import Player
 from tetrax.agents.dqn.judge import Frame, Returns
@@ -19,7 +20,7 @@ from tetrax.agents.dqn.train_state import Slot, TrainState
 from tetrax.env.contract import Game, Observation
 from tetrax.networks.noisy import NOISE
 from tetrax.networks.q_network import QNetwork
-from tetrax.ops import packing, value_targets
+from tetrax.ops import value_targets
 
 
 class Errors(NamedTuple):
@@ -110,12 +111,8 @@ def judge_action(
 
 
 def show(env: Game, state: TrainState, words: Array) -> Observation:
-    """Show packed states, uint32[*n, N]."""
-    params = env.with_discount(state.env_params, state.tunables["discount"])
-    like = jax.eval_shape(lambda key: env.init(key, params), jax.random.key(0, impl="threefry2x32"))
-    flat = words.reshape(-1, words.shape[-1]).T  # the states on the last axis, as `tetrax.env.batch` has them
-    seen = jax.vmap(lambda one: env.observe(packing.unpack(one, like), params), in_axes=-1)(flat)
-    return jax.tree.map(lambda leaf: leaf.reshape(*words.shape[:-1], *leaf.shape[1:]), seen)
+    """Show packed states, uint32[*n, N, words]."""
+    return kept_games.show(env, state.env_params, state.tunables["discount"], words)
 
 
 def _target_params(state: TrainState) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jax.sharding import PartitionSpec
 from jaxtyping import PRNGKeyArray
 
 from tetrax.agents import checks, episodes, sizes
@@ -217,18 +218,10 @@ def _find_working_bytes(config: DreamerConfig, env: Game) -> int:
 
 def _partition(state: TrainState) -> Any:
     """Say how a TrainState is spread over devices: its games and its replay, by groups."""
+    beside = state.iteration.ndim  # axes of several seeds
     return batch.everywhere(state).replace(
         env_state=batch.spread(state.env_state),
         arrival=batch.spread(state.arrival),
-        memory=state.memory.replace(
-            state=state.memory.state.replace(
-                deter=batch.spread_rows(state.memory.state.deter),
-                stoch=jax.tree.map(
-                    lambda leaf: jax.sharding.PartitionSpec(*[None] * (leaf.ndim - 3), batch.DEVICES),
-                    state.memory.state.stoch,
-                ),
-            ),
-            action=batch.spread(state.memory.action),
-        ),
+        memory=jax.tree.map(lambda leaf: PartitionSpec(*[None] * beside, batch.DEVICES), state.memory),
         replay=replay.partition(state.replay, batch.DEVICES),
     )

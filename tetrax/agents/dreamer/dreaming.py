@@ -12,11 +12,12 @@ import optax
 from jax import Array
 from jaxtyping import Float32, PRNGKeyArray
 
+from tetrax.agents import kept_games
 from tetrax.agents.dreamer.dreamer_config import CONTEXT, DreamerConfig
 from tetrax.agents.dreamer.dreamer_state import Slot, TrainState
 from tetrax.agents.dreamer.living import Mind
-from tetrax.env.contract import Game, Observation
-from tetrax.ops import laprop, online_queue, packing, replay, return_range, returns, two_hot
+from tetrax.env.contract import Game
+from tetrax.ops import laprop, online_queue, replay, return_range, returns, two_hot
 from tetrax.ops.return_range import ReturnRange
 from tetrax.world_model import imagination, judges, latents, model, readings
 from tetrax.world_model.imagination import Imagined
@@ -75,7 +76,7 @@ def learn(
 
 def recall(world: AnyModel, env: Game, state: TrainState, slots: Slot) -> Experience:
     """Read windows [CONTEXT + T, N] of the replay; of the context the model's state and the action are taken."""
-    seen = show(env, state, slots.seen[CONTEXT:])
+    seen = kept_games.show(env, state.env_params, state.tunables["discount"], slots.seen[CONTEXT:])
     before = jax.tree.map(lambda leaf: leaf[CONTEXT - 1], slots.state)
     return Experience(
         reading=model.read(world, seen),
@@ -87,21 +88,6 @@ def recall(world: AnyModel, env: Game, state: TrainState, slots: Slot) -> Experi
         is_first=slots.is_first[CONTEXT:],
         before=latents.recall(before, world.config.widths.classes),
     )
-
-
-def show(env: Game, state: TrainState, words: Array) -> Observation:
-    """Show packed states of T moments of N games, uint32[T, N, words].
-
-    On the way the games come first, so that they stay on the devices that they are spread over.
-    """
-    params = env.with_discount(state.env_params, state.tunables["discount"])
-    like = jax.eval_shape(lambda key: env.init(key, params), jax.random.key(0, impl="threefry2x32"))
-    by_game = words.swapaxes(0, 1)  # [N, T, words]
-    flat = by_game.reshape(
-        -1, words.shape[-1]
-    ).T  # the states on the last axis, as `tetrax.env.batch` has them
-    seen = jax.vmap(lambda one: env.observe(packing.unpack(one, like), params), in_axes=-1)(flat)
-    return jax.tree.map(lambda leaf: leaf.reshape(*by_game.shape[:-1], *leaf.shape[1:]).swapaxes(0, 1), seen)
 
 
 def total_loss(

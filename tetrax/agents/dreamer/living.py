@@ -7,7 +7,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, PRNGKeyArray
 
-from tetrax.agents import episodes
+from tetrax.agents import episodes, kept_games
 from tetrax.agents.agent import Metrics
 from tetrax.agents.dreamer.dreamer_config import DreamerConfig
 from tetrax.agents.dreamer.dreamer_state import Arrival, Memory, Slot, TrainState
@@ -15,7 +15,7 @@ from tetrax.env.batch import Batch
 from tetrax.env.contract import Game, Observation
 from tetrax.env.game.state import select
 from tetrax.env.wrappers import EpisodeState, LateReset, count_step, no_episode
-from tetrax.ops import online_queue, packing, replay
+from tetrax.ops import online_queue, replay
 from tetrax.ops.distributions import MaskedCategorical
 from tetrax.world_model import judges, latents, model
 from tetrax.world_model.judges import Judge
@@ -120,11 +120,6 @@ def play(
     ), metrics.reduce()
 
 
-def pack(games: Any) -> Array:
-    """Pack a batch of states, with the games on their last axis: uint32[B, W]."""
-    return jax.vmap(packing.pack, in_axes=-1)(games)
-
-
 def _games(env: Game) -> Batch:
     return Batch(LateReset(env))
 
@@ -132,10 +127,11 @@ def _games(env: Game) -> Batch:
 def _choose(
     mind: Mind, params: Any, observation: Observation, before: Running, key: PRNGKeyArray, at_random: bool
 ) -> Decision:
-    decided = decide(mind, params, observation, before.memory, before.arrival.is_first, key)
+    memory, is_first = before.memory, before.arrival.is_first
     if not at_random:
-        return decided
-    any_key = jax.random.fold_in(key, 1)
+        return decide(mind, params, observation, memory, is_first, key)
+    decide_key, any_key = jax.random.split(key)
+    decided = decide(mind, params, observation, memory, is_first, decide_key)
     uniform = jax.random.uniform(any_key, decided.action.shape)
     anything = MaskedCategorical.from_logits(
         jnp.zeros(observation.legal.shape, jnp.float32), observation.legal
@@ -175,7 +171,7 @@ def _take(env: Game, env_params: Any, before: Running, decided: Decision) -> tup
 def _slot(before: Running, decided: Decision) -> Slot:
     """Return what the replay keeps of a moment."""
     return Slot(
-        seen=pack(before.env_state.env_state.game),
+        seen=kept_games.pack(before.env_state.env_state.game),
         action=decided.action,
         reward=before.arrival.reward,
         terminated=before.arrival.terminated,

@@ -20,8 +20,8 @@ MINI = EnvConfig(preset="mini", rules=RULE_PRESETS["mini"], reward="lines_only")
 MINI_DROP = dataclasses.replace(MINI, actions="drop", observation="bitboards", time_limit=30)
 MINI_DIRECT = dataclasses.replace(MINI, actions="direct", observation="planes", time_limit=300)
 
-# On a CPU wide and shallow models learn as well as deep ones and cost less, and so do few bins that reach as far as
-# returns do, and a part of the states to imagine from.
+# What costs on a CPU is kept small: few layers, few bins (they reach as far as returns do), and a part of the states to
+# imagine from.
 SHALLOW = WorldModelConfig(
     deter=256,
     units=256,
@@ -32,8 +32,8 @@ SHALLOW = WorldModelConfig(
     bins=63,
     largest_exponent=4.0,
 )
-# Weights shared along the board: what a piece does in one column is learned for all. In trials that took half the steps
-# of one vector for placements, and keys were learned where one vector was not sure to learn them.
+# Weights shared along the board: what a piece does in one column is learned for all. In trials on the small board that
+# took fewer steps than one vector.
 COLUMNS = dataclasses.replace(
     SHALLOW, state="columns", deter=64, units=64, latents=8, column_latents=6, dynamics_layers=2
 )

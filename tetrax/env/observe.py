@@ -106,7 +106,7 @@ def compact(rules: Rules, state: State) -> Int8[Array, "R W"]:
 
 def bitboards(rules: Rules, state: State) -> UInt32[Array, "2 R"]:
     """Return locked cells and the active piece as one word per row: the smallest view, to keep or to move."""
-    nothing = (jnp.uint32(0),) * _num_rows(rules)
+    nothing = (jnp.uint32(0),) * num_rows(rules)
     active = board.place(nothing, active_rows(rules, state), state.x, state.y)
     return jnp.stack([board.stack(state.rows)[: len(active)], jnp.stack(active)])
 
@@ -158,8 +158,7 @@ def board_features(rules: Rules, state: State) -> Float32[Array, "W+10"]:
 def flat_names(rules: Rules, show: Show) -> tuple[str, ...]:
     """Return a name for every number of `Observation.flat`, in order."""
     kinds = [piece.name for piece in rules.pieces]
-    num_rows = _num_rows(rules)
-    cells = [f"{y}_{x}" for y in range(num_rows) for x in range(rules.width)]
+    cells = [f"{y}_{x}" for y in range(num_rows(rules)) for x in range(rules.width)]
     names = [f"{plane}_{cell}" for plane in PLANES[:2] for cell in cells]
     names += [f"piece_{kind}" for kind in kinds]
     if rules.hold:
@@ -204,7 +203,7 @@ def _boards(rules: Rules, state: State) -> tuple[UInt8[Array, "R W"], ...]:
     piece = active_rows(rules, state)
     walled = board.add_walls(rules, state.rows)
     distance = once(jnp.maximum(board.drop_distance(walled, piece, state.x, state.y), 0))
-    nothing = (jnp.uint32(0),) * _num_rows(rules)
+    nothing = (jnp.uint32(0),) * num_rows(rules)
     active = board.place(nothing, piece, state.x, state.y)
     ghost = board.place(nothing, piece, state.x, state.y - distance)
     views = (board.stack(state.rows)[: len(nothing)], jnp.stack(active), jnp.stack(ghost))
@@ -212,8 +211,9 @@ def _boards(rules: Rules, state: State) -> tuple[UInt8[Array, "R W"], ...]:
 
 
 def _show_rows(rules: Rules, rows: UInt32[Array, "H"]) -> UInt8[Array, "R W"]:
-    return board.cells(rules, rows[: _num_rows(rules)]).astype(jnp.uint8)
+    return board.cells(rules, rows[: num_rows(rules)]).astype(jnp.uint8)
 
 
-def _num_rows(rules: Rules) -> int:
+def num_rows(rules: Rules) -> int:
+    """Return the rows of cells that are shown: those of the board, and some above it where pieces enter."""
     return min(rules.height + SPAWN_ROWS, rules.total_height)

@@ -155,6 +155,7 @@ class Tetris:
                 rules.width,
                 rules.num_pieces,
                 self.foretells_reward,
+                rows=observe.num_rows(rules),
                 acts_by_column=config.actions == "drop",
             ),
             can_truncate=self.can_truncate,

@@ -210,6 +210,9 @@ def summarise(grid: Grid) -> Float32[Array, "*n F"]:
 
 
 def column_layout(config: WorldModelConfig, shown: Shown) -> ColumnLayout:
-    """Return how the states of a board's model are cut."""
+    """Return how the states of a board's model are cut; a column of cells is its cells, from the lowest."""
     deter, _, classes = config.widths
-    return ColumnLayout(shown.width, deter, deter, config.column_latents, config.latents, classes)
+    of_column, latents = deter, config.column_latents
+    if config.state == "cells":
+        of_column, latents = shown.rows * config.cell_deter, shown.rows
+    return ColumnLayout(shown.width, of_column, deter, latents, config.latents, classes)

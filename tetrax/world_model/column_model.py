@@ -60,6 +60,11 @@ class ColumnModel(nn.Module):
         self.told = GridDense(
             sizes.cells // shown.width, sizes.pieces * (shown.num_kinds + 1) + sizes.numbers
         )
+        self._set_heads()
+
+    def _set_heads(self) -> None:
+        """Name the heads."""
+        config, sizes, shown = self.config, self.sizes, self.sizes.shown
         self.heads = Exchanges(config, config.head_layers)  # one stack for all: a column is much to read
         self.reward_told = ColumnOutputs(config.bins, scale=0.0)
         self.goes_on_told = ColumnOutputs(1)
@@ -79,11 +84,13 @@ class ColumnModel(nn.Module):
 
     def hint(self, reading: Reading) -> Grid:
         """Encode what was seen."""
-        width, kinds = self.layout.width, self.sizes.shown.num_kinds + 1
-        rows = reading.cells.reshape(*reading.cells.shape[:-1], -1, width)
-        hot = jax.nn.one_hot(reading.pieces, kinds, dtype=jnp.float32)
-        common = jnp.concatenate([hot.reshape(*hot.shape[:-2], -1), reading.numbers], axis=-1)
-        return self.posterior_seen(self.encoder(Grid(jnp.swapaxes(rows, -1, -2), common)))
+        rows = reading.cells.reshape(*reading.cells.shape[:-1], -1, self.layout.width)
+        return self.posterior_seen(self.encoder(Grid(jnp.swapaxes(rows, -1, -2), self.common_of(reading))))
+
+    def common_of(self, reading: Reading) -> Float32[Array, "*n M"]:
+        """Return what was seen of no column: pieces one-hot, and numbers."""
+        hot = jax.nn.one_hot(reading.pieces, self.sizes.shown.num_kinds + 1, dtype=jnp.float32)
+        return jnp.concatenate([hot.reshape(*hot.shape[:-2], -1), reading.numbers], axis=-1)
 
     def drive(self, action: Int32[Array, "*n"]) -> Grid:
         """Show actions to the columns that they are about, or to all; -1 is none."""
@@ -97,13 +104,7 @@ class ColumnModel(nn.Module):
     def see(self, state: ModelState, drive: Grid, hint: Grid, uniform: Array) -> Step:
         """Take a step and look."""
         deter = self._advance(state, drive)
-        looked = self.posterior_state(self.layout.cut(deter))
-        activate = ACTIVATIONS[self.config.activation]
-        looked = Grid(
-            activate(self.posterior_norms[0](looked.columns + hint.columns)),
-            activate(self.posterior_norms[1](looked.common + hint.common)),
-        )
-        log_probs = self._as_latents(self.posterior_logits(looked))
+        log_probs = self._look(deter, hint)
         return Step(ModelState(deter=deter, stoch=latents.draw(log_probs, uniform)), log_probs)
 
     def foresee(self, state: ModelState, drive: Grid, uniform: Array) -> Step:
@@ -118,14 +119,18 @@ class ColumnModel(nn.Module):
 
     def tell(self, features: Float32[Array, "*n F"]) -> Told:
         """Decode states."""
-        sizes, leading = self.sizes, features.shape[:-1]
         told = self.told(self.decoder(self.layout.cut_features(features)))
-        kinds = sizes.shown.num_kinds + 1
-        split = sizes.pieces * kinds
+        cells = jnp.swapaxes(told.columns, -1, -2).reshape(*features.shape[:-1], -1)
+        return self.as_told(cells, told.common)
+
+    def as_told(self, cells: Float32[Array, "*n C"], common: Float32[Array, "*n M"]) -> Told:
+        """Put what is told of cells beside what is told of no column."""
+        pieces, kinds = self.sizes.pieces, self.sizes.shown.num_kinds + 1
+        split = pieces * kinds
         return Told(
-            cells=jnp.swapaxes(told.columns, -1, -2).reshape(*leading, sizes.cells),
-            pieces=told.common[..., :split].reshape(*leading, sizes.pieces, kinds),
-            numbers=told.common[..., split:],
+            cells=cells,
+            pieces=common[..., :split].reshape(*common.shape[:-1], pieces, kinds),
+            numbers=common[..., split:],
         )
 
     def foretell(self, features: Float32[Array, "*n F"]) -> Foretold:
@@ -137,6 +142,16 @@ class ColumnModel(nn.Module):
             legal=self.legal_told(seen),
         )
 
+    def _look(self, deter: Float32[Array, "*n D"], hint: Grid) -> Float32[Array, "*n latents classes"]:
+        """Return the log-probabilities of the latents after something was seen."""
+        looked = self.posterior_state(self.layout.cut(deter))
+        activate = ACTIVATIONS[self.config.activation]
+        looked = Grid(
+            activate(self.posterior_norms[0](looked.columns + hint.columns)),
+            activate(self.posterior_norms[1](looked.common + hint.common)),
+        )
+        return self._as_latents(self.posterior_logits(looked))
+
     def _advance(self, state: ModelState, drive: Grid) -> Float32[Array, "*n D"]:
         """Return the next deterministic state."""
         layout = self.layout
@@ -147,4 +162,6 @@ class ColumnModel(nn.Module):
     def _as_latents(self, logits: Grid) -> Float32[Array, "*n latents classes"]:
         flat = self.layout.join(logits)
         classes = self.layout.classes
-        return latents.log_probabilities(flat.reshape(*flat.shape[:-1], -1, classes), self.config.mixture)
+        return latents.log_probabilities(
+            flat.reshape(*flat.shape[:-1], -1, classes), self.config.latent_mixture
+        )

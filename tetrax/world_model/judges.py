@@ -23,7 +23,7 @@ ACTOR_SCALE = 0.01  # of its last layer's first weights: it starts out nearly un
 
 def actor(config: WorldModelConfig, shown: Shown, num_actions: int) -> Judge:
     """Return the network from states to the logits of actions."""
-    if config.state == "columns":
+    if config.state != "vector":
         layout = column_layout(config, shown)
         by_column = shown.acts_by_column
         return ColumnHead(config, layout, config.actor_layers, num_actions, ACTOR_SCALE, by_column)
@@ -32,7 +32,7 @@ def actor(config: WorldModelConfig, shown: Shown, num_actions: int) -> Judge:
 
 def critic(config: WorldModelConfig, shown: Shown) -> Judge:
     """Return the network from states to logits over the bins of returns: at first exactly 0 is expected."""
-    if config.state == "columns":
+    if config.state != "vector":
         return ColumnHead(config, column_layout(config, shown), config.actor_layers, config.bins, scale=0.0)
     return head(config, config.actor_layers, config.bins, scale=0.0)
 

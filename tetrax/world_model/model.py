@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float32, Int32, PRNGKeyArray
 from tetrax.env.contract import Game, Observation, example_observation
 from tetrax.ops import two_hot
 from tetrax.world_model import readings, rssm
+from tetrax.world_model.cell_model import CellModel
 from tetrax.world_model.column_model import ColumnModel
 from tetrax.world_model.latents import ModelState
 from tetrax.world_model.model_config import WorldModelConfig
@@ -17,7 +18,8 @@ from tetrax.world_model.model_parts import Foretold, Sizes, Step
 from tetrax.world_model.readings import Reading
 from tetrax.world_model.vector_model import WorldModel
 
-AnyModel = WorldModel | ColumnModel
+AnyModel = WorldModel | ColumnModel | CellModel
+KINDS: dict[str, type[AnyModel]] = {"vector": WorldModel, "columns": ColumnModel, "cells": CellModel}
 
 
 def world_model(env: Game, config: WorldModelConfig) -> AnyModel:
@@ -25,8 +27,7 @@ def world_model(env: Game, config: WorldModelConfig) -> AnyModel:
     config.validate(env)
     reading = jax.eval_shape(lambda seen: readings.read(env.spec.shows, seen), example_observation(env))
     cells, pieces, numbers = (leaf.shape[-1] for leaf in (reading.cells, reading.pieces, reading.numbers))
-    kind = ColumnModel if config.state == "columns" else WorldModel
-    return kind(config, Sizes(env.spec.shows, cells, pieces, numbers, env.spec.num_actions))
+    return KINDS[config.state](config, Sizes(env.spec.shows, cells, pieces, numbers, env.spec.num_actions))
 
 
 def initial_state(world: AnyModel, batch_shape: tuple[int, ...]) -> ModelState:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, get_args
 
-from tetrax.env.contract import Game
+from tetrax.env.contract import Game, Shown
 from tetrax.env.game.rules import check_choice, check_whole
 from tetrax.networks.layers import ACTIVATIONS
 from tetrax.networks.network_config import MAX_LAYERS, MAX_UNITS, Activation, ComputeDtype
@@ -20,6 +20,11 @@ LAYERS = (
     "head_layers",
     "actor_layers",
 )
+COUNTS = {
+    **dict.fromkeys(("latents", "column_latents", "blocks"), 1_024),
+    **dict.fromkeys(("cell_deter", "cell_units", "row_units"), MAX_UNITS),
+}
+RANGES = {"largest_exponent": (0.01, MAX_EXPONENT), "mixture": (0.0, 0.5), "latent_mixture": (0.0, 0.5)}
 VIEWS = ("planes", "bitboards", "flat")  # that can be read and told
 
 
@@ -46,23 +51,29 @@ SIZES: dict[str, Widths] = {
 class WorldModelConfig:
     """Settings of the world model, and of the actor and critic that read its states."""
 
-    state: Literal["vector", "columns"] = "vector"
-    """What a state is: one vector, as published; or one for each column of the board, with weights shared along the
-    board, and one for what concerns all of them."""
+    state: Literal["vector", "columns", "cells"] = "vector"
+    """What a state is: one vector, as published; or one for each column of the board, or each cell, with weights shared
+    along the board, and one for what concerns all of them. Cells need actions that are placements in a column."""
     size: Size = "1m"
     """The published size, by its millions of parameters (of one vector); the next three settings change what it stands
     for."""
     deter: int = 0
     """Numbers of the deterministic state: of one vector, a multiple of blocks; of each column, and of the common part;
-    0 = those of the size."""
+    with cells of the common part alone; 0 = those of the size."""
     units: int = 0
     """Units of every hidden layer; 0 = those of the size."""
     classes: int = 0
     """Classes of each latent (up to 256); 0 = those of the size."""
     latents: int = 32
-    """Categorical latents of a state (with columns: of the common part)."""
+    """Categorical latents of a state (with columns or cells: of the common part)."""
     column_latents: int = 8
     """Categorical latents of each column, with columns."""
+    cell_deter: int = 4
+    """Numbers of the deterministic state of each cell, with cells."""
+    cell_units: int = 4
+    """Units of the hidden layers of each cell, with cells."""
+    row_units: int = 32
+    """Units of the hidden layers of each row, with cells."""
     blocks: int = 8
     """Blocks of one vector's recurrent cell, which see only their own part of the deterministic state."""
     encoder_layers: int = 3
@@ -82,7 +93,9 @@ class WorldModelConfig:
     largest_exponent: float = 20.0
     """The outermost bins stand for symexp of this."""
     mixture: float = 0.01
-    """Share of the uniform distribution in every latent and in the policy, over its legal actions."""
+    """Share of the uniform distribution in the policy, over its legal actions."""
+    latent_mixture: float = 0.01
+    """Share of the uniform distribution in every latent. With hundreds of cells a hundredth of each is much noise."""
     activation: Activation = "silu"
     """Activation of hidden layers."""
     compute_dtype: ComputeDtype = "float32"
@@ -98,27 +111,25 @@ class WorldModelConfig:
 
     def validate(self, env: Game) -> None:
         """Raise ValueError naming the first setting that cannot work, alone or with what the environment shows."""
-        check_choice("agent.model.state", self.state, ("vector", "columns"))
+        check_choice("agent.model.state", self.state, ("vector", "columns", "cells"))
         check_choice("agent.model.size", self.size, get_args(Size))
         check_choice("agent.model.activation", self.activation, tuple(ACTIVATIONS))
         check_choice("agent.model.compute_dtype", self.compute_dtype, get_args(ComputeDtype))
         for name, highest in (("deter", MAX_UNITS), ("units", MAX_UNITS), ("classes", MAX_CLASSES)):
             check_whole(f"agent.model.{name}", getattr(self, name), 0, highest)
-        for name, highest in (("latents", 1_024), ("column_latents", 1_024), ("blocks", 1_024)):
+        for name, highest in COUNTS.items():
             check_whole(f"agent.model.{name}", getattr(self, name), 1, highest)
         for name in LAYERS:
             check_whole(f"agent.model.{name}", getattr(self, name), 1, MAX_LAYERS)
         check_whole("agent.model.bins", self.bins, 3, MAX_BINS)
         if self.bins % 2 == 0:
             raise _wrong("bins", self.bins, "an odd number, so that one bin is 0")
-        if self.state == "columns" and (not env.spec.shows.width or env.spec.shows.view == "flat"):
-            given = f"{self.state!r} with observation {env.spec.shows.view!r}"
-            raise _wrong("state", given, "'vector', where no board is shown")
+        self._check_state(env.spec.shows)
         if self.state == "vector" and self.widths.deter % self.blocks:
             raise _wrong("deter", self.widths.deter, f"a multiple of blocks ({self.blocks})")
         if self.widths.classes < 2:
             raise _wrong("classes", self.classes, f"0, or 2 to {MAX_CLASSES}")
-        for name, (low, high) in {"largest_exponent": (0.01, MAX_EXPONENT), "mixture": (0.0, 0.5)}.items():
+        for name, (low, high) in RANGES.items():
             given = getattr(self, name)
             if isinstance(given, bool) or not isinstance(given, int | float) or not low <= given <= high:
                 raise _wrong(name, given, f"from {low:g} to {high:g}")
@@ -127,6 +138,15 @@ class WorldModelConfig:
                 f"env.observation: given {env.spec.shows.view!r} with dreamer, whose model foretells what is seen; "
                 f"allowed: {', '.join(VIEWS)}"
             )
+
+    def _check_state(self, shows: Shown) -> None:
+        """Raise ValueError where states of columns or cells do not fit what is shown."""
+        if self.state != "vector" and (not shows.width or shows.view == "flat"):
+            given = f"{self.state!r} with observation {shows.view!r}"
+            raise _wrong("state", given, "'vector', where no board is shown")
+        if self.state == "cells" and not shows.acts_by_column:
+            allowed = "'vector' or 'columns' with these actions; 'cells' with env.actions 'drop'"
+            raise _wrong("state", repr(self.state), allowed)
 
 
 def _wrong(name: str, given: object, allowed: str) -> ValueError:

@@ -115,7 +115,7 @@ class Rssm(nn.Module):
     def _as_latents(self, logits: Float32[Array, "*n L"]) -> Float32[Array, "*n latents classes"]:
         config = self.config
         logits = logits.reshape(*logits.shape[:-1], config.latents, config.widths.classes)
-        return latents.log_probabilities(logits, config.mixture)
+        return latents.log_probabilities(logits, config.latent_mixture)
 
 
 def forget(state: ModelState, is_first: Array) -> ModelState:

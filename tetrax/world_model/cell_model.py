@@ -24,6 +24,8 @@ FILLED = 1  # the class of the latent of a filled cell; 0 = an empty one
 SURE = 8.0  # log-odds of what is told of a cell
 CERTAIN = 40.0  # logit of what is seen of it: the other classes then have nothing
 
+FIRM = 8.0  # factor of the logits of what is foreseen of a cell, whose few weights would be long in growing
+
 
 class CellModel(ColumnModel):
     """A model whose state is a board of cells. It has the methods of `WorldModel`."""
@@ -77,9 +79,8 @@ class CellModel(ColumnModel):
     def prior(self, deter: Float32[Array, "*n D"]) -> Float32[Array, "*n latents classes"]:
         """Return the log-probabilities of the latents before anything is seen."""
         cells, common = self._by_cell(self.layout.cut(deter))
-        return self._cells_as_latents(
-            self.prior_logits(Grid(self.prior_cells(cells), self.prior_common(common)))
-        )
+        logits = self.prior_logits(Grid(self.prior_cells(cells), self.prior_common(common)))
+        return self._cells_as_latents(logits._replace(columns=FIRM * logits.columns))
 
     def tell(self, features: Float32[Array, "*n F"]) -> Told:
         """Decode states."""

@@ -46,10 +46,13 @@ def step(
     params: Any,
     grads: Any,
     moments: Moments,
-    rate: Float32[Array, ""],
+    rate: Float32[Array, ""] | dict[str, Float32[Array, ""]],
     fraction: float | Float32[Array, ""],
 ) -> tuple[Any, Moments]:
-    """Take one step: clip, divide by the root of the mean square, average, go."""
+    """Take one step: clip, divide by the root of the mean square, average, go.
+
+    `rate` is the step size, or one for each entry of `params`, which is then a dict with the same names.
+    """
     steps = moments.steps + 1
     unbias_squares = 1.0 - jnp.power(jnp.float32(SQUARES_DECAY), steps.astype(jnp.float32))
     unbias_momentum = 1.0 - jnp.power(jnp.float32(MOMENTUM_DECAY), steps.astype(jnp.float32))
@@ -63,7 +66,14 @@ def step(
     momentum = jax.tree.map(
         lambda old, new: MOMENTUM_DECAY * old + (1 - MOMENTUM_DECAY) * new, moments.momentum, scaled
     )
-    params = jax.tree.map(lambda param, move: param - rate * move / unbias_momentum, params, momentum)
+
+    def go(params: Any, momentum: Any, rate: Array) -> Any:
+        return jax.tree.map(lambda param, move: param - rate * move / unbias_momentum, params, momentum)
+
+    if isinstance(rate, dict):
+        params = {name: go(params[name], momentum[name], rate[name]) for name in params}
+    else:
+        params = go(params, momentum, rate)
     return params, Moments(steps=steps, squares=squares, momentum=momentum)
 
 

@@ -56,6 +56,8 @@ class DreamerConfig:
     """Share of the critic that its slow copy takes at each update (tunable)."""
     learning_rate: float = 4e-5
     """Step size of the one optimiser of model, actor and critic (tunable)."""
+    model_rate: float = 1.0
+    """Step size of the model, in step sizes of actor and critic (tunable)."""
     learning_rate_warmup: float = 1_000.0
     """Updates over which the step size rises from 0 (tunable)."""
     clip: float = 0.3
@@ -123,6 +125,7 @@ TUNABLE_RANGES: dict[str, tuple[float, float]] = {
     "replay_value_loss": (0.0, 100.0),
     "slow_rate": (0.0, 1.0),
     "learning_rate": (0.0, 1.0),
+    "model_rate": (0.0, 1e3),
     "learning_rate_warmup": (0.0, 1e9),
     "clip": (1e-6, 1e6),
 }

@@ -261,7 +261,8 @@ def _step(state: TrainState, grads: Any, found: Found) -> TrainState:
     """Take one step of the optimiser, and let the slow critic follow."""
     tunables = state.tunables
     rate = laprop.warmed_up(tunables["learning_rate"], state.updates, tunables["learning_rate_warmup"])
-    params, optimiser = laprop.step(state.params, grads, state.optimiser, rate, tunables["clip"])
+    rates = {name: rate * tunables["model_rate"] if name == "model" else rate for name in state.params}
+    params, optimiser = laprop.step(state.params, grads, state.optimiser, rates, tunables["clip"])
     follow = tunables["slow_rate"]
     slow = jax.tree.map(lambda old, new: old + follow * (new - old), state.slow_critic, params["critic"])
     return state.replace(

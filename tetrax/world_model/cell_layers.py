@@ -47,10 +47,9 @@ def near_columns(cells: Float[Array, "*n W R F"], at: Float32[Array, "*n W"]) ->
     width = cells.shape[-3]
     edges = [(0, 0)] * (cells.ndim - 3) + [(REACH, REACH), (0, 0), (0, 0)]
     padded = jnp.pad(cells, edges)
-    near = [
-        jnp.einsum("...wrf,...w->...rf", padded[..., i : i + width, :, :], at.astype(cells.dtype))
-        for i in range(AROUND)
-    ]
+    marked = at[..., :, None, None].astype(cells.dtype)
+    # Products and sums, not small matrix products: a CPU computes these one by one.
+    near = [jnp.sum(padded[..., i : i + width, :, :] * marked, axis=-3) for i in range(AROUND)]
     return jnp.concatenate(near, axis=-1)
 
 
@@ -60,9 +59,11 @@ def put_back(near: Float[Array, "*n R M"], at: Float32[Array, "*n W"]) -> Float[
     each = near.reshape(*near.shape[:-1], AROUND, -1)  # [*n, R, AROUND, D]
     edges = [(0, 0)] * (at.ndim - 1) + [(REACH, REACH)]
     padded = jnp.pad(at, edges)
-    # The i-th of the near columns lies i - REACH to the right of the marked one.
-    whose = jnp.stack([padded[..., 2 * REACH - i :][..., :width] for i in range(AROUND)], axis=-1)
-    return jnp.einsum("...rid,...wi->...wrd", each, whose.astype(near.dtype))
+    total = jnp.zeros((*at.shape, *each.shape[-3:-2], each.shape[-1]), near.dtype)
+    for i in range(AROUND):  # the i-th of the near columns lies i - REACH to the right of the marked one
+        whose = padded[..., 2 * REACH - i :][..., :width, None, None].astype(near.dtype)
+        total = total + each[..., None, :, i, :] * whose
+    return total
 
 
 class Normed(nn.Module):

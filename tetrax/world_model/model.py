@@ -15,6 +15,7 @@ from tetrax.world_model.latents import ModelState
 from tetrax.world_model.model_config import WorldModelConfig
 from tetrax.world_model.model_parts import Foretold, Sizes, Step
 from tetrax.world_model.readings import Reading
+from tetrax.world_model.state_scan import scan_states
 from tetrax.world_model.vector_model import WorldModel
 
 AnyModel = WorldModel | ColumnModel
@@ -86,12 +87,12 @@ def see_all(
     drive: Any = model.apply(params, jnp.where(is_first, -1, actions_before), method=model.drive)
     hint: Any = model.apply(params, reading, method=model.hint)
 
-    def step(state: ModelState, inputs: tuple[Array, ...]) -> tuple[ModelState, Step]:
+    def step(state: ModelState, inputs: Any) -> tuple[ModelState, Step]:
         first, *driven = inputs
         seen: Any = model.apply(params, rssm.forget(state, first), *driven, method=model.see)
         return seen.state, seen
 
-    return jax.lax.scan(step, state, (is_first, drive, hint, uniform))[1]
+    return scan_states(model.config, step, state, (is_first, drive, hint, uniform))[1]
 
 
 def mean_reward(model: AnyModel, foretold: Foretold) -> Float32[Array, "*n"]:

@@ -34,8 +34,9 @@ def imagine(
     start: ModelState,
     horizon: int,
     key: PRNGKeyArray,
+    unroll: int = 1,
 ) -> Imagined:
-    """Play `horizon` steps from N states by the actor; `params` are those of "model" and "actor"."""
+    """Play `horizon` steps from N states by the actor, `unroll` at a time; `params` are of "model" and "actor"."""
     params, start = judges.hold((params, start))
     num = start.deter.shape[0]
     state_key, action_key = jax.random.split(key)
@@ -60,7 +61,9 @@ def imagine(
         after: Any = world.apply(params["model"], state, drive, of_state, method=world.foresee)
         return after.state, (features, action, legal, gained)
 
-    end, (features, action, legal, gained) = scan_states(world.config, step, start, (of_states, of_actions))
+    end, (features, action, legal, gained) = scan_states(
+        world.config, step, start, (of_states, of_actions), unroll
+    )
     last = judge(end.features)[1]
     reward, goes_on = (
         jnp.concatenate([of_all, of_last[None]]) for of_all, of_last in zip(gained, last, strict=True)

@@ -12,7 +12,7 @@ StateStep = Callable[[ModelState, Any], tuple[ModelState, Any]]
 
 
 def scan_states(
-    config: WorldModelConfig, step: StateStep, start: ModelState, inputs: Any
+    config: WorldModelConfig, step: StateStep, start: ModelState, inputs: Any, unroll: int = 1
 ) -> tuple[ModelState, Any]:
     """Take steps, one for each of the inputs, beginning at a state; return the state they end at and what they gave.
 
@@ -27,7 +27,7 @@ def scan_states(
         return _reshape(after, shape), found
 
     shape = (blocks, start.deter.shape[-1] // blocks) if blocks > 1 else start.deter.shape[-1:]
-    end, found = jax.lax.scan(flat_step, _reshape(start, shape), inputs)
+    end, found = jax.lax.scan(flat_step, _reshape(start, shape), inputs, unroll=unroll)
     return _reshape(end, start.deter.shape[-1:]), found
 
 

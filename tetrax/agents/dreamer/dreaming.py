@@ -112,12 +112,15 @@ def total_loss(
             experience.reading,
             experience.is_first,
             see_key,
+            config.unroll,
         )
     of_model = model_losses(world, params["model"], tunables, experience, steps)
 
     with jax.named_scope("imagining"):
         starts = _choose_starts(config, steps.state, start_key)
-        imagined = imagination.imagine(world, mind.actor, params, starts, config.imagined_steps, imagine_key)
+        imagined = imagination.imagine(
+            world, mind.actor, params, starts, config.imagined_steps, imagine_key, config.unroll
+        )
     of_play, found_range, first_returns = play_losses(mind, config, state, params, imagined)
     of_replay = replay_value_loss(mind, config, state, params, experience, steps.state, first_returns)
 

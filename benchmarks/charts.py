@@ -23,7 +23,7 @@ COLOURS = {"direct": "#2a6fdb", "drop": "#d9822b", "locked_position": "#3a9d5d"}
 
 
 def kind(record: Record) -> str:
-    """Return which program a record is of: env, peers, train or startup."""
+    """Return which program a record is of: env, peers, train, dreamer or startup."""
     return record.name.split("-")[1]
 
 

@@ -1,4 +1,4 @@
-"""Who is compared in `benchmarks.peers`, the virtual environments they live in, and their processes."""
+"""Who is compared with tetrax, the virtual environments they live in, and their processes."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from benchmarks.measure import ROOT
 from benchmarks.workers import protocol
-from benchmarks.workers.stopwatch import Played
+from benchmarks.workers.stopwatch import Learned, Played
 
 OLD_JAX = "0.5.3"  # both JAX peers run on it; Tetris Gymnasium refuses 0.6 and later
 INSTALL_SECONDS = 900  # after which an installation is given up
@@ -25,17 +26,18 @@ class Installation:
     name: str
     packages: tuple[tuple[str, str], ...]  # name, version
     uses_jax: bool
+    jax: str = OLD_JAX  # version of it, where it is used
 
     def requirements(self, on_gpu: bool) -> list[str]:
         """Return what pip is asked for."""
         wanted = [f"{name}=={version}" for name, version in self.packages]
         if self.uses_jax:
-            wanted.append(f"jax[cuda12]=={OLD_JAX}" if on_gpu else f"jax=={OLD_JAX}")
+            wanted.append(f"jax[cuda12]=={self.jax}" if on_gpu else f"jax=={self.jax}")
         return wanted
 
     def folder(self, environments: Path, on_gpu: bool) -> Path:
         """Return where the environment is kept."""
-        jax = f"-jax-{OLD_JAX}{'-cuda12' if on_gpu else ''}" if self.uses_jax else ""
+        jax = f"-jax-{self.jax}{'-cuda12' if on_gpu else ''}" if self.uses_jax else ""
         return environments / f"{self.name}-{self.packages[0][1]}{jax}"
 
 
@@ -44,6 +46,28 @@ TETRIS_GYMNASIUM = Installation("tetris-gymnasium", (("tetris-gymnasium", "0.3.1
 # gym is not maintained any more and works with NumPy 1 only.
 SIMPLE_TETRIS = Installation(
     "gym-simpletetris", (("gym-simpletetris", "0.4.0"), ("gym", "0.26.2"), ("numpy", "1.26.4")), False
+)
+# What the published DreamerV3 imports when it learns; its own code is a checkout. With the version of JAX that it asks
+# for, 0.4.33, it took 1.15 times the CPU time.
+OFFICIAL_DREAMER = Installation(
+    "dreamerv3",
+    (
+        ("elements", "3.22.4"),
+        ("ninjax", "3.6.3"),
+        ("portal", "3.8.3"),
+        ("granular", "0.24.2"),
+        ("scope", "0.8.1"),
+        ("einops", "0.8.2"),
+        ("chex", "0.1.92"),
+        ("optax", "0.2.8"),
+        ("jaxtyping", "0.3.11"),
+        ("ruamel.yaml", "0.19.1"),
+        ("colored_traceback", "0.4.2"),
+        ("tqdm", "4.70.1"),
+        ("psutil", "7.2.2"),
+    ),
+    True,
+    jax="0.9.2",
 )
 
 
@@ -92,6 +116,11 @@ class Absent(Exception):
     """A contestant that cannot take part; the text is the reason, in one line."""
 
 
+def default_environments() -> Path:
+    """Return the folder of the virtual environments."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tetrax" / "peers"
+
+
 def environment(installation: Installation, environments: Path, on_gpu: bool) -> Path:
     """Return the Python of a peer's virtual environment, made now if it is not there; Absent if it cannot be."""
     folder = installation.folder(environments, on_gpu)
@@ -107,7 +136,7 @@ def environment(installation: Installation, environments: Path, on_gpu: bool) ->
 
 def _has(python: Path, installation: Installation) -> bool:
     """Tell whether the packages are installed in the versions that are meant."""
-    packages = list(installation.packages) + ([("jax", OLD_JAX)] if installation.uses_jax else [])
+    packages = list(installation.packages) + ([("jax", installation.jax)] if installation.uses_jax else [])
     checks = ", ".join(f"metadata.version({name!r}) == {version!r}" for name, version in packages)
     program = f"import sys; from importlib import metadata; sys.exit(not all([{checks}]))"
     if not python.exists():
@@ -148,19 +177,26 @@ class Contestant:
             text=True,
         )
 
-    def ready(self) -> dict[str, object]:
+    def ready(self) -> dict[str, Any]:
         """Return what the process says of itself once it can play; Absent where it cannot."""
         return self._answer()
 
     def play(self, seconds: float) -> Played:
         """Let it play for some seconds."""
+        return Played(**self._ask(seconds))
+
+    def learn(self, seconds: float) -> Learned:
+        """Let it learn for some seconds."""
+        return Learned(**self._ask(seconds))
+
+    def _ask(self, seconds: float) -> dict[str, Any]:
         assert self._process.stdin is not None
         try:
             self._process.stdin.write(f"{seconds}\n")
             self._process.stdin.flush()
         except BrokenPipeError:
             pass  # its last words are in the answer
-        return Played(**self._answer())
+        return self._answer()
 
     def close(self) -> None:
         """End the process."""
@@ -168,7 +204,7 @@ class Contestant:
         self._process.communicate()
         self._errors.close()
 
-    def _answer(self) -> dict[str, object]:
+    def _answer(self) -> dict[str, Any]:
         assert self._process.stdout is not None
         for line in self._process.stdout:
             document = protocol.read(line)

@@ -11,7 +11,7 @@ import gzip
 import json
 import re
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +33,9 @@ def operation_names(compiled: Any) -> dict[str, str]:
     return dict(INSTRUCTION.findall(compiled.as_text()))
 
 
-def part_of(name: str) -> str:
+def part_of(name: str, parts: Mapping[str, re.Pattern[str]] = PARTS) -> str:
     """Return the part of an iteration that a traced name belongs to."""
-    return next((part for part, pattern in PARTS.items() if pattern.search(name)), REST)
+    return next((part for part, pattern in parts.items() if pattern.search(name)), REST)
 
 
 def trace(work: Callable[[], Any]) -> list[dict[str, Any]]:
@@ -47,16 +47,18 @@ def trace(work: Callable[[], Any]) -> list[dict[str, Any]]:
         return [event for file in files for event in json.loads(gzip.open(file).read())["traceEvents"]]
 
 
-def breakdown(events: list[dict[str, Any]], names: dict[str, str]) -> dict[str, float] | None:
+def breakdown(
+    events: list[dict[str, Any]], names: dict[str, str], parts: Mapping[str, re.Pattern[str]] = PARTS
+) -> dict[str, float] | None:
     """Return the share of each part in the time of all operations; None where the trace tells too little.
 
     "unnamed" is the share of operations without a name of their own, such as copies that XLA put in; it is
     part of "rest". None: there are no operations in the trace, or fewer than half of their time has a name.
     """
-    seconds = dict.fromkeys([*PARTS, REST], 0.0)
+    seconds = dict.fromkeys([*parts, REST], 0.0)
     unnamed = 0.0
     for name, duration in operations(events):
-        part = part_of(names[name]) if name in names else REST
+        part = part_of(names[name], parts) if name in names else REST
         seconds[part] += duration
         unnamed += 0.0 if name in names else duration
     total = sum(seconds.values())

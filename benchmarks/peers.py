@@ -116,8 +116,7 @@ def start_all(
     options: Options, names: Sequence[str], backend: str
 ) -> Iterator[tuple[dict[str, Contestant], dict[str, dict[str, Any]], dict[str, str]]]:
     """Start every process, one after the other; give those that can play, what they say, and who is absent."""
-    default = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "tetrax" / "peers"
-    environments = Path(options.environments) if options.environments else default
+    environments = Path(options.environments) if options.environments else contestants.default_environments()
     playing: dict[str, Contestant] = {}
     about: dict[str, dict[str, Any]] = {}
     absent: dict[str, str] = {}

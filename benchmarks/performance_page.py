@@ -18,6 +18,7 @@ def content(found: Sequence[Record]) -> str:
         _environment(_of(found, "env")),
         _peers(_of(found, "peers")),
         _training(_of(found, "train")),
+        _dreamer(_of(found, "dreamer")),
         _startup(_of(found, "startup")),
     ]
     written = [part for part in parts if part]
@@ -125,6 +126,34 @@ def _training_row(device: dict[str, Any], agent: dict[str, Any]) -> list[str]:
         thousands(agent["model_flops_per_second"] / 1e9),
         thousands(memory["total"] / 2**20) if memory else "?",
     ]
+
+
+def _dreamer(found: Sequence[Record]) -> str:
+    """Return the speed of Dreamer's updates beside the published agent, and the parts of an update."""
+    lines: list[str] = []
+    for record in found:
+        data = record.data
+        title = f"### Dreamer beside the published agent, by turns in one run ({data['device']['platform']})"
+        rows = []
+        for name, one in data["contestants"].items():
+            rates, ratio = one["rates"], data["ratios"].get(name)
+            times = (
+                [thousands(ratio[unit]) for unit in ("per_second", "per_cpu_second")] if ratio else ["", ""]
+            )
+            units = ("updates_per_second", "updates_per_cpu_second", "moments_per_second")
+            rows.append([name, f"{one['parameters']:,}", *(thousands(rates[unit]) for unit in units), *times])
+        head = (
+            "", "parameters", "updates/s", "updates per CPU second", "replayed steps/s",
+            "times the published, per second", "per CPU second",
+        )  # fmt: skip
+        lines += [title, "", *_table(head, rows), ""]
+        parts = {name: one["parts"] for name, one in data["contestants"].items() if one.get("parts")}
+        if parts:
+            names = [name for name in next(iter(parts.values())) if name != "unnamed"]
+            shares = [[name, *(f"{found[part]:.0%}" for part in names)] for name, found in parts.items()]
+            lines += _table(("share of an update", *names), shares)
+        lines += _sources([record], charts_too=False)
+    return "\n".join(lines)
 
 
 def _startup(found: Sequence[Record]) -> str:

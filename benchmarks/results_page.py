@@ -12,7 +12,7 @@ from benchmarks.records import Record
 NOTHING = "Nothing has been measured yet.\n"
 NUMBER_IN_NAME = re.compile(r"^\d+-(baselines-\d+-)?")  # of a file: only for their order
 SHOWN = re.compile(
-    r"-(peers|env-.*|startup-.*)$"
+    r"-(peers|dreamer|env-.*|startup-.*)$"
 )  # of the names in results/performance; docs/performance.md shows all
 
 
@@ -35,7 +35,7 @@ GROUPS = (
     Group("Other games", ("cartpole-*", "lunar-*", "acrobot-*")),
     Group(
         "Speed",
-        ("first-metric-*", "perft-*", "*-env-*", "*-peers", "*-startup-*"),
+        ("first-metric-*", "perft-*", "*-env-*", "*-peers", "*-dreamer", "*-startup-*"),
         "A step is a key or a placement, by the set of actions (`direct`, `drop`, `locked_position`); `bitboards` is "
         "the observation that shows a board as one word a row; a batch is the boards that are played side by side.",
     ),

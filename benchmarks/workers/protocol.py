@@ -1,4 +1,4 @@
-"""How `benchmarks.peers` talks to the process of a contestant: one JSON object a line, marked, on stdout.
+"""How a benchmark talks to the process of a contestant: one JSON object a line, marked, on stdout.
 
 A contestant says that it is ready, then plays whenever it is asked to, and waits in between without using
 the CPU. So all of them can be compiled once and take turns.
@@ -11,13 +11,13 @@ from collections.abc import Callable
 from importlib import metadata
 from typing import Any
 
-from benchmarks.workers.stopwatch import Played
+from benchmarks.workers.stopwatch import Learned, Played
 
 MARK = "@contestant "  # first letters of the lines that are meant; libraries print others
 
 
-def serve(about: dict[str, Any], play: Callable[[float], Played]) -> None:
-    """Say that this contestant is ready, then answer each line with a number of seconds by what was played."""
+def serve(about: dict[str, Any], play: Callable[[float], Played | Learned]) -> None:
+    """Say that this contestant is ready, then answer each line with a number of seconds by what was done."""
     say({**about, "python": platform.python_version()})
     for line in sys.stdin:
         say(play(float(line))._asdict())

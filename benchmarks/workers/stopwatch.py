@@ -40,3 +40,21 @@ class Played(NamedTuple):
             "pieces_per_cpu_second": self.pieces / cpu_seconds,
             "games_per_second": self.games / self.seconds,
         }
+
+
+class Learned(NamedTuple):
+    """What some seconds of learning came to."""
+
+    updates: int
+    moments: int  # learned from: sequences times their steps
+    seconds: float
+    cpu_seconds: float
+
+    def rates(self) -> dict[str, float]:
+        """Return what is reported of it."""
+        cpu_seconds = max(self.cpu_seconds, 1e-9)
+        return {
+            "updates_per_second": self.updates / self.seconds,
+            "updates_per_cpu_second": self.updates / cpu_seconds,
+            "moments_per_second": self.moments / self.seconds,
+        }

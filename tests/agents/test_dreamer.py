@@ -340,6 +340,7 @@ def test_several_seeds_are_one_program():
         ),
         ({"warmup_steps": 8}, r"agent.warmup_steps: given 8; allowed: from 36"),
         ({"num_groups": 3}, r"agent.num_envs: given 4; allowed: a multiple of num_groups \(3\)"),
+        ({"unroll": 65}, "agent.unroll: given 65; allowed: 1 or more, up to 64"),
         ({"entropy": float("nan")}, "agent.entropy: given nan; allowed: from 0 to 10"),
         ({"model": None}, "agent.model: given None; allowed: a WorldModelConfig"),
     ],

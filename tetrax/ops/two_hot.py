@@ -39,14 +39,16 @@ def symexp_bins(num_bins: int, largest_exponent: float = LARGEST_EXPONENT) -> Fl
 def mean(logits: Float32[Array, "*n Z"], bins: Float32[np.ndarray, "Z"]) -> Float32[Array, "*n"]:
     """Return the mean of the distribution that logits give over symmetric bins.
 
-    Each bin's probability is first compared with that of its mirror image, so that even logits give exactly 0. Products
-    of both with their bins, added up, would leave rounding errors that outweigh what is near: the far bins are 4.9e8.
+    Each bin's share is first compared with that of its mirror image, so that even logits give exactly 0. Products of
+    both with their bins, added up, would leave rounding errors that outweigh what is near: the far bins are 4.9e8.
     """
     chex.assert_equal(logits.shape[-1], bins.shape[0])
     middle = bins.shape[0] // 2
-    probabilities = jax.nn.softmax(logits, axis=-1)
-    more = probabilities[..., middle + 1 :] - probabilities[..., :middle][..., ::-1]
-    return jnp.sum(more * bins[middle + 1 :].reshape((1,) * (logits.ndim - 1) + (middle,)), axis=-1)
+    highest = jax.lax.stop_gradient(jnp.max(logits, axis=-1, keepdims=True))
+    shares = jnp.exp(logits - highest)  # not divided one by one by their sum, but the result
+    more = shares[..., middle + 1 :] - shares[..., :middle][..., ::-1]
+    weighed = jnp.sum(more * bins[middle + 1 :].reshape((1,) * (logits.ndim - 1) + (middle,)), axis=-1)
+    return weighed / jnp.sum(shares, axis=-1)
 
 
 def encode(x: Float32[Array, "*n"], bins: Float32[np.ndarray, "Z"]) -> Float32[Array, "*n Z"]:
@@ -68,5 +70,9 @@ def loss(
     logits: Float32[Array, "*n Z"], target: Float32[Array, "*n"], bins: Float32[np.ndarray, "Z"]
 ) -> Float32[Array, "*n"]:
     """Return the cross-entropy in nats of logits against numbers; no gradient flows to the numbers."""
-    shares = encode(jax.lax.stop_gradient(target), bins)
+    return cross_entropy(logits, encode(jax.lax.stop_gradient(target), bins))
+
+
+def cross_entropy(logits: Float32[Array, "*n Z"], shares: Float32[Array, "*n Z"]) -> Float32[Array, "*n"]:
+    """Return the cross-entropy in nats of logits against shares of the bins, which may be those of several numbers."""
     return -jnp.sum(shares * jax.nn.log_softmax(logits, axis=-1), axis=-1)

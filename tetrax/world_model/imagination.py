@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 from jax import Array
 from jaxtyping import PRNGKeyArray
 
@@ -10,15 +11,17 @@ from tetrax.world_model import judges, model
 from tetrax.world_model.judges import Judge
 from tetrax.world_model.latents import ModelState
 from tetrax.world_model.model import AnyModel
+from tetrax.world_model.state_scan import scan_states
 
 
 class Imagined(NamedTuple):
-    """T steps from N states, and the states where they end: T + 1 moments. No gradient flows out of them."""
+    """T steps from N states. No gradient flows out of them."""
 
-    features: Array  # float32[T + 1, N, F], of the states
-    action: Array  # int32[T + 1, N], that the actor took there; after the last nothing came
-    legal: Array  # bool[T + 1, N, A], that the model thinks are legal there
-    reward: Array  # float32[T + 1, N], that the model expects on the way to each
+    features: Array  # float32[T, N, F], of the states that the steps begin at
+    action: Array  # int32[T, N], that the actor took there
+    legal: Array  # bool[T, N, A], that the model thinks are legal there
+    last_features: Array  # float32[N, F], of the states where the steps end
+    reward: Array  # float32[T + 1, N], that the model expects on the way to each of all these states
     goes_on: (
         Array  # float32[T + 1, N], the probability that the game goes on there, times the target's discount
     )
@@ -31,30 +34,38 @@ def imagine(
     start: ModelState,
     horizon: int,
     key: PRNGKeyArray,
+    unroll: int = 1,
 ) -> Imagined:
-    """Play `horizon` steps from N states by the actor; `params` are those of "model" and "actor"."""
+    """Play `horizon` steps from N states by the actor, `unroll` at a time; `params` are of "model" and "actor"."""
     params, start = judges.hold((params, start))
     num = start.deter.shape[0]
     state_key, action_key = jax.random.split(key)
-    of_states = jax.random.uniform(state_key, (horizon + 1, num, world.state_sizes.latents))
-    of_actions = jax.random.uniform(action_key, (horizon + 1, num))
+    of_states = jax.random.uniform(state_key, (horizon, num, world.state_sizes.latents))
+    of_actions = jax.random.uniform(action_key, (horizon, num))
 
-    def step(state: ModelState, uniform: tuple[Array, Array]) -> tuple[ModelState, Imagined]:
+    # There are fewer actions than states to take them in.
+    drives: Any = world.apply(params["model"], jnp.arange(world.sizes.actions), method=world.drive)
+
+    def judge(features: Array) -> tuple[Any, tuple[Array, Array]]:
+        foretold: Any = world.apply(params["model"], features, method=world.foretell)
+        return foretold, (model.mean_reward(world, foretold), jax.nn.sigmoid(foretold.goes_on))
+
+    def step(state: ModelState, uniform: tuple[Array, Array]) -> tuple[ModelState, Any]:
         of_state, of_action = uniform
         features = state.features
-        foretold: Any = world.apply(params["model"], features, method=world.foretell)
+        foretold, gained = judge(features)
         legal = model.likely_legal(world, foretold)
         logits = judges.apply(actor, params["actor"], features)
-        action = judges.draw_action(judges.policy(logits, legal, world.config.mixture), of_action)
-        drive: Any = world.apply(params["model"], action, method=world.drive)
+        action = judges.draw_legal(logits, legal, world.config.mixture, of_action)
+        drive = jax.tree.map(lambda leaf: leaf[action], drives)
         after: Any = world.apply(params["model"], state, drive, of_state, method=world.foresee)
-        moment = Imagined(
-            features=features,
-            action=action,
-            legal=legal,
-            reward=model.mean_reward(world, foretold),
-            goes_on=jax.nn.sigmoid(foretold.goes_on),
-        )
-        return after.state, moment
+        return after.state, (features, action, legal, gained)
 
-    return judges.hold(jax.lax.scan(step, start, (of_states, of_actions))[1])
+    end, (features, action, legal, gained) = scan_states(
+        world.config, step, start, (of_states, of_actions), unroll
+    )
+    last = judge(end.features)[1]
+    reward, goes_on = (
+        jnp.concatenate([of_all, of_last[None]]) for of_all, of_last in zip(gained, last, strict=True)
+    )
+    return judges.hold(Imagined(features, action, legal, end.features, reward, goes_on))

@@ -16,6 +16,7 @@ from tetrax.world_model.latents import ModelState
 from tetrax.world_model.model_config import WorldModelConfig
 from tetrax.world_model.model_parts import Foretold, Sizes, Step
 from tetrax.world_model.readings import Reading
+from tetrax.world_model.state_scan import scan_states
 from tetrax.world_model.vector_model import WorldModel
 
 AnyModel = WorldModel | ColumnModel | CellModel
@@ -81,18 +82,19 @@ def see_all(
     reading: Reading,
     is_first: Bool[Array, "T N"],
     key: PRNGKeyArray,
+    unroll: int = 1,
 ) -> Step:
-    """Go through T steps of N games by what was seen; `state` is that before the first."""
+    """Go through T steps of N games by what was seen, `unroll` at a time; `state` is that before the first."""
     uniform = jax.random.uniform(key, (*is_first.shape, model.state_sizes.latents))
     drive: Any = model.apply(params, jnp.where(is_first, -1, actions_before), method=model.drive)
     hint: Any = model.apply(params, reading, method=model.hint)
 
-    def step(state: ModelState, inputs: tuple[Array, ...]) -> tuple[ModelState, Step]:
+    def step(state: ModelState, inputs: Any) -> tuple[ModelState, Step]:
         first, *driven = inputs
         seen: Any = model.apply(params, rssm.forget(state, first), *driven, method=model.see)
         return seen.state, seen
 
-    return jax.lax.scan(step, state, (is_first, drive, hint, uniform))[1]
+    return scan_states(model.config, step, state, (is_first, drive, hint, uniform), unroll)[1]
 
 
 def mean_reward(model: AnyModel, foretold: Foretold) -> Float32[Array, "*n"]:

@@ -98,5 +98,9 @@ class BlockDense(nn.Module):
             self.compute_dtype
         )
         grouped = x.astype(self.compute_dtype).reshape(*x.shape[:-1], groups, inputs)
-        product = jnp.einsum("...gi,gio->...go", grouped, kernel)  # [*n, G, m]
-        return product.reshape(*x.shape[:-1], self.outputs) + bias.reshape((1,) * (x.ndim - 1) + bias.shape)
+        # Not by einsum, which puts the outputs before n: what a CPU adds to them then strides through memory.
+        last = x.ndim
+        product = jax.lax.dot_general(grouped, kernel, (((last,), (1,)), ((last - 1,), (0,))))  # [G, *n, m]
+        product = jnp.moveaxis(product, 0, -2)  # [*n, G, m]
+        outputs = product + bias.reshape((1,) * (x.ndim - 1) + product.shape[-2:])
+        return outputs.reshape(*x.shape[:-1], self.outputs)

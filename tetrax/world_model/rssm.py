@@ -75,11 +75,13 @@ class Rssm(nn.Module):
         for layer in self.mix_more:
             mixed = layer(mixed)
         gates = self.gates(mixed).astype(jnp.float32)
+        # All by blocks, not flat: in loops over a flat array CPUs could not take several of these numbers at once.
         by_block = gates.reshape(*gates.shape[:-1], config.blocks, -1)  # [*n, G, 3 d]
-        reset, candidate, update = (each.reshape(deter.shape) for each in jnp.split(by_block, 3, axis=-1))
+        reset, candidate, update = jnp.split(by_block, 3, axis=-1)  # each [*n, G, d]
         candidate = jnp.tanh(nn.sigmoid(reset) * candidate)
         update = nn.sigmoid(update + KEEP_BIAS)
-        return update * candidate + (1.0 - update) * deter
+        after = update * candidate + (1.0 - update) * deter.reshape(update.shape)
+        return after.reshape(deter.shape)
 
     def prior(self, deter: Float32[Array, "*n D"]) -> Float32[Array, "*n latents classes"]:
         """Return the log-probabilities of the latents before anything is seen."""

@@ -9,6 +9,7 @@ from tetrax.world_model.model_config import WorldModelConfig
 
 CONTEXT = 1  # steps before a sequence, whose kept state it begins from
 MAX_IMAGINED = 1_024
+MAX_UNROLL = 64  # compiling takes as many times as long
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class DreamerConfig:
     """Steps imagined from each start."""
     imagined_starts: int = 0
     """States of a batch that are imagined from, drawn at random; 0 = every one."""
+    unroll: int = 1
+    """Steps that the loops over sequences and over what is imagined take at once; changes nothing but speed."""
     discount: float = 0.997
     """Discount per step, 1 - 1/333 as published (tunable)."""
     return_lambda: float = 0.95
@@ -113,6 +116,7 @@ COUNTS: dict[str, tuple[int, int]] = {
     **dict.fromkeys(("replay_capacity", "warmup_steps"), (1, checks.LARGEST)),
     "imagined_steps": (1, MAX_IMAGINED),
     "imagined_starts": (0, checks.LARGEST),
+    "unroll": (1, MAX_UNROLL),
 }
 
 TUNABLE_RANGES: dict[str, tuple[float, float]] = {
@@ -131,4 +135,4 @@ TUNABLE_RANGES: dict[str, tuple[float, float]] = {
 }
 
 # They decide no shape of a TrainState, so a stopped run may change them.
-CHANGEABLE = ("num_updates", "imagined_steps", "imagined_starts")
+CHANGEABLE = ("num_updates", "imagined_steps", "imagined_starts", "unroll")

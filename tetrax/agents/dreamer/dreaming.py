@@ -58,13 +58,15 @@ def learn(
 
     def update(state: TrainState, update_key: PRNGKeyArray) -> tuple[TrainState, Measured]:
         sample_key, loss_key = jax.random.split(update_key)
-        index = replay.draw(state.replay, sample_key, config.batch_size)
-        queue, index = online_queue.take(state.queue, state.replay, index)
-        experience = recall(mind.world, env, state, replay.windows(state.replay, index))
+        with jax.named_scope("replaying"):
+            index = replay.draw(state.replay, sample_key, config.batch_size)
+            queue, index = online_queue.take(state.queue, state.replay, index)
+            experience = recall(mind.world, env, state, replay.windows(state.replay, index))
         compute = jax.grad(total_loss, argnums=3, has_aux=True)
         grads, found = compute(mind, config, state, state.params, experience, loss_key)
         state = _step(state.replace(queue=queue), grads, found)
-        written = replay.write(state.replay.data.state, index, CONTEXT, latents.keep(found.states))
+        with jax.named_scope("replaying"):
+            written = replay.write(state.replay.data.state, index, CONTEXT, latents.keep(found.states))
         kept = state.replay.replace(data=state.replay.data.replace(state=written))
         return state.replace(replay=kept), found.measured
 
@@ -101,19 +103,24 @@ def total_loss(
     """Return what is to be made small, float32[], and what was found on the way. Gradients flow to `params` alone."""
     see_key, start_key, imagine_key = jax.random.split(key, 3)
     tunables, world = state.tunables, mind.world
-    steps = model.see_all(
-        world,
-        params["model"],
-        experience.before,
-        experience.action_before,
-        experience.reading,
-        experience.is_first,
-        see_key,
-    )
+    with jax.named_scope("observing"):
+        steps = model.see_all(
+            world,
+            params["model"],
+            experience.before,
+            experience.action_before,
+            experience.reading,
+            experience.is_first,
+            see_key,
+            config.unroll,
+        )
     of_model = model_losses(world, params["model"], tunables, experience, steps)
 
-    starts = _choose_starts(config, steps.state, start_key)
-    imagined = imagination.imagine(world, mind.actor, params, starts, config.imagined_steps, imagine_key)
+    with jax.named_scope("imagining"):
+        starts = _choose_starts(config, steps.state, start_key)
+        imagined = imagination.imagine(
+            world, mind.actor, params, starts, config.imagined_steps, imagine_key, config.unroll
+        )
     of_play, found_range, first_returns = play_losses(mind, config, state, params, imagined)
     of_replay = replay_value_loss(mind, config, state, params, experience, steps.state, first_returns)
 
@@ -134,6 +141,7 @@ def _weight(tunables: dict[str, Array], name: str) -> Array | float:
     return tunables.get(f"{name}_loss", 1.0)
 
 
+@jax.named_scope("telling")
 def model_losses(
     world: AnyModel, params: Any, tunables: dict[str, Array], experience: Experience, steps: Step
 ) -> Measured:
@@ -159,13 +167,18 @@ def model_losses(
     return {name: jnp.mean(loss) for name, loss in losses.items()}
 
 
+@jax.named_scope("judging")
 def play_losses(
     mind: Mind, config: DreamerConfig, state: TrainState, params: Any, imagined: Imagined
 ) -> tuple[Measured, ReturnRange, Float32[Array, "N"]]:
     """Return what actor and critic get wrong of T imagined steps, the range of returns, and those of the starts."""
     tunables, slow = state.tunables, judges.hold(state.slow_critic)
-    logits = judges.apply(mind.critic, params["critic"], imagined.features)  # [T + 1, N, Z]
-    values = judges.hold(judges.value(config.model, logits))
+    logits = judges.apply(mind.critic, params["critic"], imagined.features)  # [T, N, Z]
+    held = judges.value(config.model, judges.apply(mind.critic, slow, imagined.features))
+    # Where the steps end nothing is learned, but the returns begin with what that is worth.
+    last = judges.apply(mind.critic, judges.hold(params["critic"]), imagined.last_features)
+    worth = [judges.value(config.model, judges.hold(one)) for one in (logits, last[None])]
+    values = jnp.concatenate(worth)  # [T + 1, N]
     # The discount is in `goes_on`; a start that is over already counts for nothing, nor does what comes after it.
     weight = judges.hold(jnp.cumprod(imagined.goes_on, axis=0))[:-1]
     found = returns.lambda_returns(
@@ -179,19 +192,18 @@ def play_losses(
     found_range = return_range.update(state.return_range, found)
     advantage = (found - values[:-1]) / found_range.size
 
-    acts = judges.apply(mind.actor, params["actor"], imagined.features[:-1])
-    chosen_from = judges.policy(acts, imagined.legal[:-1], config.model.mixture)
+    acts = judges.apply(mind.actor, params["actor"], imagined.features)
+    chosen_from = judges.policy(acts, imagined.legal, config.model.mixture)
     entropy = chosen_from.entropy()
-    gain = chosen_from.log_prob(imagined.action[:-1]) * advantage + tunables["entropy"] * entropy
+    gain = chosen_from.log_prob(imagined.action) * advantage + tunables["entropy"] * entropy
     losses = {
         "policy": -jnp.mean(weight * gain),
-        "value": jnp.mean(
-            weight * _value_loss(mind, config, slow, logits[:-1], imagined.features[:-1], found)
-        ),
+        "value": jnp.mean(weight * _value_loss(config, logits, found, held)),
     }
     return losses, found_range, found[0]
 
 
+@jax.named_scope("judging")
 def replay_value_loss(
     mind: Mind,
     config: DreamerConfig,
@@ -221,21 +233,20 @@ def replay_value_loss(
     )  # [T - 1, N]
     # What follows the end of a game is another one.
     weight = 1.0 - is_over[:-1].astype(jnp.float32)
-    return jnp.mean(weight * _value_loss(mind, config, slow, logits[:-1], states.features[:-1], found))
+    held = judges.value(config.model, judges.apply(mind.critic, slow, judges.hold(states.features[:-1])))
+    return jnp.mean(weight * _value_loss(config, logits[:-1], found, held))
 
 
 def _value_loss(
-    mind: Mind,
     config: DreamerConfig,
-    slow: Any,
     logits: Float32[Array, "*n Z"],
-    features: Float32[Array, "*n F"],
     target: Float32[Array, "*n"],
+    held: Float32[Array, "*n"],
 ) -> Float32[Array, "*n"]:
     """Return how far a critic is from returns, and from what its slow copy says."""
     bins = model.bins(config.model)
-    held = judges.value(config.model, judges.apply(mind.critic, slow, judges.hold(features)))
-    return two_hot.loss(logits, target, bins) + two_hot.loss(logits, held, bins)
+    shares = two_hot.encode(judges.hold(target), bins) + two_hot.encode(judges.hold(held), bins)
+    return two_hot.cross_entropy(logits, shares)
 
 
 def _choose_starts(config: DreamerConfig, states: ModelState, key: PRNGKeyArray) -> ModelState:
@@ -257,6 +268,7 @@ def _choose_starts(config: DreamerConfig, states: ModelState, key: PRNGKeyArray)
     return jax.tree.map(lambda leaf: jax.lax.collapse(leaf, 0, 2), chosen)
 
 
+@jax.named_scope("stepping")
 def _step(state: TrainState, grads: Any, found: Found) -> TrainState:
     """Take one step of the optimiser, and let the slow critic follow."""
     tunables = state.tunables

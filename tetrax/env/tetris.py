@@ -155,6 +155,7 @@ class Tetris:
                 rules.width,
                 rules.num_pieces,
                 self.foretells_reward,
+                num_pieces=1 + rules.hold + rules.preview,
                 rows=observe.num_rows(rules),
                 acts_by_column=config.actions == "drop",
             ),

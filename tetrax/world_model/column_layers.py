@@ -22,6 +22,7 @@ from tetrax.world_model.normed import RmsNorm, scaled_dense
 
 REACH = 3  # columns to each side that a column hears of: a piece is at most four wide
 MESSAGE_SHARE = 4
+FILLED = 1  # the class of the latent of a filled cell; 0 = an empty one
 
 
 class Grid(NamedTuple):
@@ -40,6 +41,9 @@ class ColumnLayout(NamedTuple):
     latents_of_column: int
     latents_of_common: int
     classes: int
+    by_cell: bool = (
+        False  # whether a column's latents are those of its cells, of which only FILLED is to be known
+    )
 
     @property
     def deter(self) -> int:
@@ -61,7 +65,8 @@ class ColumnLayout(NamedTuple):
         """Cut latents; those of a column, and the common ones, are flat."""
         split = self.width * self.latents_of_column
         leading = stoch.shape[:-2]
-        columns = stoch[..., :split, :].reshape(*leading, self.width, -1)
+        columns = stoch[..., :split, FILLED] if self.by_cell else stoch[..., :split, :]
+        columns = columns.reshape(*leading, self.width, -1)
         return Grid(columns, stoch[..., split:, :].reshape(*leading, -1))
 
     def cut_features(self, features: Float32[Array, "*n F"]) -> Grid:
@@ -212,7 +217,7 @@ def summarise(grid: Grid) -> Float32[Array, "*n F"]:
 def column_layout(config: WorldModelConfig, shown: Shown) -> ColumnLayout:
     """Return how the states of a board's model are cut; a column of cells is its cells, from the lowest."""
     deter, _, classes = config.widths
-    of_column, latents = deter, config.column_latents
     if config.state == "cells":
-        of_column, latents = shown.rows * config.cell_deter, shown.rows
-    return ColumnLayout(shown.width, of_column, deter, latents, config.latents, classes)
+        of_column, common = shown.rows * config.cell_deter, shown.num_pieces + config.latents
+        return ColumnLayout(shown.width, of_column, deter, shown.rows, common, classes, by_cell=True)
+    return ColumnLayout(shown.width, deter, deter, config.column_latents, config.latents, classes)

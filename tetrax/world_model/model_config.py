@@ -65,7 +65,8 @@ class WorldModelConfig:
     classes: int = 0
     """Classes of each latent (up to 256); 0 = those of the size."""
     latents: int = 32
-    """Categorical latents of a state (with columns or cells: of the common part)."""
+    """Categorical latents of a state; with columns of the common part; with cells beside those of cells and pieces,
+    which are what is seen."""
     column_latents: int = 8
     """Categorical latents of each column, with columns."""
     cell_deter: int = 4
@@ -147,6 +148,11 @@ class WorldModelConfig:
         if self.state == "cells" and not shows.acts_by_column:
             allowed = "'vector' or 'columns' with these actions; 'cells' with env.actions 'drop'"
             raise _wrong("state", repr(self.state), allowed)
+        if self.state == "cells" and self.widths.classes <= shows.num_kinds:
+            allowed = (
+                f"{shows.num_kinds + 1} to {MAX_CLASSES} with cells: a class for each kind and for no piece"
+            )
+            raise _wrong("classes", self.widths.classes, allowed)
 
 
 def _wrong(name: str, given: object, allowed: str) -> ValueError:

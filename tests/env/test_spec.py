@@ -24,7 +24,7 @@ def test_the_spec_says_what_a_game_comes_to_and_what_is_seen():
     assert (classic.measures, classic.length) == (guideline.measures, "pieces")
     assert classic.num_actions == 40 and classic.can_truncate
     assert classic.shows == Shown(
-        "afterstate_features", 10, 10, 7, foretells_reward=True, num_pieces=1, rows=12, acts_by_column=True
+        "afterstate_features", 10, 10, 7, foretells_reward=True, num_pieces=2, rows=12, acts_by_column=True
     )
     # Action a of `drop` is choice a // 10 in column a % 10, as its name says.
     names = tetrax.make("classic-10x10").action_names

@@ -155,7 +155,7 @@ class Tetris:
                 rules.width,
                 rules.num_pieces,
                 self.foretells_reward,
-                num_pieces=1 + rules.hold + rules.preview,
+                num_pieces=2 + rules.preview,  # of which the held one may be none
                 rows=observe.num_rows(rules),
                 acts_by_column=config.actions == "drop",
             ),

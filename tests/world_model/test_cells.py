@@ -103,13 +103,13 @@ def _draw_reading(world, key, num):
     cells = jax.random.bernoulli(key, 0.4, (num, world.sizes.cells)).astype(jnp.float32)
     return Reading(
         cells=cells,
-        pieces=jnp.zeros((num, world.sizes.pieces), jnp.int32),
+        pieces=jnp.arange(num * world.sizes.pieces).reshape(num, -1) % (world.sizes.shown.num_kinds + 1),
         numbers=jnp.zeros((num, world.sizes.numbers)),
     )
 
 
-def test_a_board_that_was_seen_is_told_cell_by_cell(world, params):
-    """No cell is lost, whatever was learned: a fresh model tells the filled cells as they are."""
+def test_what_was_seen_is_told_cell_by_cell_and_piece_by_piece(world, params):
+    """Nothing is lost, whatever was learned: a fresh model tells the filled cells and the pieces as they are."""
     reading = _draw_reading(world, jax.random.key(5), 6)
     before = model.initial_state(world, (6,))
     uniform = jax.random.uniform(jax.random.key(6), (6, world.state_sizes.latents))
@@ -124,6 +124,7 @@ def test_a_board_that_was_seen_is_told_cell_by_cell(world, params):
     step, told = look(params)
     filled = WIDTH * ROWS
     assert ((np.asarray(told.cells) > 0) == (np.asarray(reading.cells) > 0))[:, :filled].all()
+    assert (np.argmax(told.pieces, axis=-1) == np.asarray(reading.pieces)).all()
     # What the posterior leaves open of cells is nothing, and finite.
     probabilities = np.exp(np.asarray(step.log_probs))[:, :filled]
     assert np.isfinite(step.log_probs).all() and np.allclose(probabilities.max(axis=-1), 1.0, atol=1e-6)
@@ -136,6 +137,12 @@ def test_a_board_that_was_seen_is_told_cell_by_cell(world, params):
         axis=-1,
     )
     np.testing.assert_allclose(surprise, -seen.sum(axis=(-2, -1)), rtol=1e-4)
+
+
+def test_every_kind_of_piece_needs_a_class():
+    guideline = tetrax.make(actions="drop", observation="bitboards")
+    with pytest.raises(ValueError, match=r"agent\.model\.classes: given 3; allowed: 8 to 256 with cells"):
+        model.world_model(guideline, CONFIG)
 
 
 def test_where_the_actions_are_no_columns_it_is_said():

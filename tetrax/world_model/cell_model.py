@@ -1,9 +1,9 @@
 """A model whose state is a board of cells and some pieces, and one part for what concerns all of them.
 
 What is seen needs no code but itself: the latent of a cell is whether it is filled, that of a piece is its kind. They
-are seen, and foreseen by weights that are the same for every cell: see `cell_layers`. Whatever else there is has latents
-that are learned, as in the published model. A column of cells is a column of `column_model`, whose heads this model
-shares, and so do actor and critic.
+are seen, and foreseen by weights that are the same for every cell: see `cell_layers`. Whatever else there is has
+latents that are learned, as in the published model. A column of cells is a column of `column_model`, whose heads this
+model shares, and so do actor and critic.
 """
 
 import jax

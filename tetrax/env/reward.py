@@ -20,7 +20,15 @@ from tetrax.env.game.rules import LINES_PER_LEVEL, Rules, check_choice
 from tetrax.env.game.state import Event, State
 
 RewardName = Literal[
-    "lines_only", "standard", "survival", "stacking", "score", "attack", "potential", "penalties"
+    "lines_only",
+    "standard",
+    "survival",
+    "stacking",
+    "score",
+    "attack",
+    "potential",
+    "shaped_lines",
+    "penalties",
 ]
 RewardFunction = Callable[..., Array]  # (rules, params: EnvParams, before, after, event) -> float32[]
 
@@ -153,6 +161,14 @@ REWARDS: dict[str, RewardRule] = {
     "potential": RewardRule(
         lines=1.0,
         game_over=-10.0,
+        potential_aggregate_height=-0.02,
+        potential_holes=-0.1,
+        potential_bumpiness=-0.02,
+    ),
+    # Lines alone are worth something, and the way to them is shown by the same potential.
+    "shaped_lines": RewardRule(
+        line_values=(0, 1, 3, 5, 8),
+        lines=1.0,
         potential_aggregate_height=-0.02,
         potential_holes=-0.1,
         potential_bumpiness=-0.02,

@@ -63,8 +63,8 @@ SMALL = dataclasses.replace(
     learning_rate=5e-4,
     learning_rate_warmup=200.0,
 )
-# Of placements the board itself is the code: what a piece does at one cell is learned for all. The model is soon right, and
-# may learn faster than those that act in it. Placements leave little to remember, so that short sequences do.
+# Of placements the board itself is the code: what a piece does at one cell is learned for all. The model is soon right,
+# and may learn faster than those that act in it. Placements leave little to remember, so that short sequences do.
 SMALL_DROP = dataclasses.replace(
     SMALL,
     model=dataclasses.replace(

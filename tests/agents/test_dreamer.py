@@ -10,7 +10,7 @@ from tests.agents.chain import CELLS, LEFT, RIGHT, Chain
 from tetrax.agents import dreamer, kept_games
 from tetrax.agents.agent import Sight
 from tetrax.agents.dreamer import dreaming, living
-from tetrax.agents.dreamer.living import Mind
+from tetrax.agents.dreamer.mind import Mind
 from tetrax.ops import online_queue, replay
 from tetrax.world_model import imagination, judges, latents, model
 from tetrax.world_model.dreams import Plan

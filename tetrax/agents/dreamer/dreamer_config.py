@@ -9,6 +9,7 @@ from tetrax.world_model.model_config import WorldModelConfig
 
 CONTEXT = 1  # steps before a sequence, whose kept state it begins from
 MAX_IMAGINED = 1_024
+MAX_MEMBERS = 64
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,11 @@ class DreamerConfig:
     """Steps imagined from each start."""
     imagined_starts: int = 0
     """States of a batch that are imagined from, drawn at random; 0 = every one."""
+    ensemble: int = 0
+    """Predictors whose disagreement is added to rewards, so that play goes where the model can still learn (2 or more);
+    0 = none."""
+    exploration: float = 0.1
+    """Weight of that disagreement, which is from 0 to 1, in units of reward (tunable)."""
     discount: float = 0.997
     """Discount per step, 1 - 1/333 as published (tunable)."""
     return_lambda: float = 0.95
@@ -80,6 +86,16 @@ class DreamerConfig:
             if whole % self.num_groups:
                 raise checks.wrong(name, whole, f"a multiple of num_groups ({self.num_groups})")
         self._check_data()
+        if self.ensemble == 1:
+            raise checks.wrong(
+                "ensemble", 1, f"0, or 2 to {MAX_MEMBERS}: one alone has nothing to disagree with"
+            )
+
+    @property
+    def tunables(self) -> tuple[str, ...]:
+        """Return the tunables that mean something: those of parts that are off are not kept."""
+        off = () if self.ensemble else ("exploration",)
+        return tuple(name for name in TUNABLE_RANGES if name not in off)
 
     @property
     def window(self) -> int:
@@ -111,9 +127,11 @@ COUNTS: dict[str, tuple[int, int]] = {
     **dict.fromkeys(("replay_capacity", "warmup_steps"), (1, checks.LARGEST)),
     "imagined_steps": (1, MAX_IMAGINED),
     "imagined_starts": (0, checks.LARGEST),
+    "ensemble": (0, MAX_MEMBERS),
 }
 
 TUNABLE_RANGES: dict[str, tuple[float, float]] = {
+    "exploration": (0.0, 1e6),
     "discount": (0.0, 1.0),
     "return_lambda": (0.0, 1.0),
     "entropy": (0.0, 10.0),

@@ -13,9 +13,10 @@ from jax import Array
 from jaxtyping import Float32, PRNGKeyArray
 
 from tetrax.agents import kept_games
+from tetrax.agents.dreamer import curiosity
 from tetrax.agents.dreamer.dreamer_config import CONTEXT, DreamerConfig
 from tetrax.agents.dreamer.dreamer_state import Slot, TrainState
-from tetrax.agents.dreamer.living import Mind
+from tetrax.agents.dreamer.mind import Mind
 from tetrax.env.contract import Game
 from tetrax.ops import laprop, online_queue, replay, return_range, returns, two_hot
 from tetrax.ops.return_range import ReturnRange
@@ -114,17 +115,36 @@ def total_loss(
 
     starts = _choose_starts(config, steps.state, start_key)
     imagined = imagination.imagine(world, mind.actor, params, starts, config.imagined_steps, imagine_key)
+    measured = {
+        "imagined/reward": jnp.mean(imagined.reward[1:]),
+        "imagined/goes_on": jnp.mean(imagined.goes_on),
+    }
+    if mind.ensemble is not None:
+        curious = curiosity.look(
+            mind.ensemble,
+            params["ensemble"],
+            steps,
+            experience.action_before,
+            experience.is_first,
+            imagined,
+        )
+        of_model["ensemble"] = curious.loss
+        weight = tunables["exploration"]
+        imagined = imagined._replace(reward=imagined.reward + weight * curious.imagined)
+        experience = experience._replace(reward=experience.reward + weight * curious.replayed)
+        measured |= {
+            "disagreement/imagined": jnp.mean(curious.imagined[1:]),
+            "disagreement/replayed": jnp.mean(curious.replayed[1:]),
+        }
     of_play, found_range, first_returns = play_losses(mind, config, state, params, imagined)
     of_replay = replay_value_loss(mind, config, state, params, experience, steps.state, first_returns)
 
     losses = {**of_model, **of_play, "replay_value": of_replay}
     total = jnp.sum(jnp.stack([_weight(tunables, name) * loss for name, loss in losses.items()]))
-    measured = {f"loss/{name}": loss for name, loss in losses.items()}
+    measured |= {f"loss/{name}": loss for name, loss in losses.items()}
     measured |= {
         "loss/total": total,
-        "imagined/reward": jnp.mean(imagined.reward[1:]),
         "imagined/return": jnp.mean(first_returns),
-        "imagined/goes_on": jnp.mean(imagined.goes_on),
         "return_range": found_range.size,
     }
     return total, Found(judges.hold(steps.state), found_range, judges.hold(measured))

@@ -11,6 +11,7 @@ from tetrax.agents import episodes, kept_games
 from tetrax.agents.agent import Metrics
 from tetrax.agents.dreamer.dreamer_config import DreamerConfig
 from tetrax.agents.dreamer.dreamer_state import Arrival, Memory, Slot, TrainState
+from tetrax.agents.dreamer.mind import Decision, Mind
 from tetrax.env.batch import Batch
 from tetrax.env.contract import Game, Observation
 from tetrax.env.game.state import select
@@ -18,24 +19,6 @@ from tetrax.env.wrappers import EpisodeState, LateReset, count_step, no_episode
 from tetrax.ops import online_queue, replay
 from tetrax.ops.distributions import MaskedCategorical
 from tetrax.world_model import judges, latents, model
-from tetrax.world_model.judges import Judge
-from tetrax.world_model.model import AnyModel
-
-
-class Mind(NamedTuple):
-    """The networks, which never change while an agent learns."""
-
-    world: AnyModel
-    actor: Judge
-    critic: Judge
-
-
-class Decision(NamedTuple):
-    """What was decided in B games."""
-
-    action: Array  # int32[B]
-    chosen_from: MaskedCategorical  # [B, A]
-    memory: Memory  # after it
 
 
 class Running(NamedTuple):

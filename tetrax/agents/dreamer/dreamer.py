@@ -124,12 +124,14 @@ def _act(
 ) -> tuple[Array, Memory, dict[str, Array]]:
     """Choose actions for a batch: the most probable ones, or drawn ones; the latents are drawn in either case.
 
+    With `planned_rollouts` the best ones in what is imagined, or drawn from a policy that is better for it.
+
     Diagnostics: "value" of what is seen, "entropy" of the policy and "log_prob" of the action.
     """
     is_first = sight.is_first
     if is_first is None:
         raise ValueError("sight.is_first: given None; allowed: bool[B], since this agent remembers")
-    decided = living.decide(mind, policy.params, sight.observation, memory, is_first, key, greedy)
+    decided = living.decide(mind, config, policy.params, sight.observation, memory, is_first, key, greedy)
     logits = judges.apply(mind.critic, policy.params["critic"], decided.memory.state.features)
     diagnostics = {
         "value": judges.value(config.model, logits),
@@ -147,7 +149,7 @@ def _dream(
     def decide(
         seen: Observation, is_first: Array, memory: Memory, act_key: PRNGKeyArray
     ) -> tuple[Array, Memory]:
-        decided = living.decide(mind, policy.params, seen, memory, is_first, act_key)
+        decided = living.decide(mind, config, policy.params, seen, memory, is_first, act_key)
         return decided.action, decided.memory
 
     play_key, dream_key = jax.random.split(key)

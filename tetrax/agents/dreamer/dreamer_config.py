@@ -10,6 +10,8 @@ from tetrax.world_model.model_config import WorldModelConfig
 CONTEXT = 1  # steps before a sequence, whose kept state it begins from
 MAX_IMAGINED = 1_024
 MAX_MEMBERS = 64
+MAX_ROLLOUTS = 4_096
+PLANNED_TEMPERATURE = (1e-3, 1e6)
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,16 @@ class DreamerConfig:
     0 = none."""
     exploration: float = 0.1
     """Weight of that disagreement, which is from 0 to 1, in units of reward (tunable)."""
+    planned_rollouts: int = 0
+    """Games imagined from each candidate before an action is chosen; the best action on average is taken, or drawn with
+    a higher probability. 0 = act by the actor alone. All that is planned may change when a run is resumed or
+    evaluated."""
+    planned_steps: int = 15
+    """Steps of a game that is imagined to plan; the critic says what its end is worth."""
+    planned_candidates: int = 16
+    """Legal actions that are tried, the most probable by the actor; 0 = every one."""
+    planned_temperature: float = 0.1
+    """How much better an action, in units of return, is e times as probable, where actions are drawn."""
     discount: float = 0.997
     """Discount per step, 1 - 1/333 as published (tunable)."""
     return_lambda: float = 0.95
@@ -85,6 +97,7 @@ class DreamerConfig:
         for name, whole in (("num_envs", self.num_envs), ("batch_size", self.batch_size)):
             if whole % self.num_groups:
                 raise checks.wrong(name, whole, f"a multiple of num_groups ({self.num_groups})")
+        checks.check_range("planned_temperature", self.planned_temperature, PLANNED_TEMPERATURE)
         self._check_data()
         if self.ensemble == 1:
             raise checks.wrong(
@@ -128,6 +141,9 @@ COUNTS: dict[str, tuple[int, int]] = {
     "imagined_steps": (1, MAX_IMAGINED),
     "imagined_starts": (0, checks.LARGEST),
     "ensemble": (0, MAX_MEMBERS),
+    "planned_rollouts": (0, MAX_ROLLOUTS),
+    "planned_steps": (1, MAX_IMAGINED),
+    "planned_candidates": (0, checks.LARGEST),
 }
 
 TUNABLE_RANGES: dict[str, tuple[float, float]] = {
@@ -146,4 +162,6 @@ TUNABLE_RANGES: dict[str, tuple[float, float]] = {
 }
 
 # They decide no shape of a TrainState, so a stopped run may change them.
-CHANGEABLE = ("num_updates", "imagined_steps", "imagined_starts")
+# Those that decide how a policy acts may be given with one that is evaluated, too.
+ACTING = ("planned_rollouts", "planned_steps", "planned_candidates", "planned_temperature")
+CHANGEABLE = ("num_updates", "imagined_steps", "imagined_starts", *ACTING)

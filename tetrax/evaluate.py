@@ -151,8 +151,9 @@ def _check(options: Options, positionals: Sequence[str], acting: Mapping[str, An
         raise wrong("what to play", f"{positionals[0]} and --policy {options.policy}", allowed)
     if options.policy is None and len(positionals) != 1:
         raise UserError(f"what to play: given {' and '.join(positionals) or 'nothing'}; allowed: {allowed}")
-    for path, value in acting.items() if options.policy is not None else ():
-        raise wrong(flags.flag_name(path), value, f"nothing, with --policy {options.policy}")
+    if acting and options.policy is not None:
+        first, value = next(iter(acting.items()))
+        raise wrong(flags.flag_name(first), value, f"nothing, with --policy {options.policy}")
     if options.policy is None:
         if not positionals[0]:
             raise wrong("what to play", "", allowed)

@@ -10,6 +10,7 @@ from tests.agents.chain import CELLS, LEFT, RIGHT, Chain
 from tetrax.agents import dreamer, kept_games
 from tetrax.agents.agent import Sight
 from tetrax.agents.dreamer import dreaming, living
+from tetrax.agents.dreamer.experience import recall
 from tetrax.agents.dreamer.mind import Mind
 from tetrax.ops import online_queue, replay
 from tetrax.world_model import imagination, judges, latents, model
@@ -68,7 +69,7 @@ def copy(state):
 
 
 def experience(state, mind, index):
-    return dreaming.recall(mind.world, GAME, state, replay.windows(state.replay, index))
+    return recall(mind.world, GAME, state, replay.windows(state.replay, index))
 
 
 def test_ends_of_games_are_seen_and_the_next_begins_in_the_step_after():
@@ -203,7 +204,10 @@ def test_gradients_go_where_they_should():
     def really_gained(params):
         # What every start is worth is not known better here than by the critic itself.
         first = jnp.zeros(32)
-        return dreaming.replay_value_loss(mind, CONFIG, state, params, seen, states(params), first)
+        losses, _ = dreaming.replay_losses(
+            mind, CONFIG, state, params, seen, states(params), first, state.return_range
+        )
+        return losses["replay_value"]
 
     # The critic's last layer is 0 at first and lets no gradient through: give it something to say.
     params = copy(state.params)

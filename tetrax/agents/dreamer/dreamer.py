@@ -68,7 +68,7 @@ def _init(mind: Mind, config: DreamerConfig, env: Game, key: PRNGKeyArray, env_p
     if mind.ensemble is not None:
         key, ensemble_key = jax.random.split(key)
         params["ensemble"] = ensemble.initial_params(mind.ensemble, mind.world, ensemble_key)
-    kept = replay.empty(_slot(mind, env), **_replay_arguments(config))
+    kept = replay.empty(_slot(mind, config, env), **_replay_arguments(config))
     state = TrainState(
         params=params,
         slow_critic=jax.tree.map(jnp.copy, params["critic"]),
@@ -162,7 +162,7 @@ def _dream(
     return dream, dreams.compare(dream, env.spec.shows)
 
 
-def _slot(mind: Mind, env: Game) -> Slot:
+def _slot(mind: Mind, config: DreamerConfig, env: Game) -> Slot:
     """Return the shapes of what the replay keeps of one moment of one game."""
 
     def slot(key: PRNGKeyArray) -> Slot:
@@ -175,6 +175,7 @@ def _slot(mind: Mind, env: Game) -> Slot:
             truncated=flag,
             is_first=flag,
             state=latents.keep(living.initial_memory(mind, ()).state),
+            log_prob=jnp.float32(0) if config.real_play else None,
         )
 
     return jax.eval_shape(slot, jax.random.key(0, impl="threefry2x32"))
@@ -198,7 +199,7 @@ def _replay_bytes(config: DreamerConfig, env: Game) -> int:
 
 @functools.lru_cache(maxsize=16)
 def _count_bytes(config: DreamerConfig, env: Game) -> int:
-    return replay.memory_bytes(_slot(make_mind(config, env), env), **_replay_arguments(config))
+    return replay.memory_bytes(_slot(make_mind(config, env), config, env), **_replay_arguments(config))
 
 
 def _find_working_bytes(config: DreamerConfig, env: Game) -> int:

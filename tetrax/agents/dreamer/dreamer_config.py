@@ -46,6 +46,12 @@ class DreamerConfig:
     0 = none."""
     exploration: float = 0.1
     """Weight of that disagreement, which is from 0 to 1, in units of reward (tunable)."""
+    real_play: bool = False
+    """Let the actor learn from what was really played as well."""
+    real_play_loss: float = 1.0
+    """Weight of that loss (tunable)."""
+    imagination_after: float = 0.0
+    """With `real_play`: updates after which actor and critic learn from what is imagined, too (tunable)."""
     planned_rollouts: int = 0
     """Games imagined from each candidate before an action is chosen; the best action on average is taken, or drawn with
     a higher probability. 0 = act by the actor alone. All that is planned may change when a run is resumed or
@@ -107,7 +113,8 @@ class DreamerConfig:
     @property
     def tunables(self) -> tuple[str, ...]:
         """Return the tunables that mean something: those of parts that are off are not kept."""
-        off = () if self.ensemble else ("exploration",)
+        off: tuple[str, ...] = () if self.ensemble else ("exploration",)
+        off += () if self.real_play else ("real_play_loss", "imagination_after")
         return tuple(name for name in TUNABLE_RANGES if name not in off)
 
     @property
@@ -148,6 +155,8 @@ COUNTS: dict[str, tuple[int, int]] = {
 
 TUNABLE_RANGES: dict[str, tuple[float, float]] = {
     "exploration": (0.0, 1e6),
+    "real_play_loss": (0.0, 100.0),
+    "imagination_after": (0.0, 1e9),
     "discount": (0.0, 1.0),
     "return_lambda": (0.0, 1.0),
     "entropy": (0.0, 10.0),

@@ -101,7 +101,7 @@ def play(
         with jax.named_scope("acting"):
             decided = _choose(mind, config, state.params, observation, before, step_key, at_random)
         after, metrics = _take(env, env_params, before, decided)
-        return after, (_slot(before, decided), metrics)
+        return after, (_slot(config, before, decided), metrics)
 
     keys = jax.random.split(key, config.num_steps)
     before = Running(state.env_state, state.arrival, state.memory)
@@ -170,7 +170,7 @@ def _take(env: Game, env_params: Any, before: Running, decided: Decision) -> tup
     return Running(env_state, arrival, decided.memory), metrics
 
 
-def _slot(before: Running, decided: Decision) -> Slot:
+def _slot(config: DreamerConfig, before: Running, decided: Decision) -> Slot:
     """Return what the replay keeps of a moment."""
     return Slot(
         seen=kept_games.pack(before.env_state.env_state.game),
@@ -180,4 +180,5 @@ def _slot(before: Running, decided: Decision) -> Slot:
         truncated=before.arrival.truncated,
         is_first=before.arrival.is_first,
         state=latents.keep(decided.memory.state),
+        log_prob=decided.chosen_from.log_prob(decided.action) if config.real_play else None,
     )

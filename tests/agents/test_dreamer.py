@@ -345,6 +345,9 @@ def test_several_seeds_are_one_program():
         ({"warmup_steps": 8}, r"agent.warmup_steps: given 8; allowed: from 36"),
         ({"num_groups": 3}, r"agent.num_envs: given 4; allowed: a multiple of num_groups \(3\)"),
         ({"entropy": float("nan")}, "agent.entropy: given nan; allowed: from 0 to 10"),
+        ({"ensemble": 1}, "agent.ensemble: given 1; allowed: 0, or 2 to 64"),
+        ({"planned_steps": 0}, "agent.planned_steps: given 0; allowed: 1 or more"),
+        ({"planned_temperature": 0.0}, "agent.planned_temperature: given 0.0; allowed: from 0.001"),
         ({"model": None}, "agent.model: given None; allowed: a WorldModelConfig"),
     ],
 )

@@ -5,7 +5,7 @@
 
 Each file in benchmarks/results is one measurement, a JSON object with every field of `records.Measurement`;
 those in benchmarks/results/performance hold all that one of the programs here found besides, those in
-benchmarks/results/ablation one variant each.
+benchmarks/results/ablation one variant each, and in benchmarks/results/options several settings of one game.
 """
 
 import argparse
@@ -19,6 +19,7 @@ from benchmarks import (  # noqa: E402
     ablation_page,
     ablation_results,
     charts,
+    options_page,
     performance_page,
     records,
     results_page,
@@ -30,7 +31,9 @@ README = ROOT / "README.md"
 PAGE = ROOT / "docs" / "performance.md"
 RESULTS_PAGE = ROOT / "docs" / "results.md"
 AGENTS = ROOT / "docs" / "agents.md"
+WORLD_MODEL = ROOT / "docs" / "world_model.md"
 START, END = "<!-- results: made by benchmarks/tables.py -->", "<!-- end of results -->"
+OPTIONS = "<!-- options: made by benchmarks/tables.py -->", "<!-- end of options -->"
 DURATIONS = "<!-- durations: made by benchmarks/tables.py -->", "<!-- end of durations -->"
 
 
@@ -52,6 +55,9 @@ def make_texts() -> dict[Path, str]:
         RESULTS_PAGE: with_section(RESULTS_PAGE.read_text(), results_page.content(shown)),
         PAGE: with_section(PAGE.read_text(), performance_page.content(found)),
         AGENTS: with_section(AGENTS.read_text(), ablation_page.content(ablation_results.read())),
+        WORLD_MODEL: with_section(
+            WORLD_MODEL.read_text(), options_page.content(options_page.read()), *OPTIONS
+        ),
     }
 
 

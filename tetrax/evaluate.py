@@ -6,12 +6,13 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+import typing
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from tetrax.fields.errors import UserError, exit_code, in_words, wrong, wrong_name
+from tetrax.fields.errors import UserError, exit_code, hint, in_words, wrong, wrong_name
 from tetrax.system import disk, streams
 from tetrax.train.command import flags
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from tetrax.train.report.evaluation import EvalResult
 
 PROGRAM = "python -m tetrax.evaluate"
+AGENT = "agent."  # what the paths of an agent's settings begin with
 DEFAULT_GAME, DEFAULT_ENVIRONMENT = "tetris", "guideline"
 # The lines of the table, each of the statistics of a measure.
 STATISTICS: dict[str, Callable[[dict[str, Any]], float]] = {
@@ -71,13 +73,14 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: list[str]) -> int:
-    words = flags.read_words(argv, flags.field_types(Options()))
+    words = flags.read_words(argv, {**flags.field_types(Options()), **_acting_types(argv)})
     if words.wants_help:
         _print_help()
         return 0
-    options = flags.put(Options(), words.values)
-    _check(options, words.positionals)
-    env, actor, name = _player(options, words.positionals)
+    acting = {path: value for path, value in words.values.items() if path.startswith(AGENT)}
+    options = flags.put(Options(), {path: words.values[path] for path in words.values if path not in acting})
+    _check(options, words.positionals, acting)
+    env, actor, name = _player(options, words.positionals, acting)
     from tetrax.env import record
     from tetrax.system import compilation_cache, libraries
     from tetrax.train.report import evaluation
@@ -117,7 +120,29 @@ def _run(argv: list[str]) -> int:
     return 0
 
 
-def _check(options: Options, positionals: Sequence[str]) -> None:
+def _acting_types(argv: Sequence[str]) -> dict[str, Any]:
+    """Return the types of the settings that only decide how a policy acts, if one is given.
+
+    UserError for other settings of an agent: what is learned is learned.
+    """
+    given = [word.partition("=")[0].replace("_", "-") for word in argv if word.startswith(f"--{AGENT}")]
+    if not given:
+        return {}
+    from tetrax.agents import AGENTS
+
+    types: dict[str, Any] = {}
+    for spec in AGENTS.values():
+        hints = typing.get_type_hints(spec.config)
+        types |= {AGENT + name: hints[name] for name in spec.acting}
+    names = [flags.flag_name(path) for path in types]
+    for flag in given:
+        if flag not in names:
+            allowed = f"{', '.join(names)}: a policy is as it was learned, but for how it acts"
+            raise UserError(f"{flag}: given for an evaluation; allowed: {allowed}{hint(flag, names)}")
+    return types
+
+
+def _check(options: Options, positionals: Sequence[str], acting: Mapping[str, Any]) -> None:
     """Refuse what cannot be done, before anything slow begins."""
     from tetrax.train.report.tally import MAX_EPISODES, MAX_LENGTH
 
@@ -126,6 +151,9 @@ def _check(options: Options, positionals: Sequence[str]) -> None:
         raise wrong("what to play", f"{positionals[0]} and --policy {options.policy}", allowed)
     if options.policy is None and len(positionals) != 1:
         raise UserError(f"what to play: given {' and '.join(positionals) or 'nothing'}; allowed: {allowed}")
+    if acting and options.policy is not None:
+        first, value = next(iter(acting.items()))
+        raise wrong(flags.flag_name(first), value, f"nothing, with --policy {options.policy}")
     if options.policy is None:
         if not positionals[0]:
             raise wrong("what to play", "", allowed)
@@ -149,12 +177,21 @@ def _check(options: Options, positionals: Sequence[str]) -> None:
             raise wrong("--record", options.record, "another file than that of --csv")
 
 
-def _player(options: Options, positionals: Sequence[str]) -> tuple[Any, Actor, str]:
+def _player(
+    options: Options, positionals: Sequence[str], acting: Mapping[str, Any]
+) -> tuple[Any, Actor, str]:
     """Return the environment, who plays it and what to call them."""
     if options.policy is None:
         from tetrax.train.folder import policy_io
 
-        loaded = policy_io.load(positionals[0])
+        settings = {path.removeprefix(AGENT): value for path, value in acting.items()}
+        try:
+            loaded = policy_io.load(positionals[0], acting=settings)
+        except UserError as error:
+            path, _, said = str(error).partition(": ")
+            if path not in acting:
+                raise
+            raise UserError(f"{flags.flag_name(path)}: {said}") from None
         return loaded.env, loaded.actor, positionals[0]
     from tetrax.agents import baselines
 
@@ -264,7 +301,8 @@ def _print_help() -> None:
         prog=f"{PROGRAM} [FOLDER]",
         description=(
             "Play whole games and report lines, score, pieces and return. FOLDER is a run or an exported "
-            "policy; --policy NAME plays a baseline instead."
+            "policy; --policy NAME plays a baseline instead. Settings that only decide how an agent acts, such as "
+            "--agent.planned-rollouts of dreamer, may be given anew."
         ),
     )
 

@@ -10,7 +10,8 @@ from tests.agents.chain import CELLS, LEFT, RIGHT, Chain
 from tetrax.agents import dreamer, kept_games
 from tetrax.agents.agent import Sight
 from tetrax.agents.dreamer import dreaming, living
-from tetrax.agents.dreamer.living import Mind
+from tetrax.agents.dreamer.experience import recall
+from tetrax.agents.dreamer.mind import Mind
 from tetrax.ops import online_queue, replay
 from tetrax.world_model import imagination, judges, latents, model
 from tetrax.world_model.dreams import Plan
@@ -68,7 +69,7 @@ def copy(state):
 
 
 def experience(state, mind, index):
-    return dreaming.recall(mind.world, GAME, state, replay.windows(state.replay, index))
+    return recall(mind.world, GAME, state, replay.windows(state.replay, index))
 
 
 def test_ends_of_games_are_seen_and_the_next_begins_in_the_step_after():
@@ -203,7 +204,10 @@ def test_gradients_go_where_they_should():
     def really_gained(params):
         # What every start is worth is not known better here than by the critic itself.
         first = jnp.zeros(32)
-        return dreaming.replay_value_loss(mind, CONFIG, state, params, seen, states(params), first)
+        losses, _ = dreaming.replay_losses(
+            mind, CONFIG, state, params, seen, states(params), first, state.return_range
+        )
+        return losses["replay_value"]
 
     # The critic's last layer is 0 at first and lets no gradient through: give it something to say.
     params = copy(state.params)
@@ -342,6 +346,9 @@ def test_several_seeds_are_one_program():
         ({"num_groups": 3}, r"agent.num_envs: given 4; allowed: a multiple of num_groups \(3\)"),
         ({"unroll": 65}, "agent.unroll: given 65; allowed: 1 or more, up to 64"),
         ({"entropy": float("nan")}, "agent.entropy: given nan; allowed: from 0 to 10"),
+        ({"ensemble": 1}, "agent.ensemble: given 1; allowed: 0, or 2 to 64"),
+        ({"planned_steps": 0}, "agent.planned_steps: given 0; allowed: 1 or more"),
+        ({"planned_temperature": 0.0}, "agent.planned_temperature: given 0.0; allowed: from 0.001"),
         ({"model": None}, "agent.model: given None; allowed: a WorldModelConfig"),
     ],
 )

@@ -11,6 +11,7 @@ import pytest
 
 from tests.train.test_resume import assert_same_run, final_state
 from tetrax.env.tetris import ENV_PRESETS
+from tetrax.evaluate import main
 from tetrax.train import presets
 from tetrax.train.command.cli import parse
 from tetrax.train.config import EvalConfig, TrainConfig
@@ -65,7 +66,7 @@ def test_a_resumed_run_is_the_same_bit_for_bit(straight: Path, tmp_path: Path) -
 @pytest.mark.slow
 def test_a_stopped_run_may_be_given_another_train_ratio(straight: Path) -> None:
     words = ["--resume", str(straight), "--total-steps", "224", "--agent.num-updates", "5"]
-    words += ["--agent.imagined-starts", "8", "--agent.entropy", "0.5"]
+    words += ["--agent.imagined-starts", "8", "--agent.entropy", "0.5", "--agent.planned-rollouts", "1"]
     request = parse(words)
     assert request is not None
     before = int(final_state(straight, run_config()).updates)
@@ -77,3 +78,26 @@ def test_a_stopped_run_may_be_given_another_train_ratio(straight: Path) -> None:
     assert changed["agent.num_updates"] == {"from": 2, "to": 5}
     assert changed["agent.imagined_starts"] == {"from": 0, "to": 8}
     assert changed["agent.entropy"]["to"] == 0.5
+    assert changed["agent.planned_rollouts"] == {"from": 0, "to": 1}
+
+
+@pytest.mark.slow
+def test_a_policy_may_look_ahead_though_it_did_not_while_it_learned(
+    straight: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    planned = [
+        "--agent.planned-rollouts",
+        "3",
+        "--agent.planned-steps",
+        "4",
+        "--agent.planned-candidates",
+        "0",
+    ]
+    told = {}
+    for name, words in {"actor": [], "planned": planned}.items():
+        assert main([str(straight / "policy"), "--episodes", "8", "--json", *words]) == 0
+        told[name] = json.loads(capsys.readouterr().out)
+    assert told["actor"]["episodes"] == told["planned"]["episodes"] == 8
+    assert told["actor"] != told["planned"]
+    assert main([str(straight / "policy"), "--agent.planned-steps", "0"]) == 2
+    assert "--agent.planned-steps: given 0; allowed: 1 or more" in capsys.readouterr().err

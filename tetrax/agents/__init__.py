@@ -14,6 +14,7 @@ class AgentSpec(NamedTuple):
     make: Callable[..., Agent]  # (config, env) -> agent, or with `takes_network` (config, env, network)
     tunables: tuple[str, ...]  # settings that are arrays in the TrainState and may change on resume
     changeable: tuple[str, ...] = ()  # others that may: they decide the program, not the TrainState
+    acting: tuple[str, ...] = ()  # of those, the ones that only decide how a policy acts
     takes_network: bool = (
         False  # whether a flax module of the user's own may take the place of config.network
     )
@@ -23,7 +24,11 @@ AGENTS: dict[str, AgentSpec] = {
     "ppo": AgentSpec(ppo.PPOConfig, ppo.make, tuple(ppo.TUNABLE_RANGES), takes_network=True),
     "dqn": AgentSpec(dqn.DQNConfig, dqn.make, tuple(dqn.TUNABLE_RANGES), dqn.CHANGEABLE, takes_network=True),
     "dreamer": AgentSpec(
-        dreamer.DreamerConfig, dreamer.make, tuple(dreamer.TUNABLE_RANGES), dreamer.CHANGEABLE
+        dreamer.DreamerConfig,
+        dreamer.make,
+        tuple(dreamer.TUNABLE_RANGES),
+        dreamer.CHANGEABLE,
+        dreamer.ACTING,
     ),
     "cross-entropy": AgentSpec(
         cross_entropy.CrossEntropyConfig, cross_entropy.make, tuple(cross_entropy.TUNABLE_RANGES)

@@ -9,7 +9,8 @@ Sums over the rows above and below stand for the question whether there is somet
 column does in CornerNet (Law and Deng 2018, arXiv 1808.01244).
 """
 
-from typing import cast
+import functools
+import operator
 
 import flax.linen as nn
 import jax
@@ -76,11 +77,12 @@ class Normed(nn.Module):
     @nn.compact
     def __call__(self, *inputs: Float[Array, "*n F"]) -> Float32[Array, "*n D"]:
         """Apply it; of inputs with other leading sizes the last axis alone is multiplied, and the rest broadcast."""
-        total: Array | float = 0.0
-        for number, each in enumerate(inputs):
-            product = dense(self.units, 1.0, self.compute_dtype, use_bias=number == 0, name=f"of_{number}")
-            total = total + product(each)
-        return cast(Array, ACTIVATIONS[self.activation](RmsNorm(name="norm")(total)))
+        products = [
+            dense(self.units, 1.0, self.compute_dtype, use_bias=number == 0, name=f"of_{number}")(each)
+            for number, each in enumerate(inputs)
+        ]
+        total = functools.reduce(operator.add, products)
+        return ACTIVATIONS[self.activation](RmsNorm(name="norm")(total))
 
 
 class Placing(nn.Module):
@@ -138,4 +140,4 @@ class Settling(nn.Module):
         near = dense(2 * units, 1.0, config.compute_dtype, name="near")(along_rows(cells, self.reach))
         of_row = dense(2 * units, 1.0, config.compute_dtype, use_bias=False, name="of_row")(rows)
         taken, gate = jnp.split(near + of_row[..., None, :, :], 2, axis=-1)
-        return cast(Array, RmsNorm(name="norm")(jax.nn.sigmoid(gate) * taken))
+        return RmsNorm(name="norm")(jax.nn.sigmoid(gate) * taken)

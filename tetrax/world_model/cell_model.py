@@ -14,7 +14,7 @@ from jaxtyping import Float32
 from tetrax.world_model import latents
 from tetrax.world_model.cell_layers import Normed, Placing, Rows, Settling
 from tetrax.world_model.column_layers import FILLED, Grid, GridDense, update
-from tetrax.world_model.column_model import ColumnModel
+from tetrax.world_model.grid_model import GridModel
 from tetrax.world_model.latents import ModelState
 from tetrax.world_model.normed import hidden, scaled_dense
 from tetrax.world_model.readings import Reading, Told
@@ -26,7 +26,7 @@ CERTAIN = 40.0  # logit of what is seen of it: the other classes then have nothi
 FIRM = 8.0  # factor of the logits of what is foreseen of a cell, whose few weights would be long in growing
 
 
-class CellModel(ColumnModel):
+class CellModel(GridModel):
     """A model whose state is a board of cells. It has the methods of `WorldModel`."""
 
     @property

@@ -294,6 +294,20 @@ def test_help_shows_every_option(capsys: pytest.CaptureFixture[str]) -> None:
         ),
         (["--policy", "random", "--epsiodes", "3"], ["--epsiodes", "did you mean --episodes"]),
         (["--policy"], ["--policy", "no value"]),
+        (
+            ["one", "--agent.num-envs", "3"],
+            ["--agent.num-envs: given for an evaluation; allowed: --agent.planned-rollouts, --agent."],
+        ),
+        (["one", "--agent.planned-rollout=3"], ["did you mean '--agent.planned-rollouts'?"]),
+        (["one", "--agent.planned_rollouts", "few"], ["--agent.planned-rollouts", "'few'", "whole number"]),
+        (
+            ["--policy", "random", "--agent.planned-rollouts", "3"],
+            ["--agent.planned-rollouts: given 3; allowed: nothing, with --policy random"],
+        ),
+        (
+            ["pretrained/classic-10x10", "--agent.planned-rollouts", "3"],
+            ["--agent.planned-rollouts: given 3 for a policy of cross-entropy; allowed: nothing"],
+        ),
     ],
 )
 def test_a_wrong_word_is_one_line(

@@ -4,6 +4,6 @@ DreamerV3 (Hafner et al. 2023, arXiv 2301.04104, and its newer published code): 
 """
 
 from tetrax.agents.dreamer.dreamer import make
-from tetrax.agents.dreamer.dreamer_config import CHANGEABLE, TUNABLE_RANGES, DreamerConfig
+from tetrax.agents.dreamer.dreamer_config import ACTING, CHANGEABLE, TUNABLE_RANGES, DreamerConfig
 
-__all__ = ["CHANGEABLE", "TUNABLE_RANGES", "DreamerConfig", "make"]
+__all__ = ["ACTING", "CHANGEABLE", "TUNABLE_RANGES", "DreamerConfig", "make"]

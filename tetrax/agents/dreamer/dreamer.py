@@ -15,13 +15,15 @@ from tetrax.agents.agent import Agent, Memory, Metrics, Sight
 from tetrax.agents.dreamer import dreaming, living
 from tetrax.agents.dreamer.dreamer_config import TUNABLE_RANGES, DreamerConfig
 from tetrax.agents.dreamer.dreamer_state import Policy, Slot, TrainState
-from tetrax.agents.dreamer.living import Mind
+from tetrax.agents.dreamer.mind import Mind, make_mind
 from tetrax.env import batch
 from tetrax.env.contract import Game, Observation
 from tetrax.env.game.vector import check_key
 from tetrax.ops import laprop, online_queue, packing, replay, return_range
-from tetrax.world_model import dreams, judges, latents, model
+from tetrax.world_model import dreams, ensemble, judges, latents, model
 from tetrax.world_model.dreams import Comparison, Dream, Plan
+
+ACTS = ("model", "actor", "critic")  # the networks that acting needs
 
 
 def make(config: DreamerConfig, env: Game) -> Agent:
@@ -31,13 +33,13 @@ def make(config: DreamerConfig, env: Game) -> Agent:
     """
     checks.check_kinds(config, DreamerConfig, env)
     config.validate(env)
-    mind = _mind(config, env)
+    mind = make_mind(config, env)
     return Agent(
         name="dreamer",
         steps_per_iteration=config.num_envs * config.num_steps,
         init=lambda key, env_params=None, horizon=0: _init(mind, config, env, key, env_params),
         train=lambda state: _train(mind, config, env, state),
-        policy=lambda state: Policy(params=state.params),
+        policy=lambda state: Policy(params={name: state.params[name] for name in ACTS}),
         initial_memory=lambda batch_shape: living.initial_memory(mind, batch_shape),
         act=lambda *args: _act(mind, config, *args),
         games=lambda state: state.env_state.env_state.game,
@@ -48,16 +50,6 @@ def make(config: DreamerConfig, env: Game) -> Agent:
         max_iterations=checks.LARGEST // config.num_updates,
         find_working_bytes=lambda: _find_working_bytes(config, env),
         dream=jax.jit(functools.partial(_dream, mind, config, env), static_argnums=2),
-    )
-
-
-def _mind(config: DreamerConfig, env: Game) -> Mind:
-    """Return the networks that fit the settings and the game."""
-    shown = env.spec.shows
-    return Mind(
-        world=model.world_model(env, config.model),
-        actor=judges.actor(config.model, shown, env.spec.num_actions),
-        critic=judges.critic(config.model, shown),
     )
 
 
@@ -73,7 +65,10 @@ def _init(mind: Mind, config: DreamerConfig, env: Game, key: PRNGKeyArray, env_p
         "actor": mind.actor.init(actor_key, features),
         "critic": mind.critic.init(critic_key, features),
     }
-    kept = replay.empty(_slot(mind, env), **_replay_arguments(config))
+    if mind.ensemble is not None:
+        key, ensemble_key = jax.random.split(key)
+        params["ensemble"] = ensemble.initial_params(mind.ensemble, mind.world, ensemble_key)
+    kept = replay.empty(_slot(mind, config, env), **_replay_arguments(config))
     state = TrainState(
         params=params,
         slow_critic=jax.tree.map(jnp.copy, params["critic"]),
@@ -84,7 +79,7 @@ def _init(mind: Mind, config: DreamerConfig, env: Game, key: PRNGKeyArray, env_p
         memory=memory,
         replay=kept,
         queue=online_queue.empty(),
-        tunables={name: jnp.float32(getattr(config, name)) for name in TUNABLE_RANGES},
+        tunables={name: jnp.float32(getattr(config, name)) for name in config.tunables},
         env_params=env_params,
         iteration=jnp.int32(0),
         updates=jnp.int32(0),
@@ -129,12 +124,14 @@ def _act(
 ) -> tuple[Array, Memory, dict[str, Array]]:
     """Choose actions for a batch: the most probable ones, or drawn ones; the latents are drawn in either case.
 
+    With `planned_rollouts` the best ones in what is imagined, or drawn from a policy that is better for it.
+
     Diagnostics: "value" of what is seen, "entropy" of the policy and "log_prob" of the action.
     """
     is_first = sight.is_first
     if is_first is None:
         raise ValueError("sight.is_first: given None; allowed: bool[B], since this agent remembers")
-    decided = living.decide(mind, policy.params, sight.observation, memory, is_first, key, greedy)
+    decided = living.decide(mind, config, policy.params, sight.observation, memory, is_first, key, greedy)
     logits = judges.apply(mind.critic, policy.params["critic"], decided.memory.state.features)
     diagnostics = {
         "value": judges.value(config.model, logits),
@@ -152,7 +149,7 @@ def _dream(
     def decide(
         seen: Observation, is_first: Array, memory: Memory, act_key: PRNGKeyArray
     ) -> tuple[Array, Memory]:
-        decided = living.decide(mind, policy.params, seen, memory, is_first, act_key)
+        decided = living.decide(mind, config, policy.params, seen, memory, is_first, act_key)
         return decided.action, decided.memory
 
     play_key, dream_key = jax.random.split(key)
@@ -165,7 +162,7 @@ def _dream(
     return dream, dreams.compare(dream, env.spec.shows)
 
 
-def _slot(mind: Mind, env: Game) -> Slot:
+def _slot(mind: Mind, config: DreamerConfig, env: Game) -> Slot:
     """Return the shapes of what the replay keeps of one moment of one game."""
 
     def slot(key: PRNGKeyArray) -> Slot:
@@ -178,6 +175,7 @@ def _slot(mind: Mind, env: Game) -> Slot:
             truncated=flag,
             is_first=flag,
             state=latents.keep(living.initial_memory(mind, ()).state),
+            log_prob=jnp.float32(0) if config.real_play else None,
         )
 
     return jax.eval_shape(slot, jax.random.key(0, impl="threefry2x32"))
@@ -201,19 +199,25 @@ def _replay_bytes(config: DreamerConfig, env: Game) -> int:
 
 @functools.lru_cache(maxsize=16)
 def _count_bytes(config: DreamerConfig, env: Game) -> int:
-    return replay.memory_bytes(_slot(_mind(config, env), env), **_replay_arguments(config))
+    return replay.memory_bytes(_slot(make_mind(config, env), config, env), **_replay_arguments(config))
 
 
 def _find_working_bytes(config: DreamerConfig, env: Game) -> int:
     """Return the bytes of the moments of a batch, and of what is imagined from them."""
-    deter, latent_count, classes = _mind(config, env).world.state_sizes
+    deter, latent_count, classes = make_mind(config, env).world.state_sizes
     columns = env.spec.shows.width if config.model.state == "columns" else 1
     units = columns * config.model.widths.units
     each = sizes.FLOAT * (4 * deter + 12 * units + 3 * latent_count * classes)
     moments = config.batch_size * config.batch_length
     starts = config.imagined_starts or moments
     hidden = sizes.FLOAT * (deter + latent_count * classes + 4 * units + 4 * config.model.bins)
-    return moments * (each + sizes.observation_bytes(env)) + (config.imagined_steps + 1) * starts * hidden
+    told = config.ensemble * sizes.FLOAT * (2 * config.model.widths.units + 2 * latent_count * classes)
+    guessing = (moments + config.imagined_steps * starts) * told
+    return (
+        guessing
+        + moments * (each + sizes.observation_bytes(env))
+        + (config.imagined_steps + 1) * starts * hidden
+    )
 
 
 def _partition(state: TrainState) -> Any:

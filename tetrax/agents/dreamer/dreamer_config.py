@@ -10,6 +10,9 @@ from tetrax.world_model.model_config import WorldModelConfig
 CONTEXT = 1  # steps before a sequence, whose kept state it begins from
 MAX_IMAGINED = 1_024
 MAX_UNROLL = 64  # compiling takes as many times as long
+MAX_MEMBERS = 64
+MAX_ROLLOUTS = 4_096
+PLANNED_TEMPERATURE = (1e-3, 1e6)
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,27 @@ class DreamerConfig:
     """States of a batch that are imagined from, drawn at random; 0 = every one."""
     unroll: int = 1
     """Steps that the loops over sequences and over what is imagined take at once; changes nothing but speed."""
+    ensemble: int = 0
+    """Predictors whose disagreement is added to rewards, so that play goes where the model can still learn (2 or more);
+    0 = none."""
+    exploration: float = 0.1
+    """Weight of that disagreement, which is from 0 to 1, in units of reward (tunable)."""
+    real_play: bool = False
+    """Let the actor learn from what was really played as well."""
+    real_play_loss: float = 1.0
+    """Weight of that loss (tunable)."""
+    imagination_after: float = 0.0
+    """With `real_play`: updates after which actor and critic learn from what is imagined, too (tunable)."""
+    planned_rollouts: int = 0
+    """Games imagined from each candidate before an action is chosen; the best action on average is taken, or drawn with
+    a higher probability. 0 = act by the actor alone. All that is planned may change when a run is resumed or
+    evaluated."""
+    planned_steps: int = 15
+    """Steps of a game that is imagined to plan; the critic says what its end is worth."""
+    planned_candidates: int = 16
+    """Legal actions that are tried, the most probable by the actor; 0 = every one."""
+    planned_temperature: float = 0.1
+    """How much better an action, in units of return, is e times as probable, where actions are drawn."""
     discount: float = 0.997
     """Discount per step, 1 - 1/333 as published (tunable)."""
     return_lambda: float = 0.95
@@ -84,7 +108,19 @@ class DreamerConfig:
         for name, whole in (("num_envs", self.num_envs), ("batch_size", self.batch_size)):
             if whole % self.num_groups:
                 raise checks.wrong(name, whole, f"a multiple of num_groups ({self.num_groups})")
+        checks.check_range("planned_temperature", self.planned_temperature, PLANNED_TEMPERATURE)
         self._check_data()
+        if self.ensemble == 1:
+            raise checks.wrong(
+                "ensemble", 1, f"0, or 2 to {MAX_MEMBERS}: one alone has nothing to disagree with"
+            )
+
+    @property
+    def tunables(self) -> tuple[str, ...]:
+        """Return the tunables that mean something: those of parts that are off are not kept."""
+        off: tuple[str, ...] = () if self.ensemble else ("exploration",)
+        off += () if self.real_play else ("real_play_loss", "imagination_after")
+        return tuple(name for name in TUNABLE_RANGES if name not in off)
 
     @property
     def window(self) -> int:
@@ -117,9 +153,16 @@ COUNTS: dict[str, tuple[int, int]] = {
     "imagined_steps": (1, MAX_IMAGINED),
     "imagined_starts": (0, checks.LARGEST),
     "unroll": (1, MAX_UNROLL),
+    "ensemble": (0, MAX_MEMBERS),
+    "planned_rollouts": (0, MAX_ROLLOUTS),
+    "planned_steps": (1, MAX_IMAGINED),
+    "planned_candidates": (0, checks.LARGEST),
 }
 
 TUNABLE_RANGES: dict[str, tuple[float, float]] = {
+    "exploration": (0.0, 1e6),
+    "real_play_loss": (0.0, 100.0),
+    "imagination_after": (0.0, 1e9),
     "discount": (0.0, 1.0),
     "return_lambda": (0.0, 1.0),
     "entropy": (0.0, 10.0),
@@ -135,4 +178,6 @@ TUNABLE_RANGES: dict[str, tuple[float, float]] = {
 }
 
 # They decide no shape of a TrainState, so a stopped run may change them.
-CHANGEABLE = ("num_updates", "imagined_steps", "imagined_starts", "unroll")
+# Those that decide how a policy acts may be given with one that is evaluated, too.
+ACTING = ("planned_rollouts", "planned_steps", "planned_candidates", "planned_temperature")
+CHANGEABLE = ("num_updates", "imagined_steps", "imagined_starts", "unroll", *ACTING)

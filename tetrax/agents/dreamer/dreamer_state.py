@@ -64,3 +64,4 @@ class Slot(struct.PyTreeNode):
     truncated: Array  # bool[], it is cut off there
     is_first: Array  # bool[], it begins there
     state: KeptState  # of the model there, as it was when the moment was last looked at
+    log_prob: Array | None = None  # float32[], of the action when it was taken; None where `real_play` is off

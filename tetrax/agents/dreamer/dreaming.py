@@ -12,10 +12,11 @@ import optax
 from jax import Array
 from jaxtyping import Float32, PRNGKeyArray
 
-from tetrax.agents import kept_games
+from tetrax.agents.dreamer import curiosity, real_play
 from tetrax.agents.dreamer.dreamer_config import CONTEXT, DreamerConfig
-from tetrax.agents.dreamer.dreamer_state import Slot, TrainState
-from tetrax.agents.dreamer.living import Mind
+from tetrax.agents.dreamer.dreamer_state import TrainState
+from tetrax.agents.dreamer.experience import Experience, recall
+from tetrax.agents.dreamer.mind import Mind
 from tetrax.env.contract import Game
 from tetrax.ops import laprop, online_queue, replay, return_range, returns, two_hot
 from tetrax.ops.return_range import ReturnRange
@@ -24,22 +25,8 @@ from tetrax.world_model.imagination import Imagined
 from tetrax.world_model.latents import ModelState
 from tetrax.world_model.model import AnyModel
 from tetrax.world_model.model_parts import Step
-from tetrax.world_model.readings import Reading
 
 Measured = dict[str, Array]  # float32[] by name
-
-
-class Experience(NamedTuple):
-    """N sequences of T moments of games, and what came before them."""
-
-    reading: Reading  # [T, N, ...]
-    legal: Array  # bool[T, N, A]
-    action_before: Array  # int32[T, N], that led to each moment
-    reward: Array  # float32[T, N], gained on the way
-    terminated: Array  # bool[T, N]
-    truncated: Array  # bool[T, N]
-    is_first: Array  # bool[T, N]
-    before: ModelState  # [N, ...]
 
 
 class Found(NamedTuple):
@@ -76,22 +63,6 @@ def learn(
     return state, {**means, "replay/steps": steps}
 
 
-def recall(world: AnyModel, env: Game, state: TrainState, slots: Slot) -> Experience:
-    """Read windows [CONTEXT + T, N] of the replay; of the context the model's state and the action are taken."""
-    seen = kept_games.show(env, state.env_params, state.tunables["discount"], slots.seen[CONTEXT:])
-    before = jax.tree.map(lambda leaf: leaf[CONTEXT - 1], slots.state)
-    return Experience(
-        reading=model.read(world, seen),
-        legal=seen.legal,
-        action_before=slots.action[CONTEXT - 1 : -1],
-        reward=slots.reward[CONTEXT:],
-        terminated=slots.terminated[CONTEXT:],
-        truncated=slots.truncated[CONTEXT:],
-        is_first=slots.is_first[CONTEXT:],
-        before=latents.recall(before, world.config.widths.classes),
-    )
-
-
 def total_loss(
     mind: Mind,
     config: DreamerConfig,
@@ -121,17 +92,40 @@ def total_loss(
         imagined = imagination.imagine(
             world, mind.actor, params, starts, config.imagined_steps, imagine_key, config.unroll
         )
+    measured = {
+        "imagined/reward": jnp.mean(imagined.reward[1:]),
+        "imagined/goes_on": jnp.mean(imagined.goes_on),
+    }
+    if mind.ensemble is not None:
+        curious = curiosity.look(
+            mind.ensemble,
+            params["ensemble"],
+            steps,
+            experience.action_before,
+            experience.is_first,
+            imagined,
+        )
+        of_model["ensemble"] = curious.loss
+        weight = tunables["exploration"]
+        imagined = imagined._replace(reward=imagined.reward + weight * curious.imagined)
+        experience = experience._replace(reward=experience.reward + weight * curious.replayed)
+        measured |= {
+            "disagreement/imagined": jnp.mean(curious.imagined[1:]),
+            "disagreement/replayed": jnp.mean(curious.replayed[1:]),
+        }
     of_play, found_range, first_returns = play_losses(mind, config, state, params, imagined)
-    of_replay = replay_value_loss(mind, config, state, params, experience, steps.state, first_returns)
+    of_replay, found_range = replay_losses(
+        mind, config, state, params, experience, steps.state, first_returns, found_range
+    )
+    if config.real_play:
+        of_play = {name: _is_imagined_from(state) * loss for name, loss in of_play.items()}
 
-    losses = {**of_model, **of_play, "replay_value": of_replay}
+    losses = {**of_model, **of_play, **of_replay}
     total = jnp.sum(jnp.stack([_weight(tunables, name) * loss for name, loss in losses.items()]))
-    measured = {f"loss/{name}": loss for name, loss in losses.items()}
+    measured |= {f"loss/{name}": loss for name, loss in losses.items()}
     measured |= {
         "loss/total": total,
-        "imagined/reward": jnp.mean(imagined.reward[1:]),
         "imagined/return": jnp.mean(first_returns),
-        "imagined/goes_on": jnp.mean(imagined.goes_on),
         "return_range": found_range.size,
     }
     return total, Found(judges.hold(steps.state), found_range, judges.hold(measured))
@@ -204,7 +198,7 @@ def play_losses(
 
 
 @jax.named_scope("judging")
-def replay_value_loss(
+def replay_losses(
     mind: Mind,
     config: DreamerConfig,
     state: TrainState,
@@ -212,29 +206,53 @@ def replay_value_loss(
     experience: Experience,
     states: ModelState,
     first_returns: Float32[Array, "N"],
-) -> Float32[Array, ""]:
-    """Return what the critic gets wrong of what was really gained; its gradient reaches the model too.
+    found_range: ReturnRange,
+) -> tuple[Measured, ReturnRange]:
+    """Return what the critic gets wrong of what was really gained, and the range of returns.
 
-    A step is worth what came of it, mixed with what is imagined from the moment after it, or, where not every moment
-    is imagined from, with what the critic says of it.
+    The gradient of "replay_value" reaches the model too; that of "real_play", with it, the actor alone. A step is worth
+    what came of it, mixed with what is imagined from the moment after it, or, where not every moment is imagined from
+    (yet), with what the critic says of it.
     """
     tunables, slow = state.tunables, judges.hold(state.slow_critic)
     logits = judges.apply(mind.critic, params["critic"], states.features)  # [T, N, Z]
     values = judges.hold(judges.value(config.model, logits))
-    bootstrap = first_returns.reshape(values.shape[::-1]).T if config.imagined_starts == 0 else values
-    is_over = experience.terminated | experience.truncated
-    found = returns.lambda_returns(
+    worth = first_returns.reshape(values.shape[::-1]).T if config.imagined_starts == 0 else values
+    trusted, chosen_from = None, None
+    if config.real_play:
+        assert experience.log_prob is not None
+        acts = judges.apply(mind.actor, params["actor"], judges.hold(states.features))
+        chosen_from = judges.policy(acts, experience.legal, config.model.mixture)
+        trusted = judges.hold(real_play.trust(chosen_from, experience.action, experience.log_prob))
+        worth = jnp.where(_is_imagined_from(state) > 0, worth, values)
+    gained = real_play.judge(
         experience.reward,
-        1.0 - experience.terminated.astype(jnp.float32),
-        bootstrap,
-        1.0 - is_over.astype(jnp.float32),
+        experience.terminated,
+        experience.truncated,
+        worth,
+        trusted,
         tunables["discount"],
         tunables["return_lambda"],
-    )  # [T - 1, N]
-    # What follows the end of a game is another one.
-    weight = 1.0 - is_over[:-1].astype(jnp.float32)
+    )
     held = judges.value(config.model, judges.apply(mind.critic, slow, judges.hold(states.features[:-1])))
-    return jnp.mean(weight * _value_loss(config, logits[:-1], found, held))
+    losses = {"replay_value": jnp.mean(gained.counts * _value_loss(config, logits[:-1], gained.target, held))}
+    if chosen_from is not None and trusted is not None:
+        of_real = return_range.update(state.return_range, gained.returns)
+        found_range = jax.tree.map(
+            lambda imagined, real: jnp.where(_is_imagined_from(state) > 0, imagined, real),
+            found_range,
+            of_real,
+        )
+        advantage = (gained.returns - values[:-1]) / found_range.size
+        losses["real_play"] = real_play.policy_loss(
+            chosen_from, experience.action, advantage, trusted, gained.counts, tunables["entropy"]
+        )
+    return losses, found_range
+
+
+def _is_imagined_from(state: TrainState) -> Float32[Array, ""]:
+    """Return 1 where the model is thought good enough to learn from what it imagines, else 0."""
+    return (state.updates.astype(jnp.float32) >= state.tunables["imagination_after"]).astype(jnp.float32)
 
 
 def _value_loss(

@@ -1,5 +1,6 @@
 """Playing: moments of games for the replay."""
 
+import dataclasses
 from typing import Any, NamedTuple
 
 import jax
@@ -9,8 +10,10 @@ from jaxtyping import Bool, PRNGKeyArray
 
 from tetrax.agents import episodes, kept_games
 from tetrax.agents.agent import Metrics
+from tetrax.agents.dreamer import planning
 from tetrax.agents.dreamer.dreamer_config import DreamerConfig
 from tetrax.agents.dreamer.dreamer_state import Arrival, Memory, Slot, TrainState
+from tetrax.agents.dreamer.mind import Decision, Mind
 from tetrax.env.batch import Batch
 from tetrax.env.contract import Game, Observation
 from tetrax.env.game.state import select
@@ -18,24 +21,6 @@ from tetrax.env.wrappers import EpisodeState, LateReset, count_step, no_episode
 from tetrax.ops import online_queue, replay
 from tetrax.ops.distributions import MaskedCategorical
 from tetrax.world_model import judges, latents, model
-from tetrax.world_model.judges import Judge
-from tetrax.world_model.model import AnyModel
-
-
-class Mind(NamedTuple):
-    """The networks, which never change while an agent learns."""
-
-    world: AnyModel
-    actor: Judge
-    critic: Judge
-
-
-class Decision(NamedTuple):
-    """What was decided in B games."""
-
-    action: Array  # int32[B]
-    chosen_from: MaskedCategorical  # [B, A]
-    memory: Memory  # after it
 
 
 class Running(NamedTuple):
@@ -54,6 +39,7 @@ def initial_memory(mind: Mind, batch_shape: tuple[int, ...]) -> Memory:
 
 def decide(
     mind: Mind,
+    config: DreamerConfig,
     params: Any,
     observation: Observation,
     memory: Memory,
@@ -61,18 +47,27 @@ def decide(
     key: PRNGKeyArray,
     greedy: bool = False,
 ) -> Decision:
-    """Look at B games and choose an action in each. Latents are drawn, greedy or not."""
+    """Look at B games and choose an action in each, with `planned_rollouts` after looking ahead.
+
+    Latents are drawn, greedy or not.
+    """
     see_key, act_key = jax.random.split(key)
     state = model.see_step(
         mind.world, params["model"], memory.state, memory.action, observation, is_first, see_key
     )
     logits = judges.apply(mind.actor, params["actor"], state.features)
-    if greedy:
-        chosen_from = judges.policy(logits, observation.legal, 0.0)
-        action = chosen_from.mode().astype(jnp.int32)
-    else:
-        chosen_from = judges.policy(logits, observation.legal, mind.world.config.mixture)
+    chosen_from = judges.policy(logits, observation.legal, 0.0 if greedy else mind.world.config.mixture)
+    outlook = None
+    if config.planned_rollouts:
+        plan_key, act_key = jax.random.split(act_key)
+        outlook = planning.look_ahead(mind, config, params, state, chosen_from, plan_key)
+        chosen_from = planning.improve(chosen_from, outlook, config.planned_temperature)
+    if not greedy:
         action = judges.draw_action(chosen_from, jax.random.uniform(act_key, is_first.shape))
+    elif outlook is not None:
+        action = planning.best(outlook)
+    else:
+        action = chosen_from.mode().astype(jnp.int32)
     return Decision(action, chosen_from, Memory(state=state, action=action))
 
 
@@ -104,9 +99,9 @@ def play(
     def step(before: Running, step_key: PRNGKeyArray) -> tuple[Running, tuple[Slot, Metrics]]:
         observation = _games(env).observe(before.env_state.env_state, env_params)
         with jax.named_scope("acting"):
-            decided = _choose(mind, state.params, observation, before, step_key, at_random)
+            decided = _choose(mind, config, state.params, observation, before, step_key, at_random)
         after, metrics = _take(env, env_params, before, decided)
-        return after, (_slot(before, decided), metrics)
+        return after, (_slot(config, before, decided), metrics)
 
     keys = jax.random.split(key, config.num_steps)
     before = Running(state.env_state, state.arrival, state.memory)
@@ -125,13 +120,20 @@ def _games(env: Game) -> Batch:
 
 
 def _choose(
-    mind: Mind, params: Any, observation: Observation, before: Running, key: PRNGKeyArray, at_random: bool
+    mind: Mind,
+    config: DreamerConfig,
+    params: Any,
+    observation: Observation,
+    before: Running,
+    key: PRNGKeyArray,
+    at_random: bool,
 ) -> Decision:
     memory, is_first = before.memory, before.arrival.is_first
     if not at_random:
-        return decide(mind, params, observation, memory, is_first, key)
+        return decide(mind, config, params, observation, memory, is_first, key)
     decide_key, any_key = jax.random.split(key)
-    decided = decide(mind, params, observation, memory, is_first, decide_key)
+    config = dataclasses.replace(config, planned_rollouts=0)  # it is only looked, to remember what was seen
+    decided = decide(mind, config, params, observation, memory, is_first, decide_key)
     uniform = jax.random.uniform(any_key, decided.action.shape)
     anything = MaskedCategorical.from_logits(
         jnp.zeros(observation.legal.shape, jnp.float32), observation.legal
@@ -168,7 +170,7 @@ def _take(env: Game, env_params: Any, before: Running, decided: Decision) -> tup
     return Running(env_state, arrival, decided.memory), metrics
 
 
-def _slot(before: Running, decided: Decision) -> Slot:
+def _slot(config: DreamerConfig, before: Running, decided: Decision) -> Slot:
     """Return what the replay keeps of a moment."""
     return Slot(
         seen=kept_games.pack(before.env_state.env_state.game),
@@ -178,4 +180,5 @@ def _slot(before: Running, decided: Decision) -> Slot:
         truncated=before.arrival.truncated,
         is_first=before.arrival.is_first,
         state=latents.keep(decided.memory.state),
+        log_prob=decided.chosen_from.log_prob(decided.action) if config.real_play else None,
     )

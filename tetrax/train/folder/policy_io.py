@@ -6,6 +6,7 @@ The parameters are an ordinary NumPy archive, one array per leaf of the policy, 
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from tetrax.agents import AGENTS
 from tetrax.agents.agent import Actor, Agent, Sight
 from tetrax.env.record import Recording
 from tetrax.fields.errors import UserError
@@ -108,16 +110,19 @@ def export(config: TrainConfig, policy: Any, path: str | Path) -> None:
         np.savez(folder / PARAMETERS, **arrays)
 
 
-def load(path: str | Path, network: nn.Module | None = None) -> LoadedPolicy:
+def load(
+    path: str | Path, network: nn.Module | None = None, acting: Mapping[str, Any] | None = None
+) -> LoadedPolicy:
     """Load the policy of a run or of an export; raise UserError naming what is wrong with the folder.
 
-    A policy that was trained with a network of one's own needs it again, as `network`.
+    A policy that was trained with a network of one's own needs it again, as `network`. `acting` are settings of the
+    agent that only decide how it acts, such as {"planned_rollouts": 4}; UserError for others.
     """
     compilation_cache.enable_for_slow_programs()
     folder = _export_folder(as_path(path))
     config = load_config(folder / CONFIG)
     try:
-        config = config.with_network(network)
+        config = _acting_by(config.with_network(network), acting or {})
         env, agent = config.make_env(), config.make_agent()
     except (ValueError, ModuleNotFoundError) as error:
         raise UserError(f"{folder / CONFIG}: {error}") from None
@@ -126,6 +131,25 @@ def load(path: str | Path, network: nn.Module | None = None) -> LoadedPolicy:
     )
     policy = _read_parameters(folder / PARAMETERS, template)
     return LoadedPolicy(env=env, config=config, policy=policy, agent=agent)
+
+
+def _acting_by(config: TrainConfig, acting: Mapping[str, Any]) -> TrainConfig:
+    """Return the configuration of a policy that acts as asked."""
+    if not acting:
+        return config
+    allowed = AGENTS[config.algorithm].acting
+    for name, value in acting.items():
+        if name not in allowed:
+            listed = ", ".join(allowed) or "nothing"
+            raise UserError(
+                f"agent.{name}: given {value!r} for a policy of {config.algorithm}; allowed: {listed}"
+            )
+    agent = dataclasses.replace(config.agent, **acting)
+    try:
+        agent.validate(config.make_env())
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    return dataclasses.replace(config, agent=agent)
 
 
 def _export_folder(path: Path) -> Path:

@@ -165,10 +165,12 @@ REWARDS: dict[str, RewardRule] = {
         potential_holes=-0.1,
         potential_bumpiness=-0.02,
     ),
-    # Lines alone are worth something, and the way to them is shown by the same potential.
+    # Lines and, a little, every piece; the way to them is shown by the same potential. Without the pieces an agent that
+    # clears no line yet learns to lose early: at a loss the potential gives back what a bad board had cost.
     "shaped_lines": RewardRule(
         line_values=(0, 1, 3, 5, 8),
         lines=1.0,
+        piece=0.1,
         potential_aggregate_height=-0.02,
         potential_holes=-0.1,
         potential_bumpiness=-0.02,

@@ -76,7 +76,7 @@ SMALL_DROP = dataclasses.replace(
     learning_rate=1e-3,
     model_rate=3.0,
     learning_rate_warmup=50.0,
-    entropy=0.003,
+    entropy=0.01,
 )
 # Random play hardly ever clears a line of ten cells: the way there is shown.
 SMALL_DROP_GAME = dataclasses.replace(DROP, reward="shaped_lines")

@@ -19,7 +19,7 @@ from tetrax.world_model.model_config import WorldModelConfig
 from tetrax.world_model.model_parts import Foretold, Sizes, StateSizes, Step
 
 DISCOUNT = 0.9
-SETTINGS = WorldModelConfig(bins=41, largest_exponent=2.0, mixture=0.0)
+SETTINGS = WorldModelConfig(bins=41, largest_exponent=2.0, mixture=0.0, blocks=1)
 CERTAIN = 30.0  # log-odds
 
 

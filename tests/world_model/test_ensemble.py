@@ -111,7 +111,8 @@ def test_nothing_is_foretold_across_the_end_of_a_game(pair):
     )
     steps = Step(state, jax.nn.log_softmax(jax.random.normal(keys[2], (4, 2, 2, 3))))
     action = jnp.array([[0, 1], [1, 0], [0, 0], [1, 1]])
-    imagined = Imagined(state.features, action, *[jnp.zeros((4, 2))] * 3)
+    nothing = jnp.zeros((4, 2))
+    imagined = Imagined(state.features[:3], action[:3], nothing, state.features[3], nothing, nothing)
 
     @jax.jit
     def look(is_first, steps=steps):

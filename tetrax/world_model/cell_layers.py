@@ -93,7 +93,7 @@ class Placing(nn.Module):
 
     @nn.compact
     def __call__(
-        self, cells: Float[Array, "*n W R F"], at: Float32[Array, "*n W"], meant: Float[Array, "*n E"]
+        self, cells: Float[Array, "*n W R F"], at: Float32[Array, "*n W"], meant: Float[Array, "*n G"]
     ) -> Float32[Array, "*n W R D"]:
         """Read the cells near the marked column, and what is meant to be done there."""
         config = self.config

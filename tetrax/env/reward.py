@@ -165,15 +165,16 @@ REWARDS: dict[str, RewardRule] = {
         potential_holes=-0.1,
         potential_bumpiness=-0.02,
     ),
-    # Lines and, a little, every piece; the way to them is shown by the same potential. Without the pieces an agent that
-    # clears no line yet learns to lose early: at a loss the potential gives back what a bad board had cost.
+    # Lines, and the way to them: a piece is worth more than what it costs in height, also where it leaves a hole, so that
+    # it does not pay to lose early. A potential would give back at a loss what a bad board had cost, which agents that
+    # clear no line yet learn sooner than anything else.
     "shaped_lines": RewardRule(
         line_values=(0, 1, 3, 5, 8),
         lines=1.0,
-        piece=0.1,
-        potential_aggregate_height=-0.02,
-        potential_holes=-0.1,
-        potential_bumpiness=-0.02,
+        piece=0.3,
+        aggregate_height=-0.02,
+        holes=-0.1,
+        bumpiness=-0.02,
     ),
     # Lines alone are worth something; a loss costs the more the earlier it comes, and nothing once a
     # hundred pieces are placed, so that it never pays to wait.

@@ -165,9 +165,9 @@ REWARDS: dict[str, RewardRule] = {
         potential_holes=-0.1,
         potential_bumpiness=-0.02,
     ),
-    # Lines, and the way to them: a piece is worth more than what it costs in height, also where it leaves a hole, so that
-    # it does not pay to lose early. A potential would give back at a loss what a bad board had cost, which agents that
-    # clear no line yet learn sooner than anything else.
+    # Lines, and the way to them: a piece is worth more than what it costs in height, also where it leaves a hole, so
+    # that it does not pay to lose early. A potential would give back at a loss what a bad board had cost, which agents
+    # that clear no line yet learn sooner than anything else.
     "shaped_lines": RewardRule(
         line_values=(0, 1, 3, 5, 8),
         lines=1.0,

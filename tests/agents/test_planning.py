@@ -146,7 +146,9 @@ def test_the_first_action_may_be_given_and_changes_nothing_else():
     key = jax.random.key(5)
 
     def play(first):
-        return jax.jit(lambda: imagination.imagine(MIND.world, MIND.actor, PARAMS, STATE, 6, key, first=first))()
+        return jax.jit(
+            lambda: imagination.imagine(MIND.world, MIND.actor, PARAMS, STATE, 6, key, first=first)
+        )()
 
     free = play(None)
     given = play(free.action[0])

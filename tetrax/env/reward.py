@@ -165,16 +165,16 @@ REWARDS: dict[str, RewardRule] = {
         potential_holes=-0.1,
         potential_bumpiness=-0.02,
     ),
-    # Lines, and the way to them: a piece is worth more than what it costs in height, also where it leaves a hole, so
+    # Lines, and the way to them: a piece is worth as much as random play loses by it in height, holes and bumpiness, so
     # that it does not pay to lose early. A potential would give back at a loss what a bad board had cost, which agents
     # that clear no line yet learn sooner than anything else.
     "shaped_lines": RewardRule(
         line_values=(0, 1, 3, 5, 8),
         lines=1.0,
         piece=0.3,
-        aggregate_height=-0.02,
-        holes=-0.1,
-        bumpiness=-0.02,
+        aggregate_height=-0.01,
+        holes=-0.05,
+        bumpiness=-0.01,
     ),
     # Lines alone are worth something; a loss costs the more the earlier it comes, and nothing once a
     # hundred pieces are placed, so that it never pays to wait.

@@ -68,7 +68,15 @@ SMALL = dataclasses.replace(
 SMALL_DROP = dataclasses.replace(
     SMALL,
     model=dataclasses.replace(
-        SHALLOW, state="cells", deter=96, units=64, classes=8, latents=4, row_units=32, latent_mixture=2e-4
+        SHALLOW,
+        state="cells",
+        deter=96,
+        units=64,
+        classes=8,
+        latents=4,
+        row_units=32,
+        latent_mixture=2e-4,
+        largest_exponent=5.0,
     ),
     batch_size=32,
     batch_length=16,

@@ -78,8 +78,14 @@ def mean_curve(curves: Sequence[Sequence[Sequence[float]]], column: int = 2) -> 
 
 
 def columns(points: Sequence[Sequence[float]], column: int) -> tuple[list[float], list[float]]:
-    """Return millions of steps, and what stands in a column of the points."""
-    return [point[0] / 1e6 for point in points], [point[column] for point in points]
+    """Return thousands of steps, and what stands in a column of the points."""
+    return [point[0] / 1e3 for point in points], [point[column] for point in points]
+
+
+def by_time(curves: Sequence[Sequence[Sequence[float]]]) -> tuple[list[float], list[float]]:
+    """Return mean minutes and mean lines, of the steps where every seed has a point."""
+    seconds, lines = (mean_curve(curves, column) for column in (1, 2))
+    return [second / 60 for _, second in seconds], [line for _, line in lines]
 
 
 def keep(
@@ -132,16 +138,20 @@ def draw(documents: list[dict[str, Any]], picture: Path) -> None:
     import matplotlib.pyplot as plt
 
     drawn = panels(documents)
-    figure, axes = plt.subplots(1, len(drawn), figsize=(6 * len(drawn), 4), squeeze=False)
+    figure, axes = plt.subplots(2, len(drawn), figsize=(6 * len(drawn), 7.5), squeeze=False)
     for axis, (title, of) in zip(axes[0], drawn.items(), strict=True):
         if len(of) == 1:
             _draw_one(axis, of[0])
         else:
             _draw_several(axis, of)
+        axis.set_title(title, loc="left", fontweight="bold")
+        axis.set_xlabel("environment steps (thousands)")
+    for axis, of in zip(axes[1], drawn.values(), strict=True):
+        _draw_by_time(axis, of)
+        axis.set_xlabel("minutes, evaluations and compiling included")
+    for axis, of in zip([*axes[0], *axes[1]], [*drawn.values()] * 2, strict=True):
         for lines in dict.fromkeys(document["random_lines"] for document in of):
             axis.axhline(lines, color="#888888", linestyle=":", label="random play")
-        axis.set_title(title, loc="left", fontweight="bold")
-        axis.set_xlabel("environment steps (millions)")
         axis.set_ylabel("lines per training game")
         axis.grid(alpha=0.3)
         axis.spines[["top", "right"]].set_visible(False)
@@ -175,6 +185,14 @@ def _draw_several(axis: Any, documents: Sequence[dict[str, Any]]) -> None:
             stop = f" to {document['max_pieces']} pieces" if document.get("max_pieces") else ""
             words = {"label": f"{label}, greedy games{stop}", "marker": "o", "markersize": 4}
             axis.plot(*columns(greedy, 1), color=colour, linestyle="--", **words)
+
+
+def _draw_by_time(axis: Any, documents: Sequence[dict[str, Any]]) -> None:
+    """Draw the same means over the minutes that the runs took."""
+    for index, document in enumerate(documents):
+        curves = [curve["points"] for curve in document["curves"]]
+        colour = COLOURS[index % len(COLOURS)]
+        axis.plot(*by_time(curves), color=colour, linewidth=2.5, label=document.get("label", "mean"))
 
 
 def main() -> None:

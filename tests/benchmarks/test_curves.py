@@ -76,6 +76,12 @@ def test_the_mean_is_taken_where_every_seed_has_a_point():
     assert curves.mean_curve([[], second]) == []
 
 
+def test_over_time_seeds_are_compared_where_they_have_played_as_many_steps():
+    first = [[10, 60.0, 1.0, 1], [20, 120.0, 2.0, 1]]
+    second = [[20, 240.0, 4.0, 1], [30, 300.0, 9.0, 1]]
+    assert curves.by_time([first, second]) == ([3.0], [3.0])  # at 20 steps: 2 and 4 minutes, 2 and 4 lines
+
+
 def document(title, curve, **more):
     return {"title": title, "random_lines": 0.0, "curves": [{"seed": 0, **curve}], **more}
 
@@ -100,13 +106,14 @@ def test_each_label_is_a_line_with_the_numbers_of_its_file(tmp_path, monkeypatch
 
     monkeypatch.setattr(plt, "close", lambda figure: None)
     curves.draw([PPO, ALONE, DQN], tmp_path / "curves.png")
-    left, right = plt.gcf().axes
+    left, right, below, _ = plt.gcf().axes
     lines = {line.get_label(): line for line in left.lines}
-    assert (list(lines["PPO"].get_xdata()), list(lines["PPO"].get_ydata())) == ([1.0, 2.0], [1.0, 3.0])
-    assert (list(lines["DQN"].get_xdata()), list(lines["DQN"].get_ydata())) == ([1.0], [2.0])
+    assert (list(lines["PPO"].get_xdata()), list(lines["PPO"].get_ydata())) == ([1e3, 2e3], [1.0, 3.0])
+    assert (list(lines["DQN"].get_xdata()), list(lines["DQN"].get_ydata())) == ([1e3], [2.0])
     assert list(lines["DQN, greedy games"].get_ydata()) == [5.0]
     assert lines["PPO"].get_color() != lines["DQN"].get_color() == lines["DQN, greedy games"].get_color()
     assert left.get_title(loc="left") == "direct"
+    assert [line.get_label() for line in below.lines] == ["PPO", "DQN", "random play"]
     assert [line.get_label() for line in right.lines] == ["seed 0", "mean", "random play"]
     assert (tmp_path / "curves.png").stat().st_size > 0
 

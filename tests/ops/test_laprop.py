@@ -36,6 +36,19 @@ def test_the_first_step_goes_the_step_size_in_every_direction():
     assert moments.steps == 1
 
 
+def test_each_entry_may_have_a_step_size_of_its_own():
+    both = {"slow": WEIGHTS, "quick": WEIGHTS}
+    grads = {"slow": GRADS, "quick": GRADS}
+    rates = {"slow": jnp.float32(1e-3), "quick": jnp.float32(3e-3)}
+    after, _ = laprop.step(both, grads, laprop.init(both), rates, 0.3)
+    for name, rate in rates.items():
+        alone, _ = laprop.step(WEIGHTS, GRADS, laprop.init(WEIGHTS), rate, 0.3)
+        np.testing.assert_array_equal(after[name]["kernel"], alone["kernel"])
+        np.testing.assert_allclose(
+            after[name]["kernel"], WEIGHTS["kernel"] - rate * np.sign(GRADS["kernel"]), atol=1e-6
+        )
+
+
 def test_later_steps_by_hand():
     """One weight, never clipped: g = 1, then 3; squares .001, .009999; scaled 1, 3 / sqrt(.009999 / .001999)."""
     weight, moments = jnp.float32(1e6), laprop.init(jnp.float32(1e6))

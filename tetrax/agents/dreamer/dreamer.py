@@ -205,12 +205,11 @@ def _count_bytes(config: DreamerConfig, env: Game) -> int:
 def _find_working_bytes(config: DreamerConfig, env: Game) -> int:
     """Return the bytes of the moments of a batch, and of what is imagined from them."""
     deter, latent_count, classes = make_mind(config, env).world.state_sizes
-    columns = env.spec.shows.width if config.model.state == "columns" else 1
-    units = columns * config.model.widths.units
-    each = sizes.FLOAT * (4 * deter + 12 * units + 3 * latent_count * classes)
+    hidden_numbers = _count_hidden(config, env)
+    each = sizes.FLOAT * (4 * deter + 12 * hidden_numbers + 3 * latent_count * classes)
     moments = config.batch_size * config.batch_length
     starts = config.imagined_starts or moments
-    hidden = sizes.FLOAT * (deter + latent_count * classes + 4 * units + 4 * config.model.bins)
+    hidden = sizes.FLOAT * (deter + latent_count * classes + 4 * hidden_numbers + 4 * config.model.bins)
     told = config.ensemble * sizes.FLOAT * (2 * config.model.widths.units + 2 * latent_count * classes)
     guessing = (moments + config.imagined_steps * starts) * told
     return (
@@ -218,6 +217,17 @@ def _find_working_bytes(config: DreamerConfig, env: Game) -> int:
         + moments * (each + sizes.observation_bytes(env))
         + (config.imagined_steps + 1) * starts * hidden
     )
+
+
+def _count_hidden(config: DreamerConfig, env: Game) -> int:
+    """Return the numbers of one hidden layer of the model, of all columns together; of cells, those of all rows too."""
+    model, shows = config.model, env.spec.shows
+    if model.state == "vector":
+        return model.widths.units
+    numbers = shows.width * model.widths.units
+    if model.state == "cells":
+        numbers += shows.rows * (model.row_units + shows.width * model.cell_units)
+    return numbers
 
 
 def _partition(state: TrainState) -> Any:

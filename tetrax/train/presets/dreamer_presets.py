@@ -52,6 +52,8 @@ MINI_AGENT = DreamerConfig(
     learning_rate_warmup=50.0,
     entropy=0.01,
 )
+# By keys more has to be tried before a line comes.
+MINI_KEYS = dataclasses.replace(MINI_AGENT, entropy=0.03)
 SMALL = dataclasses.replace(
     MINI_AGENT,
     model=dataclasses.replace(COLUMNS, deter=96, latents=16, column_latents=12),
@@ -84,7 +86,7 @@ SMALL_DROP = dataclasses.replace(
     learning_rate=1e-3,
     model_rate=3.0,
     learning_rate_warmup=50.0,
-    entropy=0.01,
+    entropy=0.002,  # of advantages in units of the returns' range, which is large here
 )
 # Random play hardly ever clears a line of ten cells: the way there is shown.
 SMALL_DROP_GAME = dataclasses.replace(DROP, reward="shaped_lines")
@@ -171,7 +173,7 @@ DREAMER: dict[str, dict[str, TrainConfig]] = {
     },
     "mini": {
         "drop": _config("mini", MINI_DROP, MINI_AGENT, MINI_EVALUATION, 3_328, 2),
-        "direct": _config("mini", MINI_DIRECT, MINI_AGENT, MINI_EVALUATION, 18_432, 2),
+        "direct": _config("mini", MINI_DIRECT, MINI_KEYS, MINI_EVALUATION, 18_432, 2),
     },
     "small": {
         "drop": _config("small", SMALL_DROP_GAME, SMALL_DROP, SMALL_EVALUATION, 65_536, 8),

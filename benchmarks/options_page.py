@@ -30,7 +30,9 @@ class Planned:
 
     what: str
     flags: str
+    commit: str
     after: int  # steps
+    seeds: list[int]
     games: int  # of each seed
     actor: list[float]  # lines of each seed
     lines: list[float]
@@ -87,17 +89,16 @@ def _section(one: Options) -> str:
     for variant in one.variants:
         by_step = zip(*variant.lines, strict=True)
         rows.append([_name(variant), *(_spread(lines) for lines in by_step), _spread(variant.seconds, 0)])
-    seeds = ", ".join(str(seed) for seed in one.seeds)
     lines = [_row(row) for row in rows]
-    what = f"lines of {one.games} greedy games, mean over the seeds {seeds}, in brackets the lowest and the highest"
-    lines += ["", f"{one.title}: {what}.", ""]
+    what = f"lines of {one.games} greedy games, mean over the seeds {_list(one.seeds)}"
+    lines += ["", f"{one.title}: {what}, in brackets the lowest and the highest.", ""]
     for planned in one.planned:
         without, with_it = ([pair[place] for pair in planned.seconds] for place in (0, 1))
         lines += [
             f"{planned.what} (`{planned.flags}`), by the policies of the first line after {planned.after:,} steps: "
-            f"{_spread(planned.lines)} lines in {planned.games} games of each seed, against "
+            f"{_spread(planned.lines)} lines in {planned.games} games, with seed {_list(planned.seeds)}, against "
             f"{_spread(planned.actor)} without. They took {_spread(with_it, 0)} seconds, compiling included, against "
-            f"{_spread(without, 0)}.",
+            f"{_spread(without, 0)} (commit {planned.commit[:7]}).",
             "",
         ]
     lines += [f"`{one.command}` and the flags above; {one.machine}; {one.date}, commit {one.commit[:7]}.", ""]
@@ -106,6 +107,10 @@ def _section(one: Options) -> str:
 
 def _name(variant: Variant) -> str:
     return f"{variant.what}: `{variant.flags}`" if variant.flags else variant.what
+
+
+def _list(seeds: Sequence[int]) -> str:
+    return ", ".join(str(seed) for seed in seeds)
 
 
 def _row(cells: Sequence[str]) -> str:

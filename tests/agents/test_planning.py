@@ -85,11 +85,17 @@ def look(config=CONFIG, mind=MIND, legal=None, seed=0):
     )(STATE)
 
 
+def better(outlook, temperature=0.1, legal=None):
+    return planning.improve(prior((0.3, 0.0), legal), outlook, temperature)
+
+
 def test_the_best_action_is_found_that_the_actor_misses():
     outlook = look()
     assert prior((0.3, 0.0)).mode().tolist() == [LEFT] * 4
     assert outlook.action.tolist() == [[LEFT, RIGHT]] * 4, "the actor's favourite first"
-    assert planning.best(outlook).tolist() == [RIGHT] * 4
+    assert better(outlook).mode().tolist() == [RIGHT] * 4
+    # As far as the temperature lets values decide.
+    assert better(outlook, 100.0).mode().tolist() == [LEFT] * 4
     # A step before the end there is nothing left to chance: the prize of 1, at once.
     np.testing.assert_allclose(outlook.value[3, 1], 1.0, atol=1e-3)
 
@@ -116,16 +122,15 @@ def test_the_critic_says_what_the_end_is_worth():
 def test_only_legal_candidates_are_chosen():
     only_left = jnp.array([[True, False]] * 3 + [[True, True]])
     outlook = look(legal=only_left)
-    assert planning.best(outlook).tolist() == [LEFT] * 3 + [RIGHT]
-    better = planning.improve(prior((0.3, 0.0), only_left), outlook, 0.1)
-    assert better.probabilities[:3].tolist() == [[1.0, 0.0]] * 3
+    found = better(outlook, legal=only_left)
+    assert found.mode().tolist() == [LEFT] * 3 + [RIGHT]
+    assert found.probabilities[:3].tolist() == [[1.0, 0.0]] * 3
     favourite = look(dataclasses.replace(CONFIG, planned_candidates=1))
     assert favourite.action.tolist() == [[LEFT]] * 4
-    better = planning.improve(prior((0.3, 0.0)), favourite, 0.1)
-    assert better.probabilities.tolist() == [[1.0, 0.0]] * 4
-    nothing = look(legal=jnp.zeros((4, 2), bool))
-    assert ((planning.best(nothing) >= 0) & (planning.best(nothing) < 2)).all()
-    over = planning.improve(prior((0.3, 0.0), jnp.zeros((4, 2), bool)), nothing, 0.1)
+    assert better(favourite).probabilities.tolist() == [[1.0, 0.0]] * 4
+    nothing = jnp.zeros((4, 2), bool)
+    over = better(look(legal=nothing), legal=nothing)
+    assert over.mode().tolist() == [0] * 4
     assert over.log_prob(jnp.zeros(4, jnp.int32)).tolist() == [0.0] * 4
 
 
@@ -138,8 +143,8 @@ def test_a_policy_is_improved_by_hand():
         legal=jnp.ones((4, 2), bool),
         value=jnp.array([[1.0, 1.0 + temperature * np.log(3)]] * 4),
     )
-    better = planning.improve(chosen, outlook, temperature)
-    np.testing.assert_allclose(better.probabilities, [[0.5, 0.5]] * 4, atol=1e-6)
+    found = planning.improve(chosen, outlook, temperature)
+    np.testing.assert_allclose(found.probabilities, [[0.5, 0.5]] * 4, atol=1e-6)
 
 
 def test_the_first_action_may_be_given_and_changes_nothing_else():

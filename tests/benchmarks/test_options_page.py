@@ -23,7 +23,9 @@ DATA = {
         {
             "what": "Looking ahead",
             "flags": "--agent.ahead 4",
+            "commit": "9876543210",
             "after": 1_024,
+            "seeds": [0, 1],
             "games": 256,
             "actor": [3, 4],
             "lines": [5, 8],
@@ -43,8 +45,8 @@ def test_the_table_by_hand(tmp_path):
     assert "|  | 512 steps | 1,024 steps | seconds |\n| --- | ---: | ---: | ---: |\n" in said
     assert "| as published | 0.5 (0.0 to 1.0) | 4.0 (3.0 to 5.0) | 15 (10 to 20) |\n" in said
     assert "| more: `--agent.more` | 2.0 (2.0 to 2.0) | 14.0 (14.0 to 14.0) | 30 (30 to 30) |\n" in said
-    assert "6.5 (5.0 to 8.0) lines in 256 games of each seed, against 3.5 (3.0 to 4.0) without" in said
-    assert "9 (9 to 9) seconds, compiling included, against 2 (1 to 3)" in said
+    assert "6.5 (5.0 to 8.0) lines in 256 games, with seed 0, 1, against 3.5 (3.0 to 4.0) without" in said
+    assert "9 (9 to 9) seconds, compiling included, against 2 (1 to 3) (commit 9876543)" in said
 
 
 @pytest.mark.parametrize(

@@ -124,7 +124,7 @@ def _act(
 ) -> tuple[Array, Memory, dict[str, Array]]:
     """Choose actions for a batch: the most probable ones, or drawn ones; the latents are drawn in either case.
 
-    With `planned_rollouts` the best ones in what is imagined, or drawn from a policy that is better for it.
+    With `planned_rollouts` by a policy that is improved by looking ahead.
 
     Diagnostics: "value" of what is seen, "entropy" of the policy and "log_prob" of the action.
     """

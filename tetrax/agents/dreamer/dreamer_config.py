@@ -56,15 +56,16 @@ class DreamerConfig:
     imagination_after: float = 0.0
     """With `real_play`: updates after which actor and critic learn from what is imagined, too (tunable)."""
     planned_rollouts: int = 0
-    """Games imagined from each candidate before an action is chosen; the best action on average is taken, or drawn with
-    a higher probability. 0 = act by the actor alone. All that is planned may change when a run is resumed or
-    evaluated."""
-    planned_steps: int = 15
-    """Steps of a game that is imagined to plan; the critic says what its end is worth."""
+    """Games imagined from each candidate before an action is chosen; actions that come to more become more probable.
+    0 = act by the actor alone. All that is planned may change when a run is resumed or evaluated."""
+    planned_steps: int = 3
+    """Steps of a game that is imagined to plan; the critic says what its end is worth. Longer games differ more by
+    chance, so that more of them are needed."""
     planned_candidates: int = 16
     """Legal actions that are tried, the most probable by the actor; 0 = every one."""
-    planned_temperature: float = 0.1
-    """How much better an action, in units of return, is e times as probable, where actions are drawn."""
+    planned_temperature: float = 0.5
+    """How much better an action, in units of return, becomes e times as probable; where this is low the best on average
+    is taken, whatever the actor thinks of it."""
     discount: float = 0.997
     """Discount per step, 1 - 1/333 as published (tunable)."""
     return_lambda: float = 0.95

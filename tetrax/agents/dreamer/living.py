@@ -57,17 +57,14 @@ def decide(
     )
     logits = judges.apply(mind.actor, params["actor"], state.features)
     chosen_from = judges.policy(logits, observation.legal, 0.0 if greedy else mind.world.config.mixture)
-    outlook = None
     if config.planned_rollouts:
         plan_key, act_key = jax.random.split(act_key)
         outlook = planning.look_ahead(mind, config, params, state, chosen_from, plan_key)
         chosen_from = planning.improve(chosen_from, outlook, config.planned_temperature)
-    if not greedy:
-        action = judges.draw_action(chosen_from, jax.random.uniform(act_key, is_first.shape))
-    elif outlook is not None:
-        action = planning.best(outlook)
-    else:
+    if greedy:
         action = chosen_from.mode().astype(jnp.int32)
+    else:
+        action = judges.draw_action(chosen_from, jax.random.uniform(act_key, is_first.shape))
     return Decision(action, chosen_from, Memory(state=state, action=action))
 
 

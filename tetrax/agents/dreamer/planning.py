@@ -1,7 +1,7 @@
 """Looking ahead before acting: games imagined from every action, played on by the actor and judged by the critic.
 
 A rollout algorithm (Tesauro and Galperin 1996, "On-line Policy Improvement using Monte-Carlo Search") in the learned
-model. The best action is at least as good as the actor's where the model and the critic are right.
+model. Where model and critic are right and games are many, the best action is at least as good as the actor's.
 """
 
 from typing import Any, NamedTuple
@@ -65,16 +65,11 @@ def look_ahead(
 def improve(prior: MaskedCategorical, outlook: Outlook, temperature: float) -> MaskedCategorical:
     """Return the prior over the candidates, e times as probable for each `temperature` that an action is better.
 
-    No other has a higher mean value less `temperature` times the divergence from the prior (Abdolmaleki et al. 2018,
-    arXiv 1806.06920).
+    Its most probable action is the best one where the temperature is low; a higher one lets the prior decide between
+    values that differ by chance. No other policy has a higher mean value less `temperature` times the divergence from
+    the prior (Abdolmaleki et al. 2018, arXiv 1806.06920).
     """
     rows = jnp.arange(prior.legal.shape[0])[:, None]
     value = jnp.zeros_like(prior.log_probabilities).at[rows, outlook.action].set(outlook.value)
     legal = jnp.zeros_like(prior.legal).at[rows, outlook.action].set(outlook.legal)
     return MaskedCategorical.from_logits(prior.log_probabilities + value / temperature, legal)
-
-
-def best(outlook: Outlook) -> Int32[Array, "B"]:
-    """Return the action of the highest value, of equal ones the actor's more probable."""
-    place = jnp.argmax(jnp.where(outlook.legal, outlook.value, -jnp.inf), axis=-1)
-    return jnp.take_along_axis(outlook.action, place[:, None], axis=-1)[:, 0].astype(jnp.int32)

@@ -41,6 +41,14 @@ def run_config(**changes: object) -> TrainConfig:
     return dataclasses.replace(config, **changes)
 
 
+def of_cells(config: TrainConfig) -> TrainConfig:
+    """The same with a model whose state is a board of cells."""
+    model = dataclasses.replace(
+        config.agent.model, state="cells", cell_deter=2, cell_units=2, row_units=4, latents=2
+    )
+    return dataclasses.replace(config, agent=dataclasses.replace(config.agent, model=model, model_rate=2.0))
+
+
 @pytest.fixture(scope="module")
 def straight(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run that never stopped, and has kept all of its checkpoints."""
@@ -49,18 +57,30 @@ def straight(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.slow
-def test_a_resumed_run_is_the_same_bit_for_bit(straight: Path, tmp_path: Path) -> None:
-    half = shutil.copytree(straight, tmp_path / "half")
+def resume_from_half(straight: Path, half: Path, config: TrainConfig) -> None:
+    """Go on from the third checkpoint of a run, and compare."""
+    shutil.copytree(straight, half)
     for later in sorted((half / "checkpoints").iterdir())[3:]:
         shutil.rmtree(later)
     (half / "eval.json").unlink()
-    result = train(run_config(), run_dir=half, resume=True)
+    result = train(config, run_dir=half, resume=True)
     assert (result.status, result.num_traces) == ("finished", 1)
+    assert_same_run(straight, half, config)
+
+
+@pytest.mark.slow
+def test_a_resumed_run_is_the_same_bit_for_bit(straight: Path, tmp_path: Path) -> None:
+    resume_from_half(straight, tmp_path / "half", run_config())
     state = final_state(straight, run_config())
     assert int(state.replay.filled) * 4 == 128
     assert int(state.queue.taken) > 0
-    assert_same_run(straight, half, run_config())
+
+
+@pytest.mark.slow
+def test_a_resumed_run_is_the_same_with_a_model_of_cells(tmp_path: Path) -> None:
+    config = of_cells(run_config())
+    train(config, run_dir=tmp_path / "straight")
+    resume_from_half(tmp_path / "straight", tmp_path / "half", config)
 
 
 @pytest.mark.slow

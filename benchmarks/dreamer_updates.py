@@ -10,11 +10,11 @@ import jax
 from benchmarks import op_profile
 from benchmarks.workers.stopwatch import Learned, Stopwatch
 from tetrax.agents.dreamer import DreamerConfig, dreaming, make
-from tetrax.agents.dreamer.living import Mind
-from tetrax.env.contract import Game, Observation, example_observation
+from tetrax.agents.dreamer.mind import make_mind
+from tetrax.env.contract import Observation, example_observation
 from tetrax.env.tetris import EnvConfig, Tetris
 from tetrax.train import presets
-from tetrax.world_model import judges, model, readings
+from tetrax.world_model import readings
 from tetrax.world_model.model_config import WorldModelConfig
 
 # The published model, and everything else as published. The replay is smaller, which costs nothing but memory.
@@ -96,13 +96,3 @@ class Updates:
         count = calls * self.config.num_updates
         moments = self.config.batch_size * self.config.batch_length
         return Learned(count, count * moments, began.seconds, began.cpu_seconds)
-
-
-def make_mind(config: DreamerConfig, env: Game) -> Mind:
-    """Return the networks that the agent has."""
-    shown = env.spec.shows
-    return Mind(
-        world=model.world_model(env, config.model),
-        actor=judges.actor(config.model, shown, env.spec.num_actions),
-        critic=judges.critic(config.model, shown),
-    )

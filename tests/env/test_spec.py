@@ -16,7 +16,7 @@ def test_the_spec_says_what_a_game_comes_to_and_what_is_seen():
     assert (guideline.headline, guideline.length) == ("lines", "pieces")
     assert (guideline.num_actions, guideline.num_players, guideline.on_host) == (8, 1, False)
     assert guideline.shows == Shown(
-        "planes", height=20, width=10, num_kinds=7, foretells_reward=True, num_pieces=7, rows=22
+        "planes", height=20, width=10, num_kinds=7, foretells_reward=True, num_pieces=7, num_rows=22
     )
     assert not guideline.shows.by_action and not guideline.can_truncate
     classic = tetrax.make("classic-10x10", time_limit=9).spec
@@ -24,7 +24,7 @@ def test_the_spec_says_what_a_game_comes_to_and_what_is_seen():
     assert (classic.measures, classic.length) == (guideline.measures, "pieces")
     assert classic.num_actions == 40 and classic.can_truncate
     assert classic.shows == Shown(
-        "afterstate_features", 10, 10, 7, foretells_reward=True, num_pieces=2, rows=12, acts_by_column=True
+        "afterstate_features", 10, 10, 7, foretells_reward=True, num_pieces=2, acts_by_column=True
     )
     # Action a of `drop` is choice a // 10 in column a % 10, as its name says.
     names = tetrax.make("classic-10x10").action_names

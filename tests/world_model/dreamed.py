@@ -7,7 +7,7 @@ from tetrax.env.contract import Shown
 from tetrax.world_model.dreams import Dream, Played
 from tetrax.world_model.readings import Reading, Told
 
-SHOWN = Shown("bitboards", height=2, width=4)  # and two rows above
+SHOWN = Shown("bitboards", height=2, width=4, num_rows=4)  # and two rows above
 CONTEXT, HORIZON, GAMES, CELLS = 2, 3, 2, 2 * 4 * 4
 FILLED = 3.0  # log-odds that say so
 

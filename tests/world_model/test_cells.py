@@ -76,17 +76,17 @@ def test_a_row_hears_of_all_its_cells_and_of_far_rows():
     assert (np.abs(np.asarray(changed - seen)).max(axis=-1) > 1e-6).all()
 
 
-def test_a_cell_takes_over_from_two_rows_around():
-    cells, rows = jnp.zeros((WIDTH, ROWS, 2)), jnp.zeros((ROWS, 3))
+def test_a_cell_takes_over_from_four_rows_around():
+    height = 12
+    cells, rows = jnp.zeros((WIDTH, height, 2)), jnp.zeros((height, 3))
     layer = Settling(CONFIG)
     weights = layer.init(jax.random.key(4), cells, rows)
     weights = jax.tree.map(
         lambda leaf: leaf + 0.1, weights
     )  # first biases are 0, which hides what is multiplied
-    changed = layer.apply(weights, cells.at[1, 4].set(1.0), rows) - layer.apply(weights, cells, rows)
-    assert np.argwhere(np.abs(np.asarray(changed)).max(axis=-1) > 1e-6).tolist() == [
-        [1, row] for row in (2, 3, 4, 5, 6)
-    ]
+    changed = layer.apply(weights, cells.at[1, 6].set(1.0), rows) - layer.apply(weights, cells, rows)
+    heard = np.argwhere(np.abs(np.asarray(changed)).max(axis=-1) > 1e-6)
+    assert heard.tolist() == [[1, row] for row in range(2, 11)]  # four lines may go at once
 
 
 @pytest.fixture(scope="module")
@@ -143,6 +143,12 @@ def test_every_kind_of_piece_needs_a_class():
     guideline = tetrax.make(actions="drop", observation="bitboards")
     with pytest.raises(ValueError, match=r"agent\.model\.classes: given 3; allowed: 8 to 256 with cells"):
         model.world_model(guideline, CONFIG)
+
+
+def test_what_shows_more_of_a_board_than_cells_and_the_piece_is_refused():
+    planes = tetrax.make(preset="mini", actions="drop", observation="planes")
+    with pytest.raises(ValueError, match=r"agent\.model\.state: given 'cells' with observation 'planes'"):
+        model.world_model(planes, CONFIG)
 
 
 def test_where_the_actions_are_no_columns_it_is_said():

@@ -91,8 +91,8 @@ class Shown:
     num_kinds: int = 0  # of pieces
     foretells_reward: bool = False  # whether afterstates have the reward of the step to them
     num_pieces: int = 0  # active, held and next ones that are shown
-    rows: int = 0  # of cells that are shown: those of the board, and what is shown above it
-    acts_by_column: bool = False  # whether action a is choice a // width in column a % width
+    num_rows: int = 0  # of the cells that are shown: those of the board, and some above it
+    acts_by_column: bool = False  # whether action a is choice a // width, leftmost in column a % width
 
     @property
     def by_action(self) -> bool:

@@ -21,6 +21,7 @@ OBSERVATIONS = (
     "auto", "planes", "compact", "bitboards", "flat",
     "afterstate_features", "afterstate_boards", "afterstate_classic", "afterstate_extended",
 )  # fmt: skip
+BY_CELL = ("planes", "compact", "bitboards")  # those that show the board cell by cell
 PLANES = ("locked", "active", "ghost")
 CELLS = ("empty", "locked", "active", "ghost")  # of the compact view: a cell is an index into this
 SPAWN_ROWS = 2  # rows above the visible ones that a new piece stands in; views of the board show them

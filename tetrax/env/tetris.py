@@ -156,7 +156,7 @@ class Tetris:
                 rules.num_pieces,
                 self.foretells_reward,
                 num_pieces=2 + rules.preview,  # of which the held one may be none
-                rows=observe.num_rows(rules),
+                num_rows=observe.num_rows(rules) if config.view in observe.BY_CELL else 0,
                 acts_by_column=config.actions == "drop",
             ),
             can_truncate=self.can_truncate,

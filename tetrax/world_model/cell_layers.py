@@ -25,6 +25,7 @@ from tetrax.world_model.model_config import WorldModelConfig
 from tetrax.world_model.normed import RmsNorm, scaled_dense
 
 AROUND = 2 * REACH + 1  # columns that an action is about, its own in the middle
+FALL = 4  # rows that cells come down at most: a piece is at most four high
 FAR_SHARE = 0.25  # of the sums over rows, which are of many
 
 
@@ -128,7 +129,7 @@ class Settling(nn.Module):
     """What comes of each cell by those near it in its column and by its row."""
 
     config: WorldModelConfig
-    reach: int = 2  # rows below and above
+    reach: int = FALL  # rows below and above
 
     @nn.compact
     def __call__(

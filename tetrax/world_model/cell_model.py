@@ -6,6 +6,8 @@ latents that are learned, as in the published model. A column of cells is a colu
 model shares, and so do actor and critic.
 """
 
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 from jax import Array
@@ -16,14 +18,23 @@ from tetrax.world_model.cell_layers import Normed, Placing, Rows, Settling
 from tetrax.world_model.column_layers import FILLED, Grid, GridDense, update
 from tetrax.world_model.grid_model import GridModel
 from tetrax.world_model.latents import ModelState
+from tetrax.world_model.model_parts import Step
 from tetrax.world_model.normed import hidden, scaled_dense
 from tetrax.world_model.readings import Reading, Told
 from tetrax.world_model.rssm import KEEP_BIAS
 
-SURE = 8.0  # logit of what is told of a cell or a piece, and of the rest less than that
-CERTAIN = 40.0  # logit of what is seen of it: the other classes then have nothing
+SURE = 8.0  # log-odds of what is told of a cell, and logit of the kind of a piece
+CERTAIN = (
+    40.0  # by how many nats what is seen is likelier than what is not, and a cell is not of a third class
+)
+FIRM = 8.0  # factor of the logits of cells to come: they are read off few weights, which grow slowly
 
-FIRM = 8.0  # factor of the logits of what is foreseen of a cell, whose few weights would be long in growing
+
+class Seen(NamedTuple):
+    """What was seen of a moment."""
+
+    known: Array  # float32[*n, cells + pieces, classes], the latents that are seen, one-hot
+    common: Array  # float32[*n, U], of what concerns all cells
 
 
 class CellModel(GridModel):
@@ -32,12 +43,7 @@ class CellModel(GridModel):
     @property
     def num_rows(self) -> int:
         """Return the rows of cells that are shown."""
-        return self.sizes.shown.rows
-
-    @property
-    def num_planes(self) -> int:
-        """Return how many numbers are shown of each cell."""
-        return self.sizes.cells // (self.num_rows * self.layout.width)
+        return self.sizes.shown.num_rows
 
     def setup(self) -> None:
         """Name the parts."""
@@ -61,48 +67,54 @@ class CellModel(GridModel):
         self.mixed_common = of_common()
         self.gates = GridDense(3 * config.cell_deter, 3 * layout.of_common)
         self.prior_cells, self.prior_common = of_cells(), hidden(config, config.prior_layers)
-        self.prior_logits = GridDense(layout.classes, layout.latents_of_common * layout.classes)
+        self.prior_logits = GridDense(2, layout.latents_of_common * layout.classes)
         self.told_common = hidden(config, config.decoder_layers)
         self.told = scaled_dense(sizes.numbers, 1.0)
         # What is shown beside the filled cells: the piece that waits above the board.
         self.told_planes = scaled_dense(sizes.cells - self.layout.width * self.num_rows, 1.0)
         self._set_heads()
 
-    def hint(self, reading: Reading) -> Grid:
-        """Read what was seen: log-probabilities of the latents of cells and pieces, and the rest."""
+    def hint(self, reading: Reading) -> Seen:
+        """Read what was seen."""
         width, rows, leading = self.layout.width, self.num_rows, reading.cells.shape[:-1]
         filled = reading.cells[..., : rows * width].reshape(*leading, rows, width)
         filled = jnp.swapaxes(filled, -1, -2).reshape(*leading, -1)
         seen = jnp.concatenate([filled.astype(jnp.int32), reading.pieces], axis=-1)
         hot = jax.nn.one_hot(seen, self.layout.classes, dtype=jnp.float32)
-        return Grid(jax.nn.log_softmax(CERTAIN * hot, axis=-1), self.encoder(self.common_of(reading)))
+        return Seen(hot, self.encoder(self.common_of(reading)))
+
+    def see(self, state: ModelState, drive: Grid, hint: Seen, uniform: Array) -> Step:
+        """Take a step and look: what is seen is known, and only the rest is drawn."""
+        deter = self._advance(state, drive)
+        rest = self.posterior_logits(self.seen_common(self.layout.cut(deter).common, hint.common))
+        rest = self._as_latents(rest)
+        drawn = latents.draw(rest, uniform[..., hint.known.shape[-2] :])
+        log_probs = jnp.concatenate([jax.nn.log_softmax(CERTAIN * hint.known, axis=-1), rest], axis=-2)
+        return Step(ModelState(deter, jnp.concatenate([hint.known, drawn], axis=-2)), log_probs)
 
     def prior(self, deter: Float32[Array, "*n D"]) -> Float32[Array, "*n latents classes"]:
         """Return the log-probabilities of the latents before anything is seen."""
         cells, common = self._by_cell(self.layout.cut(deter))
         logits = self.prior_logits(Grid(self.prior_cells(cells), self.prior_common(common)))
-        return self._cells_as_latents(logits._replace(columns=FIRM * logits.columns))
+        filled = latents.log_probabilities(FIRM * logits.columns, self.config.latent_mixture)  # [*n, W, R, 2]
+        more = [(0, 0)] * (filled.ndim - 1) + [(0, self.layout.classes - 2)]
+        filled = jnp.pad(filled, more, constant_values=-CERTAIN)
+        filled = filled.reshape(*deter.shape[:-1], -1, self.layout.classes)
+        return jnp.concatenate([filled, self._as_latents(logits.common)], axis=-2)
 
     def tell(self, features: Float32[Array, "*n F"]) -> Told:
         """Decode states."""
         layout, kinds = self.layout, self.sizes.shown.num_kinds + 1
         stoch = features[..., layout.deter :].reshape(*features.shape[:-1], layout.latents, layout.classes)
-        pieces = layout.width * self.num_rows
-        filled = stoch[..., :pieces, FILLED].reshape(*features.shape[:-1], layout.width, -1)
+        num_cells = layout.width * self.num_rows
+        filled = stoch[..., :num_cells, FILLED].reshape(*features.shape[:-1], layout.width, -1)
         filled = jnp.swapaxes(filled, -1, -2).reshape(*features.shape[:-1], -1)
         seen = self.told_common(layout.cut_features(features).common)
         return Told(
             cells=jnp.concatenate([SURE * (2.0 * filled - 1.0), self.told_planes(seen)], axis=-1),
-            pieces=SURE * stoch[..., pieces : pieces + self.sizes.pieces, :kinds],
+            pieces=SURE * stoch[..., num_cells : num_cells + self.sizes.pieces, :kinds],
             numbers=self.told(seen),
         )
-
-    def _look(self, deter: Float32[Array, "*n D"], hint: Grid) -> Float32[Array, "*n latents classes"]:
-        """Return the log-probabilities of the latents after something was seen: of most there is no doubt."""
-        rest = self.posterior_logits(self.seen_common(self.layout.cut(deter).common, hint.common))
-        rest = rest.reshape(*rest.shape[:-1], -1, self.layout.classes)
-        rest = latents.log_probabilities(rest, self.config.latent_mixture)
-        return jnp.concatenate([hint.columns, rest], axis=-2)
 
     def _advance(self, state: ModelState, drive: Grid) -> Float32[Array, "*n D"]:
         """Return the next deterministic state."""
@@ -130,5 +142,6 @@ class CellModel(GridModel):
         """Undo `_by_cell`."""
         return grid._replace(columns=grid.columns.reshape(*grid.columns.shape[:-2], -1))
 
-    def _cells_as_latents(self, logits: Grid) -> Float32[Array, "*n latents classes"]:
-        return self._as_latents(self._by_column(logits))
+    def _as_latents(self, logits: Float32[Array, "*n F"]) -> Float32[Array, "*n latents classes"]:
+        by_class = logits.reshape(*logits.shape[:-1], -1, self.layout.classes)
+        return latents.log_probabilities(by_class, self.config.latent_mixture)

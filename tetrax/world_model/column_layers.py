@@ -218,6 +218,6 @@ def column_layout(config: WorldModelConfig, shown: Shown) -> ColumnLayout:
     """Return how the states of a board's model are cut; a column of cells is its cells, from the lowest."""
     deter, _, classes = config.widths
     if config.state == "cells":
-        of_column, common = shown.rows * config.cell_deter, shown.num_pieces + config.latents
-        return ColumnLayout(shown.width, of_column, deter, shown.rows, common, classes, by_cell=True)
+        of_column, common = shown.num_rows * config.cell_deter, shown.num_pieces + config.latents
+        return ColumnLayout(shown.width, of_column, deter, shown.num_rows, common, classes, by_cell=True)
     return ColumnLayout(shown.width, deter, deter, config.column_latents, config.latents, classes)

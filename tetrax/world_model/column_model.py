@@ -5,6 +5,7 @@ from jax import Array
 from jaxtyping import Float32
 
 from tetrax.networks.layers import ACTIVATIONS
+from tetrax.world_model import latents
 from tetrax.world_model.column_layers import (
     Exchanges,
     Grid,
@@ -14,6 +15,7 @@ from tetrax.world_model.column_layers import (
 )
 from tetrax.world_model.grid_model import GridModel
 from tetrax.world_model.latents import ModelState
+from tetrax.world_model.model_parts import Step
 from tetrax.world_model.normed import RmsNorm
 from tetrax.world_model.readings import Reading, Told
 from tetrax.world_model.rssm import KEEP_BIAS
@@ -51,6 +53,18 @@ class ColumnModel(GridModel):
         """Return the log-probabilities of the latents before anything is seen."""
         return self._as_latents(self.prior_logits(self.prior_hidden(self.layout.cut(deter))))
 
+    def see(self, state: ModelState, drive: Grid, hint: Grid, uniform: Array) -> Step:
+        """Take a step and look."""
+        deter = self._advance(state, drive)
+        looked = self.posterior_state(self.layout.cut(deter))
+        activate = ACTIVATIONS[self.config.activation]
+        looked = Grid(
+            activate(self.posterior_norms[0](looked.columns + hint.columns)),
+            activate(self.posterior_norms[1](looked.common + hint.common)),
+        )
+        log_probs = self._as_latents(self.posterior_logits(looked))
+        return Step(ModelState(deter=deter, stoch=latents.draw(log_probs, uniform)), log_probs)
+
     def tell(self, features: Float32[Array, "*n F"]) -> Told:
         """Decode states."""
         told = self.told(self.decoder(self.layout.cut_features(features)))
@@ -63,19 +77,16 @@ class ColumnModel(GridModel):
             numbers=told.common[..., split:],
         )
 
-    def _look(self, deter: Float32[Array, "*n D"], hint: Grid) -> Float32[Array, "*n latents classes"]:
-        """Return the log-probabilities of the latents after something was seen."""
-        looked = self.posterior_state(self.layout.cut(deter))
-        activate = ACTIVATIONS[self.config.activation]
-        looked = Grid(
-            activate(self.posterior_norms[0](looked.columns + hint.columns)),
-            activate(self.posterior_norms[1](looked.common + hint.common)),
-        )
-        return self._as_latents(self.posterior_logits(looked))
-
     def _advance(self, state: ModelState, drive: Grid) -> Float32[Array, "*n D"]:
         """Return the next deterministic state."""
         layout = self.layout
         before = layout.cut(state.deter)
         mixed = self.mix(side_by_side(before, layout.cut_latents(state.stoch), drive))
         return layout.join(update(self.gates(mixed), before, KEEP_BIAS))
+
+    def _as_latents(self, logits: Grid) -> Float32[Array, "*n latents classes"]:
+        flat = self.layout.join(logits)
+        classes = self.layout.classes
+        return latents.log_probabilities(
+            flat.reshape(*flat.shape[:-1], -1, classes), self.config.latent_mixture
+        )

@@ -14,7 +14,6 @@ from jaxtyping import Bool, Float32, PRNGKeyArray
 
 from tetrax.env.batch import Batch
 from tetrax.env.contract import RETURN, Game, Observation, Shown, TimeStep
-from tetrax.env.observe import SPAWN_ROWS
 from tetrax.env.wrappers import LateReset
 from tetrax.world_model import model
 from tetrax.world_model.latents import ModelState
@@ -304,7 +303,7 @@ def average(means: Any, number: Any) -> Float32[Array, ""]:
 
 def as_boards(shown: Shown, cells: Array) -> Float32[Array, "*n planes R W"]:
     """Return cells of readings [*n, C] as boards, row 0 at the bottom: locked cells, the falling piece, its ghost."""
-    return cells.reshape(*cells.shape[:-1], -1, shown.height + SPAWN_ROWS, shown.width)
+    return cells.reshape(*cells.shape[:-1], -1, shown.num_rows, shown.width)
 
 
 def count_lines(boards: Float32[Array, "T N planes R W"]) -> Float32[Array, "T-1 N"]:

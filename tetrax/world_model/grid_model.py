@@ -1,5 +1,7 @@
 """What models of a board have in common, whether they are of columns or of cells: all but what they compute with."""
 
+from typing import Any
+
 import flax.linen as nn
 import jax
 import jax.numpy as jnp
@@ -42,8 +44,8 @@ class GridModel(nn.Module):
         features = step.state.features
         return step, self.prior(step.state.deter), self.tell(features), self.foretell(features)
 
-    def hint(self, reading: Reading) -> Grid:
-        """Encode what was seen."""
+    def hint(self, reading: Reading) -> Any:
+        """Encode what was seen, for `see`."""
         raise NotImplementedError
 
     def common_of(self, reading: Reading) -> Float32[Array, "*n M"]:
@@ -60,11 +62,9 @@ class GridModel(nn.Module):
         choices = hot.reshape(*action.shape, num_actions // width, width)
         return Grid(jnp.swapaxes(choices, -1, -2), jnp.sum(choices, axis=-1))
 
-    def see(self, state: ModelState, drive: Grid, hint: Grid, uniform: Array) -> Step:
+    def see(self, state: ModelState, drive: Grid, hint: Any, uniform: Array) -> Step:
         """Take a step and look."""
-        deter = self._advance(state, drive)
-        log_probs = self._look(deter, hint)
-        return Step(ModelState(deter=deter, stoch=latents.draw(log_probs, uniform)), log_probs)
+        raise NotImplementedError
 
     def foresee(self, state: ModelState, drive: Grid, uniform: Array) -> Step:
         """Take a step with closed eyes."""
@@ -97,17 +97,6 @@ class GridModel(nn.Module):
         self.goes_on_told = ColumnOutputs(1)
         self.legal_told = ColumnOutputs(sizes.actions, by_column=shown.acts_by_column)
 
-    def _look(self, deter: Float32[Array, "*n D"], hint: Grid) -> Float32[Array, "*n latents classes"]:
-        """Return the log-probabilities of the latents after something was seen."""
-        raise NotImplementedError
-
     def _advance(self, state: ModelState, drive: Grid) -> Float32[Array, "*n D"]:
         """Return the next deterministic state."""
         raise NotImplementedError
-
-    def _as_latents(self, logits: Grid) -> Float32[Array, "*n latents classes"]:
-        flat = self.layout.join(logits)
-        classes = self.layout.classes
-        return latents.log_probabilities(
-            flat.reshape(*flat.shape[:-1], -1, classes), self.config.latent_mixture
-        )

@@ -63,7 +63,7 @@ class WorldModelConfig:
     units: int = 0
     """Units of every hidden layer; 0 = those of the size."""
     classes: int = 0
-    """Classes of each latent (up to 256); 0 = those of the size."""
+    """Classes of each latent (up to 256); 0 = those of the size. With cells more than there are kinds of pieces."""
     latents: int = 32
     """Categorical latents of a state; with columns of the common part; with cells beside those of cells and pieces,
     which are what is seen."""
@@ -72,17 +72,17 @@ class WorldModelConfig:
     cell_deter: int = 4
     """Numbers of the deterministic state of each cell, with cells."""
     cell_units: int = 4
-    """Units of the hidden layers of each cell, with cells."""
+    """Units of the hidden layers of each cell, with cells; twice as many where it takes over from others."""
     row_units: int = 32
     """Units of the hidden layers of each row, with cells."""
     blocks: int = 8
     """Blocks of one vector's recurrent cell, which see only their own part of the deterministic state."""
     encoder_layers: int = 3
-    """Hidden layers of the encoder."""
+    """Hidden layers of the encoder; with cells, of that of pieces and numbers alone."""
     decoder_layers: int = 3
     """Hidden layers of the decoder."""
     dynamics_layers: int = 1
-    """Hidden layers of the recurrent cell."""
+    """Hidden layers of the recurrent cell; with cells, those beside the first that say what a placement does."""
     prior_layers: int = 2
     """Hidden layers between the deterministic state and the latents that it foretells."""
     head_layers: int = 1
@@ -148,11 +148,17 @@ class WorldModelConfig:
         if self.state == "cells" and not shows.acts_by_column:
             allowed = "'vector' or 'columns' with these actions; 'cells' with env.actions 'drop'"
             raise _wrong("state", repr(self.state), allowed)
+        if self.state == "cells" and shows.view != "bitboards":
+            given = f"{self.state!r} with observation {shows.view!r}"
+            raise _wrong(
+                "state", given, "with cells the observation 'bitboards', which shows no ghost of a piece"
+            )
         if self.state == "cells" and self.widths.classes <= shows.num_kinds:
             allowed = (
                 f"{shows.num_kinds + 1} to {MAX_CLASSES} with cells: a class for each kind and for no piece"
             )
-            raise _wrong("classes", self.widths.classes, allowed)
+            given = f"{self.classes or f'0, the {self.widths.classes} of size {self.size}'}"
+            raise _wrong("classes", given, allowed)
 
 
 def _wrong(name: str, given: object, allowed: str) -> ValueError:

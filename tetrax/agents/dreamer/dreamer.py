@@ -221,12 +221,12 @@ def _find_working_bytes(config: DreamerConfig, env: Game) -> int:
 
 def _count_hidden(config: DreamerConfig, env: Game) -> int:
     """Return the numbers of one hidden layer of the model, of all columns together; of cells, those of all rows too."""
-    model, shows = config.model, env.spec.shows
-    if model.state == "vector":
-        return model.widths.units
-    numbers = shows.width * model.widths.units
-    if model.state == "cells":
-        numbers += shows.rows * (model.row_units + shows.width * model.cell_units)
+    settings, shows = config.model, env.spec.shows
+    if settings.state == "vector":
+        return settings.widths.units
+    numbers = shows.width * settings.widths.units
+    if settings.state == "cells":
+        numbers += shows.num_rows * (settings.row_units + shows.width * settings.cell_units)
     return numbers
 
 

@@ -118,5 +118,7 @@ def _row(cells: Sequence[str]) -> str:
 
 
 def _spread(values: Sequence[float], digits: int = 1) -> str:
+    if len(values) == 1:
+        return f"{values[0]:.{digits}f}"
     low, high = (f"{end(values):.{digits}f}" for end in (min, max))
     return f"{statistics.fmean(values):.{digits}f} ({low} to {high})"

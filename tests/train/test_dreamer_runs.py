@@ -113,6 +113,7 @@ def test_a_policy_may_look_ahead_though_it_did_not_while_it_learned(
         "--agent.planned-candidates",
         "0",
     ]
+    planned += ["--agent.planned-temperature", "0.001"]
     told = {}
     for name, words in {"actor": [], "planned": planned}.items():
         assert main([str(straight / "policy"), "--episodes", "8", "--json", *words]) == 0

@@ -347,6 +347,8 @@ def test_several_seeds_are_one_program():
         ({"unroll": 65}, "agent.unroll: given 65; allowed: 1 or more, up to 64"),
         ({"entropy": float("nan")}, "agent.entropy: given nan; allowed: from 0 to 10"),
         ({"ensemble": 1}, "agent.ensemble: given 1; allowed: 0, or 2 to 64"),
+        ({"exploration": 1.0}, "agent.exploration: given 1.0; allowed: 0.1 without ensemble"),
+        ({"imagination_after": 9.0}, "agent.imagination_after: given 9.0; allowed: 0.0 without real_play"),
         ({"planned_steps": 0}, "agent.planned_steps: given 0; allowed: 1 or more"),
         ({"planned_temperature": 0.0}, "agent.planned_temperature: given 0.0; allowed: from 0.001"),
         ({"model": None}, "agent.model: given None; allowed: a WorldModelConfig"),

@@ -69,6 +69,7 @@ def worth(rule: RewardRule, before, after, event, **weights: float) -> float:
         # Two lines; the potential was -0.02 x 18 - 0.02 x 2 = -0.4 and is -0.02 x 2 - 0.02 x 2 = -0.08:
         # 2 + 0.99 x -0.08 + 0.4.
         ("potential", 0, 2.3208),
+        ("shaped_lines", 10, 3.46),  # 3, 0.3 for the piece, and -0.01 x (2 - 18 + 2 - 2) = 0.16
         ("penalties", 0, 2.0),
     ],
 )

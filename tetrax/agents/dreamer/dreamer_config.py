@@ -111,6 +111,12 @@ class DreamerConfig:
                 raise checks.wrong(name, whole, f"a multiple of num_groups ({self.num_groups})")
         checks.check_range("planned_temperature", self.planned_temperature, PLANNED_TEMPERATURE)
         self._check_data()
+        for name, part in self._off().items():
+            default = type(self).__dataclass_fields__[name].default
+            if getattr(self, name) != default:
+                raise checks.wrong(
+                    name, getattr(self, name), f"{default} without {part}, or with {part} other values"
+                )
         if self.ensemble == 1:
             raise checks.wrong(
                 "ensemble", 1, f"0, or 2 to {MAX_MEMBERS}: one alone has nothing to disagree with"
@@ -119,9 +125,16 @@ class DreamerConfig:
     @property
     def tunables(self) -> tuple[str, ...]:
         """Return the tunables that mean something: those of parts that are off are not kept."""
-        off: tuple[str, ...] = () if self.ensemble else ("exploration",)
-        off += () if self.real_play else ("real_play_loss", "imagination_after")
-        return tuple(name for name in TUNABLE_RANGES if name not in off)
+        return tuple(name for name in TUNABLE_RANGES if name not in self._off())
+
+    def _off(self) -> dict[str, str]:
+        """Return the tunables of parts that are off, each with the setting that would turn it on."""
+        off = {} if self.ensemble else {"exploration": "ensemble"}
+        return (
+            off
+            if self.real_play
+            else {**off, "real_play_loss": "real_play", "imagination_after": "real_play"}
+        )
 
     @property
     def window(self) -> int:

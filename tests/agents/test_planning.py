@@ -6,6 +6,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from tests.agents.chain import CELLS, LEFT, RIGHT, best_values
 from tetrax.agents import dreamer
@@ -119,6 +120,7 @@ def test_the_critic_says_what_the_end_is_worth():
     np.testing.assert_allclose(outlook.value, expected, atol=1e-3)
 
 
+@pytest.mark.slow
 def test_only_legal_candidates_are_chosen():
     only_left = jnp.array([[True, False]] * 3 + [[True, True]])
     outlook = look(legal=only_left)
@@ -174,6 +176,7 @@ class NumbChain(PerfectChain):
         return Step(after.state.replace(stoch=jnp.zeros_like(state.stoch)), None)
 
 
+@pytest.mark.slow
 def test_all_candidates_meet_the_same_chances():
     """Of two actions that lead to the same state neither is better, however few games are imagined."""
     config, mind = dataclasses.replace(CONFIG, planned_rollouts=2), MIND._replace(world=NumbChain())

@@ -70,6 +70,7 @@ def test_loss_by_hand(pair):
     assert of_params["params"]["outputs"]["bias"][1].any()
 
 
+@pytest.mark.slow
 def test_they_come_to_agree_on_what_is_seen_even_where_chance_decides_it(pair):
     """After action 0 one latent is certain and the other a coin; action 1 is never taken."""
     members, params, _ = pair
@@ -102,6 +103,7 @@ def test_they_come_to_agree_on_what_is_seen_even_where_chance_decides_it(pair):
     assert unknown > 2 * known
 
 
+@pytest.mark.slow
 def test_nothing_is_foretold_across_the_end_of_a_game(pair):
     members, params, _ = pair
     keys = jax.random.split(jax.random.key(4), 3)

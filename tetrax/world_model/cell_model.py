@@ -24,9 +24,7 @@ from tetrax.world_model.readings import Reading, Told
 from tetrax.world_model.rssm import KEEP_BIAS
 
 SURE = 8.0  # log-odds of what is told of a cell, and logit of the kind of a piece
-CERTAIN = (
-    40.0  # by how many nats what is seen is likelier than what is not, and a cell is not of a third class
-)
+CERTAIN = 40.0  # nats by which what is seen is likelier than what is not; a cell is of no third class
 FIRM = 8.0  # factor of the logits of cells to come: they are read off few weights, which grow slowly
 
 

@@ -1,5 +1,6 @@
 """What models of a board have in common, whether they are of columns or of cells: all but what they compute with."""
 
+import abc
 from typing import Any
 
 import flax.linen as nn
@@ -44,9 +45,9 @@ class GridModel(nn.Module):
         features = step.state.features
         return step, self.prior(step.state.deter), self.tell(features), self.foretell(features)
 
+    @abc.abstractmethod
     def hint(self, reading: Reading) -> Any:
         """Encode what was seen, for `see`."""
-        raise NotImplementedError
 
     def common_of(self, reading: Reading) -> Float32[Array, "*n M"]:
         """Return what was seen of no column: pieces one-hot, and numbers."""
@@ -62,9 +63,9 @@ class GridModel(nn.Module):
         choices = hot.reshape(*action.shape, num_actions // width, width)
         return Grid(jnp.swapaxes(choices, -1, -2), jnp.sum(choices, axis=-1))
 
+    @abc.abstractmethod
     def see(self, state: ModelState, drive: Grid, hint: Any, uniform: Array) -> Step:
         """Take a step and look."""
-        raise NotImplementedError
 
     def foresee(self, state: ModelState, drive: Grid, uniform: Array) -> Step:
         """Take a step with closed eyes."""
@@ -72,13 +73,13 @@ class GridModel(nn.Module):
         log_probs = self.prior(deter)
         return Step(ModelState(deter=deter, stoch=latents.draw(log_probs, uniform)), log_probs)
 
+    @abc.abstractmethod
     def prior(self, deter: Float32[Array, "*n D"]) -> Float32[Array, "*n latents classes"]:
         """Return the log-probabilities of the latents before anything is seen."""
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def tell(self, features: Float32[Array, "*n F"]) -> Told:
         """Decode states."""
-        raise NotImplementedError
 
     def foretell(self, features: Float32[Array, "*n F"]) -> Foretold:
         """Return what the heads say of states."""
@@ -97,6 +98,6 @@ class GridModel(nn.Module):
         self.goes_on_told = ColumnOutputs(1)
         self.legal_told = ColumnOutputs(sizes.actions, by_column=shown.acts_by_column)
 
+    @abc.abstractmethod
     def _advance(self, state: ModelState, drive: Grid) -> Float32[Array, "*n D"]:
         """Return the next deterministic state."""
-        raise NotImplementedError

@@ -130,11 +130,9 @@ class DreamerConfig:
     def _off(self) -> dict[str, str]:
         """Return the tunables of parts that are off, each with the setting that would turn it on."""
         off = {} if self.ensemble else {"exploration": "ensemble"}
-        return (
-            off
-            if self.real_play
-            else {**off, "real_play_loss": "real_play", "imagination_after": "real_play"}
-        )
+        if not self.real_play:
+            off |= dict.fromkeys(("real_play_loss", "imagination_after"), "real_play")
+        return off
 
     @property
     def window(self) -> int:

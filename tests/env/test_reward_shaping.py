@@ -221,7 +221,7 @@ def standing(env, count):
 def test_afterstates_foretell_every_named_reward(rule, options):
     env = tetrax.make(actions="drop", **options, **RULES)
     names = [name for name in REWARDS if reward.can_foretell(name, env.rules)]
-    board = {"standard", "stacking", "potential"}
+    board = {"standard", "stacking", "potential", "shaped_lines"}
     assert set(names) == set(REWARDS) - (board if env.rules.garbage else set())
     weights = weights_of_all(rule, [REWARDS[name] for name in names])
     actions = jnp.arange(env.num_actions, dtype=jnp.int32)

@@ -22,7 +22,14 @@ if TYPE_CHECKING:
     from tetrax.env.contract import TimeStep
     from tetrax.env.tetris import EnvConfig, Tetris, make
     from tetrax.train.folder.policy_io import load
-    from tetrax.train.in_python import configure, evaluate_policy, resume_agent, sweep_agents, train_agent
+    from tetrax.train.in_python import (
+        configure,
+        evaluate_policy,
+        resume_agent,
+        sweep_agents,
+        train_agent,
+        train_in_stages,
+    )
     from tetrax.view.page import show
 
 __all__ = [
@@ -40,6 +47,7 @@ __all__ = [
     "state_from_ascii",
     "sweep_agents",
     "train_agent",
+    "train_in_stages",
 ]
 
 # Imported at first use, so that `import tetrax` costs nothing that is not needed.
@@ -52,6 +60,7 @@ _HOME = {
     "load": "tetrax.train.folder.policy_io",
     "configure": "tetrax.train.in_python",
     "train_agent": "tetrax.train.in_python",
+    "train_in_stages": "tetrax.train.in_python",
     "resume_agent": "tetrax.train.in_python",
     "sweep_agents": "tetrax.train.in_python",
     "evaluate_policy": "tetrax.train.in_python",

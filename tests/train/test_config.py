@@ -130,6 +130,27 @@ def test_a_missing_field_is_named(path: str) -> None:
         from_json(document)
 
 
+@pytest.mark.parametrize("version", [1, 2])
+def test_an_older_format_is_read_with_what_was_meant_then(version: int) -> None:
+    document = to_json(TINY)
+    document["format"] = version
+    del document["start_from"], document["evaluation"]["enough"], document["env"]["params"]
+    if version == 1:
+        del document["game"]
+    assert from_json(document) == TINY
+    document["format"] = 3
+    with pytest.raises(UserError, match="missing"):
+        from_json(document)
+
+
+def test_an_older_format_of_another_game_is_read() -> None:
+    config = presets.find("ppo", "tiny", game="gymnax")
+    document = to_json(config)
+    document["format"] = 2
+    del document["start_from"], document["evaluation"]["enough"]
+    assert from_json(document) == config
+
+
 def test_files_that_are_no_configuration(tmp_path) -> None:
     (tmp_path / "config.json").write_text(json.dumps(to_json(TINY)))
     assert load_config(tmp_path / "config.json") == TINY
@@ -161,6 +182,15 @@ def test_files_that_are_no_configuration(tmp_path) -> None:
         ({"checkpoint_seconds": float("inf")}, "--checkpoint-seconds: given inf"),
         ({"evaluation": EvalConfig(episodes=0)}, "--evaluation.episodes: given 0; allowed: 1 or more"),
         ({"evaluation": EvalConfig(every=-1)}, "--evaluation.every: given -1; allowed: 0 or more"),
+        (
+            {"evaluation": EvalConfig(enough=float("inf"))},
+            "--evaluation.enough: given inf; allowed: a finite",
+        ),
+        ({"evaluation": EvalConfig(enough=True)}, "--evaluation.enough: given True; allowed: a finite"),
+        (
+            {"evaluation": EvalConfig(every=0, enough=2.0)},
+            "--evaluation.enough: given 2.0; allowed: None, or",
+        ),
         ({"agent": PPOConfig(num_minibatches=7)}, "agent.num_minibatches: given 7; allowed: a divisor"),
     ],
 )

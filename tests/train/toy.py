@@ -112,6 +112,7 @@ def make_toy(config: ToyConfig, env: Tetris) -> Agent:
         initial_memory=lambda batch_shape: (),
         act=act,
         games=lambda state: None,
+        take_over=lambda state, policy: state.replace(weights=policy["weights"], average=policy["average"]),
     )
 
 

@@ -102,6 +102,8 @@ class Agent(NamedTuple):
     max_iterations: int = 2**31 - 1  # that the counters of its TrainState can count
     # Finds the bytes that an iteration of one seed holds beside the TrainState, about; nothing is computed.
     find_working_bytes: Callable[[], int] = lambda: 0
+    # Lets a state before training know what another policy does: (state, policy) -> state. None where it cannot.
+    take_over: Callable[[TrainState, Policy], TrainState] | None = None
     # Plays games, foresees them and compares, compiled: what a world model knows. None where there is none.
     dream: Callable[[Policy, Array, Plan], tuple[Dream, Comparison]] | None = None
 

@@ -137,6 +137,9 @@ def make(config: CrossEntropyConfig, env: Game) -> Agent:
         num_groups=num_games,  # boards have nothing to do with each other
         partition=lambda state: batch.everywhere(state).replace(games=batch.spread(state.games)),
         find_working_bytes=lambda: num_games * sizes.observation_bytes(env),
+        take_over=lambda state, policy: state.replace(
+            weights=state.weights.replace(mean=policy.weights), average=jnp.copy(policy.weights)
+        ),
     )
 
 

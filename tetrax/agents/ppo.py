@@ -192,6 +192,9 @@ def make(config: PPOConfig, env: Game | HostGame, network: nn.Module | None = No
         num_envs=config.num_envs,
         num_steps=config.num_steps,
         find_working_bytes=lambda: _find_working_bytes(config, env),
+        take_over=lambda state, policy: state.replace(
+            params=policy.params, value_moments=policy.value_moments
+        ),
     )
 
 

@@ -25,9 +25,10 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
+from tetrax.env.env_params import EnvParams, check_params
 from tetrax.env.game.state import Event, State
 from tetrax.env.game.vector import check_key, describe
-from tetrax.env.tetris import ENV_VERSION, EnvConfig, EnvParams, Tetris, check_params
+from tetrax.env.tetris import ENV_VERSION, EnvConfig, Tetris
 from tetrax.fields.as_json import from_json, to_json
 from tetrax.system.disk import as_path, read_json, write_whole
 

@@ -8,13 +8,12 @@ from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-from flax import struct
 from jax import Array
 from jaxtyping import Float32, Int32, PRNGKeyArray
 
-from tetrax.env import actions, foresight, observe, reward
+from tetrax.env import actions, env_params, foresight, observe, reward
 from tetrax.env.contract import RETURN, Observation, Shown, Spec, TimeStep
+from tetrax.env.env_params import EnvParams, check_params
 from tetrax.env.game import engine, future
 from tetrax.env.game.board import by_array, check_one, match_form
 from tetrax.env.game.pieces import as_tuple
@@ -22,16 +21,15 @@ from tetrax.env.game.reach import outcomes
 from tetrax.env.game.rules import (
     MAX_GARBAGE_CAP,
     RULE_PRESETS,
-    Params,
     Rules,
     check_choice,
     check_whole,
     default_params,
 )
 from tetrax.env.game.state import Event, State, no_event
-from tetrax.env.game.vector import check_kind, describe, traced_once
+from tetrax.env.game.vector import check_kind, traced_once
 from tetrax.env.observe import OBSERVATIONS, Show
-from tetrax.env.reward import RewardChoice, RewardParams, RewardTerms
+from tetrax.env.reward import RewardChoice, RewardTerms
 
 ENV_VERSION = 1  # docs/environment.md says what it stands for and when it changes
 MAX_STEPS = 2**31 - 1  # what is counted in a game is int32
@@ -76,6 +74,9 @@ class EnvConfig:
     event) -> float32[]."""
     time_limit: int = 0
     """Steps after which a game is truncated (0 = never)."""
+    params: tuple[str, ...] = ()
+    """Numbers of the game and of the reward in place of the rules' own, NAME=VALUE each: game.gravity=655,
+    game.starting_garbage=4, reward.piece=0.1."""
 
     def __post_init__(self) -> None:
         if not isinstance(self.rules, Rules):
@@ -98,6 +99,13 @@ class EnvConfig:
                 raise ValueError(f"env.{name}: given {getattr(self, name)!r}; allowed: True or False")
         check_whole("env.history", self.history, 0, observe.MAX_HISTORY)
         check_whole("env.time_limit", self.time_limit, 0, MAX_STEPS)
+        if not isinstance(self.params, tuple | list):
+            raise ValueError(
+                f"env.params: given {self.params!r}; allowed: a tuple of words {env_params.FORM}"
+            )
+        object.__setattr__(self, "params", tuple(self.params))
+        if self.params:
+            Tetris(self).default_params  # noqa: B018 - refuses what is none of its numbers
 
     @property
     def view(self) -> str:
@@ -118,13 +126,6 @@ ENV_PRESETS: dict[str, EnvConfig] = {
     ),
     "mini": EnvConfig(preset="mini", rules=RULE_PRESETS["mini"]),
 }
-
-
-class EnvParams(struct.PyTreeNode):
-    """Numbers of the environment that may change without recompiling, and may be vmapped."""
-
-    game: Params
-    reward: RewardParams
 
 
 @dataclass(frozen=True)
@@ -217,8 +218,9 @@ class Tetris:
 
     @property
     def default_params(self) -> EnvParams:
-        """Return the numbers of the rules and of the named reward."""
-        return EnvParams(game=default_params(self.rules), reward=reward.default_params(self.config.reward))
+        """Return the numbers of the rules and of the named reward, with those that the configuration puts in place."""
+        own = EnvParams(game=default_params(self.rules), reward=reward.default_params(self.config.reward))
+        return env_params.put(own, self.config.params, self.check_param) if self.config.params else own
 
     @functools.cached_property
     def _params_like(self) -> EnvParams:
@@ -355,36 +357,6 @@ class Tetris:
         assert callable(self.config.reward)
         given = self.config.reward(self.rules, params, by_array(before), by_array(after), event)
         return reward.injected_terms(params.reward, before, given)
-
-
-def check_params(like: EnvParams, params: EnvParams) -> None:
-    """Raise a TypeError or ValueError where the numbers of an environment are not like those of `like`, or not finite.
-
-    What is traced has no value yet: of it only the shape and type are looked at.
-    """
-    if not isinstance(params, EnvParams):
-        raise TypeError(
-            f"params: given {describe(params)}; allowed: EnvParams, as env.default_params gives them"
-        )
-    given_by_name, like_by_name = _name_leaves(params), _name_leaves(like)
-    for name in sorted(given_by_name.keys() ^ like_by_name.keys()):
-        given, needed = given_by_name.get(name), "a weight" if name in like_by_name else "None"
-        raise ValueError(
-            f"params.{name}: given {given}; allowed: {needed}, as in this environment's default_params"
-        )
-    for name, given in given_by_name.items():
-        kind, wanted = jnp.result_type(given), like_by_name[name].dtype
-        is_integer = jnp.issubdtype(kind, jnp.integer)
-        fits = is_integer or (jnp.issubdtype(kind, jnp.floating) and not jnp.issubdtype(wanted, jnp.integer))
-        if np.ndim(given) or not fits:
-            raise TypeError(f"params.{name}: given {describe(given)}; allowed: one number, {wanted}[]")
-        if not is_integer and not isinstance(given, jax.core.Tracer) and not np.isfinite(given):
-            raise ValueError(f"params.{name}: given {given}; allowed: a finite number")
-
-
-def _name_leaves(params: EnvParams) -> dict[str, Any]:
-    leaves = jax.tree_util.tree_leaves_with_path(params)
-    return {jax.tree_util.keystr(path, simple=True, separator="."): leaf for path, leaf in leaves}
 
 
 def make(preset: str = "guideline", **overrides: object) -> Tetris:

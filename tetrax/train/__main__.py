@@ -1,4 +1,4 @@
-"""`python -m tetrax.train`: train an agent; `python -m tetrax.train sweep`: train many and compare them."""
+"""`python -m tetrax.train`: train an agent; with `sweep`: many, and compare them; with `curriculum`: one, in stages."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(words: list[str]) -> int:
     if words[:1] == [cli.SWEEP]:
         return _sweep(words[1:])
+    if words[:1] == [cli.CURRICULUM]:
+        return _curriculum(words[1:])
     request = cli.parse(words)
     if request is None:
         return 0
@@ -49,6 +51,19 @@ def _sweep(words: Sequence[str]) -> int:
     if ended.results is not None:
         print(sweep_results.table(ended.results))
     return ended.exit_code
+
+
+def _curriculum(words: Sequence[str]) -> int:
+    from tetrax.train.curriculum import curriculum_cli
+
+    request = curriculum_cli.parse(words)
+    if request is None:
+        return 0
+    from tetrax.train.report.display import make_display
+
+    for notice in (*libraries.faults(), *request.notices):
+        print(notice, flush=True)
+    return curriculum_cli.run(request, make_display)
 
 
 if __name__ == "__main__":

@@ -27,8 +27,12 @@ from tetrax.networks import own_network
 from tetrax.system.disk import as_path, read_json
 from tetrax.train.report.tally import MAX_EPISODES, MAX_LENGTH
 
-FORMAT_VERSION = 2
-ADDED_SINCE = {1: {"game": "tetris"}}  # format -> the fields that it had not yet, with what was meant
+FORMAT_VERSION = 3
+# format -> the fields that it had not yet, with what was meant; those of a game are that game's alone
+ADDED_SINCE: dict[int, dict[str, Any]] = {
+    1: {"game": "tetris", "start_from": None, "evaluation.enough": None, "env.params": []},
+    2: {"start_from": None, "evaluation.enough": None, "env.params": []},
+}
 
 MAX_MEMBERS = 10_000  # trainings of one command: each is logged and evaluated by itself
 MAX_CHUNK_ITERATIONS = 1_000_000  # nothing is said, saved or obeyed before a chunk ends
@@ -52,6 +56,9 @@ class EvalConfig:
     """Games in the evaluation at the end; 0 = no evaluation at the end."""
     final_max_pieces: int = 2_000
     """Pieces (or steps) after which a game of the evaluation at the end is stopped; 0 = no cap."""
+    enough: float | None = None
+    """Training ends, before --total-steps, as soon as the last three evaluations come to this much on average, in the
+    game's first measure (lines; elsewhere the return); None = never."""
 
 
 @dataclass(frozen=True)
@@ -85,6 +92,9 @@ class TrainConfig:
     """Newest checkpoints kept on disk; at least 2, so that a damaged one can be stepped over."""
     tensorboard: bool = False
     """Write TensorBoard events too (in a checkout: pip install -e '.[tensorboard]')."""
+    start_from: str | None = None
+    """Folder of another run, or of an exported policy, with whose parameters this one begins, as far as they fit its
+    networks; None = none."""
     network: Annotated[Any, tyro.conf.Suppress] = None
     """In Python alone: a flax module of one's own in place of agent.network (see `ppo.make`, `dqn.make`). Files have
     its description, which is what `from_json` gives: text with which nothing can be made."""
@@ -233,6 +243,14 @@ def _check_evaluation(settings: EvalConfig) -> None:
     _at_least("evaluation.final_episodes", settings.final_episodes, 0, MAX_EPISODES)
     for name in ("max_pieces", "final_max_pieces"):
         _at_least(f"evaluation.{name}", getattr(settings, name), 0, MAX_LENGTH)
+    enough = settings.enough
+    if enough is None:
+        return
+    if isinstance(enough, bool) or not isinstance(enough, int | float) or not math.isfinite(enough):
+        raise wrong(flag("evaluation.enough"), enough, "a finite number, or None")
+    if not settings.every:
+        allowed = "None, or evaluations while training (--evaluation.every)"
+        raise wrong(flag("evaluation.enough"), enough, allowed)
 
 
 def _at_least(path: str, value: float, minimum: int, maximum: int | None = None) -> None:
@@ -267,7 +285,7 @@ def from_json(document: Any, source: str = "config") -> TrainConfig:
             version,
             f"{FORMAT_VERSION}, or an older one: {', '.join(map(str, ADDED_SINCE))}",
         )
-    content = {"network": None, **ADDED_SINCE.get(version, {}), **content}
+    content = {"network": None, **_with_added(content, version)}
     choices = {
         "agent": agent_config_type(content.get("algorithm"), f"{source}: algorithm"),
         "env": game_config_type(content.get("game"), f"{source}: game"),
@@ -277,6 +295,19 @@ def from_json(document: Any, source: str = "config") -> TrainConfig:
         return as_json.from_json(TrainConfig, content, choices=choices)
     except ValueError as error:
         raise UserError(f"{source}: {error}") from None
+
+
+def _with_added(content: dict[str, Any], version: int) -> dict[str, Any]:
+    """Return the content of an older format with the fields that were added since."""
+    grown = dict(content)
+    for path, value in ADDED_SINCE.get(version, {}).items():
+        owner, _, name = path.rpartition(".")
+        is_of_game = owner == "env" and grown.get("game") != "tetris"
+        if not owner:
+            grown.setdefault(name, value)
+        elif isinstance(grown.get(owner), dict) and not is_of_game:
+            grown[owner] = {name: value, **grown[owner]}
+    return grown
 
 
 def load_config(path: str | Path) -> TrainConfig:

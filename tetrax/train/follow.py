@@ -54,7 +54,7 @@ def _follow(
     config: TrainConfig, program: Program | HostProgram, begun: start.Start, stop: StopRequest
 ) -> Result:
     chunks, target = begun.progress.chunks, whole_chunks(config.total_steps, program.steps_per_chunk)
-    state = start.prepare(config, begun, program, compiling=chunks < target)
+    state = start.prepare(config, begun, program, _ignore, compiling=chunks < target)
     status = FINISHED
     while chunks < target and status == FINISHED:
         state, outcome = program.run_chunk(state)

@@ -15,8 +15,11 @@ import jax
 from tetrax import games
 from tetrax.env.tetris import EnvConfig
 from tetrax.fields.errors import UserError, wrong, wrong_name
+from tetrax.system.disk import as_path
 from tetrax.train import loop, presets
 from tetrax.train.config import TrainConfig, agent_config_type, from_json, load_config, to_json
+from tetrax.train.curriculum import curriculum
+from tetrax.train.curriculum.curriculum import CurriculumResult, Stage
 from tetrax.train.folder.policy_io import LoadedPolicy, load
 from tetrax.train.folder.run_folder import RunFolder, open_existing
 from tetrax.train.report import evaluation
@@ -24,7 +27,7 @@ from tetrax.train.report.display import Display, SilentDisplay, make_display
 from tetrax.train.report.evaluation import EvalResult
 from tetrax.train.report.rows import EVALUATION
 from tetrax.train.run import Result
-from tetrax.train.sweep import sweep, sweep_points
+from tetrax.train.sweep import sweep, sweep_members, sweep_points
 from tetrax.train.sweep.sweep_members import Sweep
 from tetrax.train.sweep.sweep_report import SweepResult
 
@@ -113,6 +116,7 @@ def sweep_agents(
     "eval/lines"; when not given, by the evaluation at the end, or by training where there is none.
     """
     checked = _checked(config)
+    sweep_members.check_beginning(checked)
     points = sweep_points.read(
         checked,
         [f"{name}={','.join(map(str, values))}" for name, values in (grid or {}).items()],
@@ -131,6 +135,26 @@ def sweep_agents(
     )  # how the command line gets the configuration
     asked = Sweep(checked, points, metric, halving=halving, command=from_folder)
     return sweep.run(asked, run_dir=run_dir, display=_display(quiet, display))
+
+
+def train_in_stages(
+    configs: Sequence[TrainConfig], run_dir: str | Path, *, resume: bool = False, quiet: bool = False
+) -> CurriculumResult:
+    """Train one agent in several games, one after another: `python -m tetrax.train curriculum`.
+
+    Each configuration is a run in a folder of its own in `run_dir`, which begins with the parameters of the one
+    before (with several seeds: of the best), as far as they fit, and ends by its `evaluation.enough` or its steps.
+    `resume` goes on with the same stages where they were stopped.
+    """
+    root = as_path(run_dir, "run_dir")
+    stages = [Stage(_checked(config).title, config) for config in configs]
+    if not resume:
+        curriculum.create(stages, root)
+    elif [to_json(stage.config) for stage in curriculum.read(root)] != [to_json(each) for each in configs]:
+        raise UserError(
+            f"configs: given others than those that {root} began with; allowed: the same, with resume"
+        )
+    return curriculum.run(stages, root, lambda: _display(quiet, None))
 
 
 def evaluate_policy(

@@ -17,10 +17,10 @@ from typing import Any
 
 import jax
 
-from tetrax.fields.errors import UserError, in_words
+from tetrax.fields.errors import UserError, in_words, wrong
 from tetrax.system import compilation_cache, streams
 from tetrax.system.disk import as_path
-from tetrax.train import start
+from tetrax.train import start, take_over
 from tetrax.train.config import TrainConfig, check_config, whole_chunks
 from tetrax.train.folder import checkpoint, log, run_folder
 from tetrax.train.folder.log import MetricsLog, Row
@@ -36,6 +36,7 @@ from tetrax.train.report.numbers import duration
 from tetrax.train.run import (
     DIVERGED,
     FINISHED,
+    RECENT,
     STOPPED,
     Progress,
     Result,
@@ -63,7 +64,12 @@ def train(
     notice = compilation_cache.enable()
     if config.tensorboard:
         log.check_tensorboard()
+    if config.evaluation.enough is not None and processes.has_others():
+        allowed = "None, where several processes train together: only the first evaluates"
+        raise wrong("--evaluation.enough", config.evaluation.enough, allowed)
     env, program = start.make_program(config)
+    if not resume:
+        take_over.read(config)  # what cannot be begun with is said before there is a folder
     if not processes.leads():
         return follow(config, program, run_dir)
     with streams.forgiving(), processes.leading() as tell_others:
@@ -89,7 +95,8 @@ def _lead(
         begun = start.find(config, program, folder, shown.note)
         step = begun.progress.chunks * program.steps_per_chunk
         evaluated = config.evaluation.final_episodes > 0
-        if step >= config.total_steps and folder.has_finished(step, evaluated=evaluated):
+        is_at_end = step >= config.total_steps or begun.progress.is_enough(config.evaluation.enough)
+        if is_at_end and folder.has_finished(step, evaluated=evaluated):
             where = f"evaluated in {folder.evaluation}" if evaluated else f"drawn in {folder.learning_curve}"
             shown.finish(Summary(f"This run has finished: {step:,} steps, {where}.", {}))
             return Result(FINISHED, 0, step, {}, 0, folder.final_evaluation() if evaluated else None)
@@ -133,7 +140,9 @@ def _carry_out(run: Run, begun: start.Start) -> Result:
     progress = begun.progress
     try:
         with nullcontext() if processes.has_others() else run.stop.at_once(), run.phase("compiling"):
-            state = start.prepare(run.config, begun, run.program, compiling=_chunks_left(run, progress))
+            state = start.prepare(
+                run.config, begun, run.program, run.display.note, compiling=_chunks_left(run, progress)
+            )
         if _chunks_left(run, progress):
             state = _train_chunks(run, state, progress)
         else:
@@ -149,6 +158,10 @@ def _carry_out(run: Run, begun: start.Start) -> Result:
         return _end(run, progress, DIVERGED, 1, f"Stopped: {error}")
     spent = duration(run.stopwatch.wall_time())
     headline = f"Finished: {_step(run, progress):,} steps in {spent}."
+    if progress.chunks < run.target_chunks:
+        headline += (
+            f" The last {RECENT} evaluations came to {run.config.evaluation.enough:g} or more on average."
+        )
     return _end(run, progress, FINISHED, 0, headline, evaluation)
 
 
@@ -211,6 +224,7 @@ def _evaluate(run: Run, state: Any, progress: Progress) -> Row:
     row = rows.evaluation_metrics(results)
     progress.leading_seed = artifacts.leading_seed(results)
     headline = row[rows.EVALUATION + run.env.spec.headline]
+    progress.recent = [*progress.recent, headline][-RECENT:]
     if progress.best is None or headline > progress.best:
         progress.best, progress.best_step = headline, _step(run, progress)
     row |= artifacts.look_into_model(run, state, progress)
@@ -255,7 +269,7 @@ def _header(run: Run) -> Header:
 
 
 def _chunks_left(run: Run, progress: Progress) -> bool:
-    return progress.chunks < run.target_chunks
+    return progress.chunks < run.target_chunks and not progress.is_enough(run.config.evaluation.enough)
 
 
 def _step(run: Run, progress: Progress) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from tetrax.train.config import TrainConfig, to_json, whole_chunks
@@ -18,6 +18,7 @@ from tetrax.train.program import Program
 from tetrax.train.report.display import Display
 
 FINISHED, STOPPED, DIVERGED = "finished", "stopped", "diverged"
+RECENT = 3  # evaluations that together say whether it is enough
 
 
 @dataclass
@@ -29,6 +30,15 @@ class Progress:
     best: float | None = None  # the highest headline measure per game in an evaluation while training
     best_step: int | None = None  # the step of that evaluation
     leading_seed: int = 0  # index of the best seed in the newest evaluation
+    recent: list[float] = field(
+        default_factory=list
+    )  # the headline measure in the newest evaluations, up to RECENT
+
+    def is_enough(self, enough: float | None) -> bool:
+        """Return whether the newest evaluations come to so much on average; never to None."""
+        if enough is None or len(self.recent) < RECENT:
+            return False
+        return sum(self.recent) / RECENT >= enough
 
 
 class Stopwatch:

@@ -16,6 +16,7 @@ from tetrax.agents.agent import Agent
 from tetrax.env import batch
 from tetrax.fields.errors import UserError
 from tetrax.system.disk import read_json
+from tetrax.train import take_over
 from tetrax.train.config import CHANGEABLE_ON_RESUME, TrainConfig, flag, from_json, to_json
 from tetrax.train.folder import checkpoint, files, run_folder
 from tetrax.train.folder.checkpoint import Checkpoint, Warn
@@ -105,22 +106,29 @@ def claim(folder: RunFolder, config: TrainConfig, begun: Start, step: int) -> No
         checkpoint.set_aside_newer(folder.checkpoints, begun.checkpoint.step)
 
 
-def prepare(config: TrainConfig, begun: Start, program: Program | HostProgram, *, compiling: bool) -> Any:
+def prepare(
+    config: TrainConfig, begun: Start, program: Program | HostProgram, note: Warn, *, compiling: bool
+) -> Any:
     """Return the TrainState to go on from and, beside making it, compile the chunk if it is needed."""
     if compiling:
         program.lower()
     with ThreadPoolExecutor(max_workers=1) as beside:
         compiled = beside.submit(program.compile) if compiling else None
-        begin = load_state(config, begun, program)
+        begin = load_state(config, begun, program, note)
         if compiled is not None:
             compiled.result()
     return begin
 
 
-def load_state(config: TrainConfig, begun: Start, program: Program | HostProgram) -> Any:
+def load_state(config: TrainConfig, begun: Start, program: Program | HostProgram, note: Warn) -> Any:
     """Return the TrainState to go on from, with the tunables as they are asked for now."""
     if begun.checkpoint is None:
-        return program.initial_state()
+        source, state = take_over.read(config), program.initial_state()
+        if source is None:
+            return state
+        state, said = take_over.put_in(program, state, source)
+        note(said)
+        return state
     restored = checkpoint.restore(begun.checkpoint, program.template)
     if not begun.changes:
         return program.place(restored)

@@ -60,7 +60,13 @@ def make(config: DQNConfig, env: Game, network: nn.Module | None = None) -> Agen
         replay_bytes=_replay_bytes(config, env),
         max_iterations=checks.LARGEST // _num_updates(config),
         find_working_bytes=lambda: _find_working_bytes(player, env),
+        take_over=_take_over,
     )
+
+
+def _take_over(state: TrainState, policy: Policy) -> TrainState:
+    target = None if state.target_params is None else jax.tree.map(jnp.copy, policy.params)
+    return state.replace(params=policy.params, target_params=target, value_moments=policy.value_moments)
 
 
 def _num_updates(config: DQNConfig) -> int:

@@ -49,8 +49,14 @@ def make(config: DreamerConfig, env: Game) -> Agent:
         replay_bytes=_replay_bytes(config, env),
         max_iterations=checks.LARGEST // config.num_updates,
         find_working_bytes=lambda: _find_working_bytes(config, env),
+        take_over=_take_over,
         dream=jax.jit(functools.partial(_dream, mind, config, env), static_argnums=2),
     )
+
+
+def _take_over(state: TrainState, policy: Policy) -> TrainState:
+    slow = jax.tree.map(jnp.copy, policy.params["critic"])
+    return state.replace(params={**state.params, **policy.params}, slow_critic=slow)
 
 
 def _init(mind: Mind, config: DreamerConfig, env: Game, key: PRNGKeyArray, env_params: Any) -> TrainState:

@@ -30,6 +30,7 @@ from tetrax.train.sweep.sweep_points import SWEEP_LOG
 PROGRAM = "python -m tetrax.train"
 DEFAULT_ALGORITHM, DEFAULT_GAME = "ppo", "tetris"
 SWEEP = "sweep"  # first word of the command that trains many members: see tetrax.train.sweep.sweep_cli
+CURRICULUM = "curriculum"  # that of the one that trains in stages: see tetrax.train.curriculum.curriculum_cli
 
 T = TypeVar("T", bound="Flags")
 
@@ -119,9 +120,9 @@ def _split_algorithm(argv: Sequence[str]) -> tuple[str | None, list[str]]:
     """Take the algorithm off the command line: the first word, or the value of --algorithm."""
     first = argv[0] if argv and not argv[0].startswith("-") else None
     by_flag = _value_of("--algorithm", argv)
-    if first == SWEEP:
-        raise wrong("algorithm", SWEEP, f"{', '.join(presets.algorithms())} ({SWEEP} is said once)")
-    for name, others in ((first, [SWEEP]), (by_flag, [])):
+    if first in (SWEEP, CURRICULUM):
+        raise wrong("algorithm", first, f"{', '.join(presets.algorithms())} ({first} is said once)")
+    for name, others in ((first, [SWEEP, CURRICULUM]), (by_flag, [])):
         if name is not None and name not in presets.algorithms():
             raise wrong_name("algorithm", name, [*presets.algorithms(), *others])
     if first is not None and by_flag not in (None, first):
@@ -313,6 +314,7 @@ def _print_help(config: TrainConfig) -> None:
             f"The defaults below are those of preset {config.preset}. "
             f"Presets (--preset): {', '.join(presets.names(config.algorithm))}; without one, "
             f"{presets.CPU_PRESET} on a CPU and {presets.ACCELERATOR_PRESET} on an accelerator. {rules}{actions}"
-            f"Many seeds and settings as one program: {PROGRAM} {SWEEP} --help."
+            f"Many seeds and settings as one program: {PROGRAM} {SWEEP} --help. One agent through several games: "
+            f"{PROGRAM} {CURRICULUM} --help."
         ),
     )

@@ -13,7 +13,7 @@ from tetrax.train import presets
 from tetrax.train.command import cli, flags
 from tetrax.train.config import MAX_MEMBERS, TrainConfig
 from tetrax.train.report.rows import EVALUATION
-from tetrax.train.sweep import sweep_points
+from tetrax.train.sweep import sweep_members, sweep_points
 from tetrax.train.sweep.sweep_members import Sweep
 
 AUTO = "auto"
@@ -26,6 +26,7 @@ UNUSED = (
     "evaluation.every",
     "evaluation.episodes",
     "evaluation.max_pieces",
+    "evaluation.enough",
 )
 
 
@@ -88,6 +89,7 @@ def parse(argv: Sequence[str]) -> SweepRequest | None:
         given = games.word_for(asked.train.game, asked.train.env)
         raise wrong("--game", given, "a game that is compiled: many members are one program")
     _check(asked)
+    sweep_members.check_beginning(asked.train)
     sweep = Sweep(
         config=asked.train,
         points=_points(asked, words, types),

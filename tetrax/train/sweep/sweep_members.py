@@ -13,7 +13,7 @@ from jax import Array
 
 from tetrax.agents.agent import Agent
 from tetrax.env.contract import Game
-from tetrax.fields.errors import UserError
+from tetrax.fields.errors import UserError, wrong
 from tetrax.train.config import MAX_MEMBERS, TrainConfig
 from tetrax.train.program import Members, Program
 from tetrax.train.sweep import sweep_points
@@ -55,6 +55,13 @@ class Sweep:
     def num_members(self) -> int:
         """Return the trainings of the sweep: member i has point i // seeds, seed i % seeds."""
         return len(self.points) * self.config.num_seeds
+
+
+def check_beginning(config: TrainConfig) -> None:
+    """Raise UserError where a sweep would have to begin with another run's parameters."""
+    if config.start_from is not None:
+        allowed = "None in a sweep, whose members begin anew"
+        raise wrong("--start-from", config.start_from, allowed)
 
 
 def member_program(sweep: Sweep, env: Game, agent: Agent, members: Sequence[int]) -> Program:

@@ -23,7 +23,7 @@ from tests.train.toy import toy_config, use_quick_games
 from tetrax.fields.errors import UserError
 from tetrax.train import start
 from tetrax.train.config import TrainConfig, load_config
-from tetrax.train.folder import checkpoint, log
+from tetrax.train.folder import checkpoint, log, mailbox
 from tetrax.train.loop import train
 
 ROOT = Path(__file__).parents[2]
@@ -78,6 +78,9 @@ def test_killed_again_and_again_it_ends_the_same(tmp_path: Path) -> None:
         done_before = len(log.read(folder / "metrics.jsonl"))
         wait_for_chunks(process, folder, done_before + 2)
         time.sleep(moments.uniform(0, 0.3))  # a chunk with its save takes about 0.05 s
+        for command in ("save", "pause", "resume"):  # somebody steers it meanwhile
+            mailbox.send(folder, command)
+        (folder / "control" / "inbox" / f"{attempt:020d}-1-00000000.json").write_bytes(moments.randbytes(40))
         if kills < 4 and process.poll() is None:
             process.send_signal(signal.SIGKILL)
             kills += 1

@@ -45,6 +45,7 @@ from tetrax.train.run import (
     export_policy,
     save,
 )
+from tetrax.train.steering import Steering
 
 
 class DivergedError(Exception):
@@ -138,13 +139,15 @@ def _telling_how_to_go_on(folder: RunFolder) -> Iterator[None]:
 def _carry_out(run: Run, begun: start.Start) -> Result:
     """Train to the end, evaluate and say how it went; or stop where the user or a NaN says so."""
     progress = begun.progress
+    steering = Steering(run, lambda state, progress: _evaluate(run, state, progress))
+    steering.begin(progress)
     try:
         with nullcontext() if processes.has_others() else run.stop.at_once(), run.phase("compiling"):
             state = start.prepare(
                 run.config, begun, run.program, run.display.note, compiling=_chunks_left(run, progress)
             )
         if _chunks_left(run, progress):
-            state = _train_chunks(run, state, progress)
+            state = _train_chunks(run, state, progress, steering)
         else:
             # A kill may have come between the last checkpoint and its policy.
             export_policy(run, state, progress)
@@ -156,6 +159,8 @@ def _carry_out(run: Run, begun: start.Start) -> Result:
         return _stop(run, progress)
     except DivergedError as error:
         return _end(run, progress, DIVERGED, 1, f"Stopped: {error}")
+    finally:
+        steering.end(progress)
     spent = duration(run.stopwatch.wall_time())
     headline = f"Finished: {_step(run, progress):,} steps in {spent}."
     if progress.chunks < run.target_chunks:
@@ -165,10 +170,8 @@ def _carry_out(run: Run, begun: start.Start) -> Result:
     return _end(run, progress, FINISHED, 0, headline, evaluation)
 
 
-def _train_chunks(run: Run, state: Any, progress: Progress) -> Any:
+def _train_chunks(run: Run, state: Any, progress: Progress, steering: Steering) -> Any:
     """Train until the target, or until the chunk in which the user asks to stop; end on a checkpoint."""
-    every = run.config.evaluation.every
-    chunks_per_evaluation = whole_chunks(every, run.program.steps_per_chunk)
     unlogged: Row | None = None
     last_save = time.monotonic()
     while _chunks_left(run, progress):
@@ -185,14 +188,17 @@ def _train_chunks(run: Run, state: Any, progress: Progress) -> Any:
         unlogged = _row(run, progress, outcome, time.monotonic() - chunk_start)
         _check_finite(run, unlogged, outcome)
         run.display.row(unlogged, account.first_scene(run.env, run.program, outcome))
-        if every and progress.chunks % chunks_per_evaluation == 0:
+        every = run.config.evaluation.every
+        if every and progress.chunks % whole_chunks(every, run.program.steps_per_chunk) == 0:
             unlogged = rows.merge(unlogged, _evaluate(run, state, progress))
+        state, unlogged = steering.obey(state, progress, unlogged)
         stopping = run.stop.signal is not None or not _chunks_left(run, progress)
         due = time.monotonic() - last_save >= run.config.checkpoint_seconds
         saving, stopping = processes.agree(save=due, stop=stopping)
         if saving or stopping:
-            run.log.write(unlogged)
-            unlogged = None
+            if unlogged is not None:
+                run.log.write(unlogged)
+                unlogged = None
             save(run, state, progress)
             last_save = time.monotonic()
         if stopping:

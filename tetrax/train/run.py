@@ -62,11 +62,11 @@ class Stopwatch:
             self.seconds[what] = self.seconds.get(what, 0.0) + time.monotonic() - start
 
 
-@dataclass(frozen=True)
+@dataclass
 class Run:
     """What every part of a run works with."""
 
-    config: TrainConfig
+    config: TrainConfig  # as it is now: a command to the run may change it
     env: Any
     program: Program | HostProgram
     folder: RunFolder

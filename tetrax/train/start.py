@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 from jax.sharding import Mesh
@@ -134,10 +135,10 @@ def load_state(config: TrainConfig, begun: Start, program: Program | HostProgram
         return program.place(restored)
     # With the network that the checkpoint only describes, which is the same one: `find` has compared them.
     before = from_json(begun.checkpoint.config, str(begun.checkpoint.path)).with_network(config.network)
-    return program.place(dataclasses.replace(restored, tunables=_changed_tunables(restored, before, config)))
+    return program.place(dataclasses.replace(restored, tunables=changed_tunables(restored, before, config)))
 
 
-def _changed_tunables(state: Any, before: TrainConfig, now: TrainConfig) -> dict[str, Array]:
+def changed_tunables(state: Any, before: TrainConfig, now: TrainConfig) -> dict[str, Array]:
     """Return the tunables with what the configuration changed; others may have changed by themselves in training."""
     tunables = dict(state.tunables)
     values = {
@@ -147,7 +148,8 @@ def _changed_tunables(state: Any, before: TrainConfig, now: TrainConfig) -> dict
     values["horizon"] = (before.horizon, now.horizon)
     for name, (old, new) in values.items():
         if name in tunables and old != new:
-            tunables[name] = jnp.full_like(tunables[name], new)
+            changed = jnp.full_like(tunables[name], new)
+            tunables[name] = jax.device_put(changed, tunables[name].sharding)
     return tunables
 
 

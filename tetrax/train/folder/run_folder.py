@@ -9,6 +9,7 @@ policy/               the newest policy alone, ready to act
 plots/                the learning curve; what a world model foresees, beside the truth
 recordings/           the best game of the evaluation
 eval.json             the evaluation at the end, if wanted
+control/              commands to the run, and what it does: see `mailbox`
 finished.json         the step at which the run has finished; written last, when all of the above is there
 """
 
@@ -226,12 +227,23 @@ def check_writable(folder: RunFolder) -> None:
 
 def record_start(folder: RunFolder, step: int, changes: Mapping[str, tuple[Any, Any]]) -> None:
     """Add to the history that the run was started or resumed at `step`, and what changed in its config."""
+    _record(folder, step, changes, {"command": sys.argv})
+
+
+def record_change(folder: RunFolder, step: int, changes: Mapping[str, tuple[Any, Any]], command: str) -> None:
+    """Add to the history what a command to the run has changed at `step`."""
+    _record(folder, step, changes, {"control": command})
+
+
+def _record(
+    folder: RunFolder, step: int, changes: Mapping[str, tuple[Any, Any]], how: Mapping[str, Any]
+) -> None:
     entry = {
         "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "step": step,
         "changes": {name: {"from": old, "to": new} for name, (old, new) in changes.items()},
         "versions": versions(),
-        "command": sys.argv,
+        **how,
     }
     # A line that a full disk cut off must not spoil this one; so it is written in one go, on a line of its own.
     with disk.naming(folder.history), folder.history.open("a+b", buffering=0) as file:

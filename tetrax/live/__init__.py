@@ -1,0 +1,1 @@
+"""Steering and watching runs from outside of their process."""

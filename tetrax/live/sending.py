@@ -1,0 +1,117 @@
+"""Commands to a run from another process: sending one, waiting for what comes of it, and looking at what a run does."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+from tetrax.fields.errors import UserError, in_words, wrong
+from tetrax.system import disk
+from tetrax.train.config import load_config
+from tetrax.train.folder import checkpoint, log, mailbox, run_folder
+from tetrax.train.folder.mailbox import ENDED, Reply
+from tetrax.train.folder.run_folder import RunFolder
+
+LOOK_AGAIN_SECONDS = 0.05
+NOT_RUNNING = "not running"
+SHOWN = ("lines", "return", "steps_per_second")  # of the newest row of metrics
+
+
+def tell(run: Path, name: str, arguments: tuple[str, ...], at: int | None, timeout: float) -> Reply | None:
+    """Send a command to a run and wait for what comes of it; None where it is for a later step, and waits there.
+
+    UserError for what is no command, for a run that is not running, and where no answer comes in time: then the command
+    is taken back.
+    """
+    try:
+        mailbox.check(name, arguments, at)
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    open_run(run)
+    state = mailbox.read_state(run)
+    if state is None or mailbox.is_alive(state) is False:
+        raise UserError(f"{name}: given to {run}, which is not running; allowed: a run that is being trained")
+    try:
+        command_id = mailbox.send(run, name, arguments, at)
+    except OSError as error:
+        raise UserError(f"{name}: {in_words(error)}") from None
+    if at is not None and at > state.step:
+        return None
+    until = time.monotonic() + timeout
+    while (reply := mailbox.reply_to(run, command_id)) is None:
+        now = mailbox.read_state(run)
+        has_gone = now is None or mailbox.is_alive(now) is False
+        if (has_gone or time.monotonic() > until) and mailbox.withdraw(run, command_id):
+            why = "has ended" if has_gone else f"has not answered in {timeout:g} seconds; nothing was changed"
+            raise UserError(f"{name}: given to {run}, which {why}; allowed: a run between two chunks")
+        time.sleep(LOOK_AGAIN_SECONDS)
+    return reply
+
+
+def open_run(run: Path) -> RunFolder:
+    """Return the folder of a run; UserError for another one."""
+    try:
+        return run_folder.open_existing(run)
+    except UserError as error:
+        raise UserError(str(error).replace("--resume", "RUN_DIR", 1)) from None
+
+
+def status(run: Path) -> dict[str, Any]:
+    """Return what a run does, as JSON values: its state, how far it is, and what it measured last."""
+    folder = open_run(run)
+    config, state, rows = load_config(folder.config), mailbox.read_state(run), log.read(folder.metrics)
+    newest = rows[-1] if rows else {}
+    alive = None if state is None else mailbox.is_alive(state)
+    what = NOT_RUNNING
+    if state is not None and state.state != ENDED and alive is not False:
+        what = state.state if alive else f"{state.state} on {state.host}, as it said last"
+    saved = checkpoint.steps(folder.checkpoints)
+    return {
+        "run": str(run),
+        "title": config.title,
+        "state": what,
+        "step": state.step if state is not None and alive else newest.get("step", 0),
+        "total_steps": config.total_steps,
+        "saved_step": saved[-1] if saved else None,
+        "measured": {name: newest[name] for name in SHOWN if newest.get(name) is not None},
+        "evaluated": _newest_evaluation(rows),
+    }
+
+
+def _newest_evaluation(rows: list[Any]) -> dict[str, Any]:
+    for row in reversed(rows):
+        found = {name: value for name, value in row.items() if name.startswith("eval/") and value is not None}
+        if found:
+            return {"step": row["step"], **found}
+    return {}
+
+
+def branch(run: Path, new: Path, timeout: float) -> int:
+    """Start a new run folder from the newest checkpoint of a run, saved first where it is running; return its step.
+
+    UserError where there is nothing to start from, or something in the new folder already.
+    """
+    folder, state = open_run(run), mailbox.read_state(run)
+    if state is not None and mailbox.is_alive(state) is not False and state.state != ENDED:
+        tell(run, "save", (), None, timeout)
+    try:
+        made = run_folder.create(new)
+    except UserError as error:
+        raise UserError(str(error).replace("--run-dir", "NEW_DIR", 1)) from None
+    saved = checkpoint.newest(folder.checkpoints, lambda text: None)
+    if saved is None:
+        new.rmdir()
+        raise wrong("branch", str(run), "a run that has saved a checkpoint")
+    # The configuration last: a folder without it is no run, and what a kill leaves can be thrown away.
+    with disk.replacing(made.checkpoints) as copy:
+        shutil.copytree(saved.path, copy / saved.path.name)
+    for source, target in (
+        (folder.history, made.history),
+        (folder.metrics, made.metrics),
+        (folder.config, made.config),
+    ):
+        if source.is_file():
+            disk.write_whole(target, source.read_bytes())
+    return saved.step

@@ -1,0 +1,265 @@
+"""Commands to a run: files in its folder, each written whole, taken in order and answered one by one.
+
+control/inbox/ID.json     a command that waits: {"command": "set", "arguments": ["agent.clip", "0.1"], "at": null}
+control/replies/ID.json   what came of it: {"done": true, "said": "…", "step": 4096}
+control/state.json        what the run does, who runs it
+
+An ID begins with the time, so that names sort as commands were sent. The folder is its owner's alone; what somebody
+else has put there, and whatever is no command, is refused and does no harm.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import secrets
+import socket
+import stat
+import time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from tetrax.fields.errors import hint
+from tetrax.system import disk
+
+# Command -> what it takes.
+COMMANDS: dict[str, tuple[str, ...]] = {
+    "pause": (),
+    "resume": (),
+    "set": ("NAME", "VALUE"),
+    "reload": (),
+    "save": (),
+    "eval": (),
+    "stop": (),
+}
+ID = re.compile(r"\d{19,20}-\d+-[0-9a-f]{8}")
+LARGEST_FILE = 65_536  # bytes
+LONGEST_WORD = 4_096  # letters of an argument
+MOST_AT_ONCE = 1_000  # files that are looked at between two chunks
+LAST_STEP = 2**62
+RUNNING, PAUSED, ENDED = "running", "paused", "ended"
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command that waits."""
+
+    id: str
+    name: str  # one of COMMANDS
+    arguments: tuple[str, ...]
+    at: int | None  # the environment step from which on it is due; None: at once
+
+    @property
+    def words(self) -> str:
+        """Return the command as it was given."""
+        return " ".join([self.name, *self.arguments])
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What came of a command."""
+
+    done: bool
+    said: str
+    step: int  # environment steps trained then
+
+
+@dataclass(frozen=True)
+class RunState:
+    """What a run does."""
+
+    state: str  # RUNNING, PAUSED or ENDED
+    step: int  # environment steps trained, of one seed
+    total_steps: int
+    pid: int
+    process_start: str  # when the process began, as the system counts; "" where it does not tell
+    host: str
+
+
+@dataclass(frozen=True)
+class Places:
+    """The paths of a run's mailbox."""
+
+    run: Path
+
+    @property
+    def root(self) -> Path:
+        return self.run / "control"
+
+    @property
+    def inbox(self) -> Path:
+        return self.root / "inbox"
+
+    @property
+    def replies(self) -> Path:
+        return self.root / "replies"
+
+    @property
+    def state(self) -> Path:
+        return self.root / "state.json"
+
+
+def send(run: Path, name: str, arguments: tuple[str, ...] = (), at: int | None = None) -> str:
+    """Put a command into a run's mailbox; return its ID. Raises OSError where there is none, or another user's."""
+    command_id = f"{time.time_ns():020d}-{os.getpid()}-{secrets.token_hex(4)}"
+    document = {"command": name, "arguments": list(arguments), "at": at}
+    disk.write_whole(Places(run).inbox / f"{command_id}.json", json.dumps(document).encode())
+    return command_id
+
+
+def withdraw(run: Path, command_id: str) -> bool:
+    """Take a command back; return whether it was still waiting."""
+    try:
+        (Places(run).inbox / f"{command_id}.json").unlink()
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def reply_to(run: Path, command_id: str) -> Reply | None:
+    """Return what came of a command, None as long as nothing has."""
+    try:
+        return Reply(**disk.read_json(Places(run).replies / f"{command_id}.json"))
+    except (FileNotFoundError, ValueError, TypeError):
+        return None
+
+
+def read_state(run: Path) -> RunState | None:
+    """Return what a run does or did last, None where it does not say."""
+    try:
+        return RunState(**disk.read_json(Places(run).state))
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def is_alive(state: RunState) -> bool | None:
+    """Return whether the process of a run is there; None where that cannot be known: on another machine."""
+    if state.state == ENDED:
+        return False
+    if state.host != socket.gethostname():
+        return None
+    try:
+        os.kill(state.pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:  # it is another user's
+        pass
+    return state.process_start == _process_start(state.pid)
+
+
+class Mailbox:
+    """The run's side of its mailbox."""
+
+    def __init__(self, run: Path) -> None:
+        """Make the folders, its owner's alone; refuse commands of before. Raises OSError where that cannot be."""
+        self._places = Places(run)
+        self._taken: set[str] = set()  # whatever could not be removed is not looked at again
+        self._written = 0.0
+        for folder in (self._places.root, self._places.inbox, self._places.replies):
+            folder.mkdir(mode=0o700, exist_ok=True)
+            status = folder.lstat()
+            if not stat.S_ISDIR(status.st_mode) or not _is_ours(status):
+                raise PermissionError(0, "not a folder of this user's own", str(folder))
+        for command in self.waiting(0):
+            if command.at is None:
+                self.answer(command, Reply(False, "it was sent to a process that has ended", 0))
+
+    def waiting(self, step: int) -> list[Command]:
+        """Return the commands that are due at a step, in the order they were sent; refuse what is none."""
+        due = []
+        try:
+            with os.scandir(self._places.inbox) as entries:
+                names = [entry.name for entry in entries]
+        except OSError:
+            return []  # the folder was taken away: there are no commands
+        stems = [name.removesuffix(".json") for name in names if name.endswith(".json")]
+        fresh = sorted(stem for stem in stems if ID.fullmatch(stem) and stem not in self._taken)
+        for command_id in fresh[:MOST_AT_ONCE]:
+            try:
+                command = _read(self._places.inbox / f"{command_id}.json", command_id)
+            except FileNotFoundError:
+                continue  # it was withdrawn
+            except (ValueError, OSError) as error:
+                self._answer(command_id, Reply(False, f"refused: {error}", step))
+                continue
+            if command.at is None or command.at <= step:
+                due.append(command)
+        return due
+
+    def answer(self, command: Command, reply: Reply) -> None:
+        """Say what came of a command, which waits no more."""
+        self._answer(command.id, reply)
+
+    def tell(self, state: str, step: int, total_steps: int, *, now: bool = False) -> None:
+        """Let others know what the run does, once a second at most unless `now`."""
+        if not now and time.monotonic() - self._written < 1.0:
+            return
+        self._written = time.monotonic()
+        pid = os.getpid()
+        told = RunState(state, step, total_steps, pid, _process_start(pid), socket.gethostname())
+        temporary = self._places.root / f"{disk.TEMPORARY}state"
+        with contextlib.suppress(OSError):  # it is for people to look at, and nothing depends on it
+            temporary.write_text(json.dumps(asdict(told)))
+            os.replace(
+                temporary, self._places.state
+            )  # no wait for the disk: after a crash it would be wrong anyway
+
+    def _answer(self, command_id: str, reply: Reply) -> None:
+        self._taken.add(command_id)
+        with contextlib.suppress(OSError):
+            disk.write_whole(self._places.replies / f"{command_id}.json", json.dumps(asdict(reply)).encode())
+        with contextlib.suppress(OSError):
+            (self._places.inbox / f"{command_id}.json").unlink()
+
+
+def check(name: Any, arguments: Any, at: Any) -> None:
+    """Raise ValueError for what is no command."""
+    if not isinstance(name, str) or name not in COMMANDS:
+        raise ValueError(f"command: given {name!r:.80}; allowed: {', '.join(COMMANDS)}{hint(name, COMMANDS)}")
+    takes = COMMANDS[name]
+    if not isinstance(arguments, list | tuple) or len(arguments) != len(takes):
+        given = len(arguments) if isinstance(arguments, list | tuple) else f"{arguments!r:.80}"
+        allowed = " and ".join(takes) or "nothing more"
+        raise ValueError(f"{name}: given {given} arguments; allowed: {allowed}")
+    for word in arguments:
+        if not isinstance(word, str) or not 0 < len(word) <= LONGEST_WORD:
+            raise ValueError(f"{name}: given {word!r:.80}; allowed: words of up to {LONGEST_WORD:,} letters")
+    if at is not None and (type(at) is not int or not 0 <= at <= LAST_STEP):
+        raise ValueError(f"at: given {at!r:.80}; allowed: an environment step, 0 or more")
+
+
+def _read(path: Path, command_id: str) -> Command:
+    """Read a command; ValueError for what is none, OSError for what cannot be read."""
+    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(file.fileno())
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError("no regular file")
+        if not _is_ours(status):
+            raise ValueError("a file of another user")
+        if status.st_size > LARGEST_FILE:
+            raise ValueError(f"{status.st_size:,} bytes; allowed: up to {LARGEST_FILE:,}")
+        text = file.read(LARGEST_FILE + 1)
+    try:
+        document = json.loads(text)
+    except (ValueError, RecursionError):
+        raise ValueError("no JSON") from None
+    if not isinstance(document, dict) or set(document) != {"command", "arguments", "at"}:
+        raise ValueError("given no object with command, arguments and at, and nothing else")
+    check(document["command"], document["arguments"], document["at"])
+    return Command(command_id, document["command"], tuple(document["arguments"]), document["at"])
+
+
+def _is_ours(status: os.stat_result) -> bool:
+    return not hasattr(os, "geteuid") or status.st_uid == os.geteuid()
+
+
+def _process_start(pid: int) -> str:
+    """Return when a process began, "" where the system does not tell: a number may be given to another one later."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""

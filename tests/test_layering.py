@@ -68,6 +68,8 @@ def module_name(path: Path, root: Path) -> str:
 
 
 def room_of(module: str) -> str:
+    if module.endswith(".__main__"):  # an entry, wherever its command has its name from
+        return "tetrax"
     fitting = [room for room in ROOMS if module == room or module.startswith(room + ".")]
     return max(fitting, key=len)
 

@@ -1,0 +1,163 @@
+"""`python -m tetrax.view RECORDING`: look at a recorded game: in the terminal, as a page, an animation or a picture."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from tetrax.fields.errors import UserError, exit_code, wrong
+from tetrax.system import disk, streams
+from tetrax.train.command import flags
+
+PROGRAM = "python -m tetrax.view"
+SUFFIXES = (".html", ".gif", ".svg", ".txt")
+BEST = Path("recordings") / "best.json"  # in a run's folder
+
+
+@dataclass(frozen=True)
+class Options:
+    """What of a recording to show, and where."""
+
+    out: str | None = None
+    """File to write: .html is a page that plays the game, .gif an animation, .svg and .txt one board. When not given,
+    the board is printed."""
+    step: int = -1
+    """The board after so many actions, of .svg, .txt and what is printed; -1 is the last, -2 the one before."""
+    part: Literal["first", "last", "spread"] = "last"
+    """Which frames of a long game an animation has: its first ones, its last ones, or some evenly spread."""
+    max_frames: int = 400
+    """Frames of an animation at most."""
+    frames_per_second: float = 10.0
+    """Frames of an animation each second (1 to 50)."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code."""
+    with streams.forgiving():
+        return exit_code(_run, argv, when_stopped="stopped; nothing was written")
+
+
+def _run(argv: list[str]) -> int:
+    words = flags.read_words(argv, flags.field_types(Options()))
+    if words.wants_help:
+        _print_help()
+        return 0
+    options = flags.put(Options(), words.values)
+    file = _file(words.positionals)
+    out = None if options.out is None else _out(options.out)
+    _check_meant(words.given, out)
+    from tetrax.system import compilation_cache
+
+    compilation_cache.enable_for_slow_programs()
+    try:
+        print(_show(file, out, options))
+    except ValueError as error:
+        raise UserError(_named(str(error))) from None
+    streams.deliver()
+    return 0
+
+
+def _file(positionals: Sequence[str]) -> Path:
+    """Return the file of the recording that is named, or the best one of a run."""
+    if len(positionals) != 1 or not positionals[0]:
+        given = " and ".join(positionals) or "nothing"
+        raise UserError(f"RECORDING: given {given}; allowed: one file of a recording, or the folder of a run")
+    path = Path(positionals[0])
+    if not path.is_dir():
+        return path
+    if not (path / BEST).is_file():
+        raise wrong("RECORDING", str(path), f"a file of a recording, or the folder of a run with {BEST}")
+    return path / BEST
+
+
+def _out(given: str) -> Path:
+    path = Path(given)
+    if path.suffix.lower() not in SUFFIXES or path.is_dir():
+        raise wrong("--out", given, f"a file that ends in {', '.join(SUFFIXES)}")
+    try:
+        disk.try_writing(path)
+    except OSError as error:
+        raise wrong("--out", given, f"a file that can be written ({error.strerror})") from None
+    return path.with_suffix(path.suffix.lower())
+
+
+def _check_meant(given: object, out: Path | None) -> None:
+    """Refuse flags that say nothing about what is asked for."""
+    suffix = "" if out is None else out.suffix
+    names = set(given) if isinstance(given, dict) else set()
+    for name in ("part", "max_frames", "frames_per_second"):
+        if name in names and suffix != ".gif":
+            raise UserError(
+                f"{flags.flag_name(name)}: given without an animation; allowed: with --out FILE.gif"
+            )
+    if "step" in names and suffix in (".gif", ".html"):
+        raise UserError(
+            f"--step: given with {suffix}, which shows the whole game; allowed: with .svg, .txt or none"
+        )
+
+
+def _show(file: Path, out: Path | None, options: Options) -> str:
+    """Write or draw what is asked for; return what there is to print. ValueError for what is no such recording."""
+    from tetrax.env import record
+    from tetrax.view import frames, render
+    from tetrax.view.text import render_text
+
+    replayed = record.verify(record.load(file))
+    actions = len(replayed.recording.actions)
+    if not -actions - 1 <= options.step <= actions:
+        raise UserError(f"--step: given {options.step}; allowed: {-actions - 1} to {actions}")
+    came_to = ", ".join(
+        f"{value} {name.replace('_', ' ')}" if not isinstance(value, bool) else name.replace("_", " ")
+        for name, value in dataclasses.asdict(replayed.recording.outcome).items()
+        if isinstance(value, int) and value is not False
+    )
+    if out is None:
+        return f"{render_text(frames.scene_at(replayed, options.step), colour=_has_colours())}\n{file}: {came_to}"
+    if out.suffix == ".gif":
+        animation = render.render_gif(
+            replayed,
+            part=options.part,
+            max_frames=options.max_frames,
+            frames_per_second=options.frames_per_second,
+        )
+        disk.write_whole(out, animation)
+    elif out.suffix == ".html":
+        disk.write_whole(out, render.render_html(replayed).encode())
+    elif out.suffix == ".svg":
+        disk.write_whole(out, render.render_step(replayed, options.step).encode())
+    else:
+        disk.write_whole(out, (render_text(frames.scene_at(replayed, options.step)) + "\n").encode())
+    return f"{out}: {came_to}"
+
+
+def _has_colours() -> bool:
+    from tetrax.train.report.terminal import console, has_colours
+
+    return has_colours(console())
+
+
+def _named(message: str) -> str:
+    """Name the flag where a check named an argument."""
+    name = message.partition(":")[0]
+    return flags.flag_name(name) + message[len(name) :] if name in flags.field_types(Options()) else message
+
+
+def _print_help() -> None:
+    flags.print_help(
+        Options,
+        Options(),
+        prog=f"{PROGRAM} RECORDING",
+        description=(
+            "Look at a recorded game. RECORDING is its file (recordings/best.json of a run, or what record.save "
+            "wrote), or the folder of a run, whose best game is taken. It is played again, and refused where it comes "
+            "to another game."
+        ),
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())

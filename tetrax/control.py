@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tetrax.fields.errors import UserError, exit_code, wrong, wrong_name
+from tetrax.fields.errors import USER_ERROR_EXIT_CODE, UserError, exit_code, wrong, wrong_name
 from tetrax.system import streams
 from tetrax.train.command import flags
 
@@ -23,10 +23,9 @@ HELP = {
     "reload": ("", "take what may change from config.json"),
     "save": ("", "save a checkpoint"),
     "eval": ("", "evaluate now"),
-    "stop": ("", "save, and end as Ctrl-C does"),
+    "stop": ("", "save, and end as at the signal SIGTERM"),
     "branch": ("NEW_DIR", "start a new run folder from the newest checkpoint"),
 }
-REFUSED = 1  # exit code where the run refuses a command
 
 
 @dataclass(frozen=True)
@@ -101,7 +100,7 @@ def _carry_out(
     if not reply.done:
         if not options.json:
             raise UserError(reply.said)
-        return REFUSED, reply.said, reply.__dict__
+        return USER_ERROR_EXIT_CODE, reply.said, dict(reply.__dict__)
     return 0, reply.said, dict(reply.__dict__)
 
 
@@ -120,6 +119,7 @@ def _status_in_words(found: dict[str, Any]) -> str:
             if _is_number(value)
         )
         lines.append(f"evaluation at step {found['evaluated']['step']:,}: " + ", ".join(told))
+    lines += [f"waits for step {one['at'] or 0:,}: {one['command']}" for one in found["waiting"]]
     return "\n".join(lines)
 
 

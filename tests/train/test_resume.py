@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import random
@@ -218,3 +219,34 @@ def test_a_second_ctrl_c_quits_at_once(tmp_path: Path) -> None:
     assert process.returncode in (128 + signal.SIGINT, 128 + signal.SIGTERM)
     assert not (folder / "eval.json").exists()
     assert len(log.read(folder / "metrics.jsonl")) < KILLED_RUN // CHUNK
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_checkpoint_with_a_configuration_of_an_older_format_is_gone_on_with(
+    version: int, straight: Path, tmp_path: Path
+) -> None:
+    folder, config = tmp_path / "run", toy_config(total_steps=3 * CHUNK)
+    train(config, run_dir=folder)
+
+    def grow_old(document: dict[str, Any]) -> None:
+        document["format"] = version
+        del document["start_from"], document["evaluation"]["enough"], document["env"]["params"]
+        if version == 1:
+            del document["game"]
+
+    for step in checkpoint.steps(folder / "checkpoints"):
+        place = folder / "checkpoints" / f"{step:012d}"
+        document = json.loads((place / "checkpoint.json").read_text())
+        grow_old(document["config"])
+        for name in ("recent", "obeyed", "config_before"):
+            del document["host"][name]
+        (place / "checkpoint.json").write_text(json.dumps(document))
+        sums = json.loads((place / "checksums.json").read_text())
+        sums["checkpoint.json"] = checkpoint._digest(place / "checkpoint.json")
+        (place / "checksums.json").write_text(json.dumps(sums))
+    document = json.loads((folder / "config.json").read_text())
+    grow_old(document)
+    (folder / "config.json").write_text(json.dumps(document))
+    config = dataclasses.replace(load_config(folder / "config.json"), total_steps=toy_config().total_steps)
+    assert train(config, run_dir=folder, resume=True).status == "finished"
+    assert_same_run(straight, folder, config)

@@ -147,7 +147,9 @@ def test_what_cannot_be_set_is_refused_and_the_run_goes_on(tmp_path: Path) -> No
         "set tensorboard True": "given 'tensorboard', which cannot change",
         "set agent.learning_rate nan": "given 'nan'",
         "set agent.learning_rate fast": "given 'fast'",
-        "set agent.learning_rate xfast": "given 'xfast'; allowed: a value, or a factor such as x0.5",
+        "set agent.learning_rate xfast": "given 'xfast'; allowed: a value, or a finite factor such as x0.5",
+        "set total_steps xinf": "given 'xinf'; allowed: a value, or a finite factor",
+        "set total_steps x1e30": "--total-steps: given",
         "set evaluation.enough x2": "it is None",
         "set total_steps 0": "--total-steps: given 0; allowed: 1 or more",
         "set evaluation.episodes 1.5": "given '1.5'",
@@ -233,3 +235,43 @@ def test_a_folder_without_room_for_commands_is_said_and_the_run_goes_on(tmp_path
     assert any("the run takes no commands" in note for note in listener.notes)
     with pytest.raises(UserError, match="which is not running"):
         sending.tell(run, "save", (), None, 1.0)
+
+
+def test_a_run_that_is_killed_while_it_obeys_has_done_it_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed before the checkpoint, it has it still to do; killed after it, before config.json, it has done it."""
+    config, straight = toy_config(), tmp_path / "straight"
+    hand = sender(straight, at_64=lambda s: s.send("set", "agent.learning_rate", "x0.5"))
+    train(config, run_dir=straight, display=hand)
+
+    def stop_dead(*args: Any, **kwargs: Any) -> None:
+        raise MemoryError("killed")
+
+    for what in ("tetrax.train.steering.save", "tetrax.train.steering.files.write_json"):
+        run = tmp_path / what
+        with monkeypatch.context() as patch:
+            hand = sender(
+                run,
+                at_32=lambda s: s.send("set", "agent.learning_rate", "x0.5", at=64),
+                at_64=lambda s, what=what, patch=patch: patch.setattr(what, stop_dead),
+            )
+            with pytest.raises(MemoryError):
+                train(config, run_dir=run, display=hand)
+        assert load_config(run / "config.json").agent.learning_rate == 0.5
+        resumed = train(load_config(run / "config.json"), run_dir=run, resume=True)
+        assert resumed.status == "finished"
+        assert load_config(run / "config.json").agent.learning_rate == 0.25
+        (reply,) = hand.replies().values()
+        assert reply is not None
+        assert reply.done
+        assert without_times(run) == without_times(straight)
+        assert_same_bits(final_state(run, config), final_state(straight, config))
+
+
+def test_one_policy_counts_once_for_what_is_enough(tmp_path: Path) -> None:
+    """Asked for three evaluations in one chunk, a run with nearly nothing to reach does not end of it."""
+    games = EvalConfig(every=320, episodes=3, final_episodes=4, enough=-1.0)
+    run = tmp_path / "run"
+    hand = sender(run, at_32=lambda s: [s.send("eval") for _ in range(3)], at_64=lambda s: s.send("eval"))
+    assert train(toy_config(evaluation=games), run_dir=run, display=hand).step == 320

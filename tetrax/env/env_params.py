@@ -71,6 +71,8 @@ def _read(word: object, leaves: dict[str, Any]) -> tuple[str, float]:
         value = float(text)
     except ValueError:
         value = math.nan
+    if abs(value) > np.finfo(np.float32).max:  # which is what it becomes
+        value = math.inf
     if not math.isfinite(value) or (is_whole and not (value.is_integer() and abs(value) < 2**31)):
         raise ValueError(f"env.params: {name}: given {text!r}; allowed: {allowed}")
     return name, int(value) if is_whole else value

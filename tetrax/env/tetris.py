@@ -105,7 +105,8 @@ class EnvConfig:
             )
         object.__setattr__(self, "params", tuple(self.params))
         if self.params:
-            Tetris(self).default_params  # noqa: B018 - refuses what is none of its numbers
+            # Refuses what is none of its numbers; nothing is computed, before processes have joined.
+            jax.eval_shape(lambda: Tetris(self).default_params)
 
     @property
     def view(self) -> str:

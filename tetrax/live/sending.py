@@ -13,8 +13,10 @@ from tetrax.train.config import load_config
 from tetrax.train.folder import checkpoint, log, mailbox, run_folder
 from tetrax.train.folder.mailbox import ENDED, Reply
 from tetrax.train.folder.run_folder import RunFolder
+from tetrax.train.steering import changed
 
 LOOK_AGAIN_SECONDS = 0.05
+GRACE_SECONDS = 60.0  # for a command that is being carried out when the time is over
 NOT_RUNNING = "not running"
 SHOWN = ("lines", "return", "steps_per_second")  # of the newest row of metrics
 
@@ -29,8 +31,9 @@ def tell(run: Path, name: str, arguments: tuple[str, ...], at: int | None, timeo
         mailbox.check(name, arguments, at)
     except ValueError as error:
         raise UserError(str(error)) from None
-    open_run(run)
-    state = mailbox.read_state(run)
+    folder, state = open_run(run), mailbox.read_state(run)
+    if name == "set":
+        changed(load_config(folder.config), *arguments)  # what cannot be is said now, and not at its step
     if state is None or mailbox.is_alive(state) is False:
         raise UserError(f"{name}: given to {run}, which is not running; allowed: a run that is being trained")
     try:
@@ -43,9 +46,17 @@ def tell(run: Path, name: str, arguments: tuple[str, ...], at: int | None, timeo
     while (reply := mailbox.reply_to(run, command_id)) is None:
         now = mailbox.read_state(run)
         has_gone = now is None or mailbox.is_alive(now) is False
-        if (has_gone or time.monotonic() > until) and mailbox.withdraw(run, command_id):
-            why = "has ended" if has_gone else f"has not answered in {timeout:g} seconds; nothing was changed"
-            raise UserError(f"{name}: given to {run}, which {why}; allowed: a run between two chunks")
+        if has_gone or time.monotonic() > until:
+            if mailbox.withdraw(run, command_id):
+                why = "has ended" if has_gone else f"has not answered in {timeout:g} seconds"
+                raise UserError(
+                    f"{name}: given to {run}, which {why}; nothing was changed; allowed: a run between two chunks"
+                )
+            if time.monotonic() > until + GRACE_SECONDS:
+                raise UserError(
+                    f"{name}: given to {run}, which has taken it and has not said what came of it; see "
+                    f"{RunFolder(run).history}"
+                )
         time.sleep(LOOK_AGAIN_SECONDS)
     return reply
 
@@ -77,6 +88,7 @@ def status(run: Path) -> dict[str, Any]:
         "saved_step": saved[-1] if saved else None,
         "measured": {name: newest[name] for name in SHOWN if newest.get(name) is not None},
         "evaluated": _newest_evaluation(rows),
+        "waiting": [{"command": command.words, "at": command.at} for command in mailbox.waiting(run)],
     }
 
 
@@ -94,7 +106,9 @@ def branch(run: Path, new: Path, timeout: float) -> int:
     UserError where there is nothing to start from, or something in the new folder already.
     """
     folder, state = open_run(run), mailbox.read_state(run)
-    if state is not None and mailbox.is_alive(state) is not False and state.state != ENDED:
+    if state is not None and mailbox.is_alive(
+        state
+    ):  # on another machine nobody knows: then from what is saved
         tell(run, "save", (), None, timeout)
     try:
         made = run_folder.create(new)

@@ -40,7 +40,7 @@ def follow(config: TrainConfig, program: Program | HostProgram, run_dir: Path) -
 def _begin(config: TrainConfig, program: Program | HostProgram, run_dir: Path, chunks: int) -> start.Start:
     """Find the checkpoint that process 0 goes on from."""
     if chunks == 0:
-        return start.Start(None, Progress(), {})
+        return start.Start(None, Progress(), {}, config)
     begun = start.find(config, program, RunFolder(run_dir), _ignore)
     if begun.progress.chunks != chunks:
         step = chunks * program.steps_per_chunk

@@ -143,7 +143,8 @@ def train_in_stages(
     """Train one agent in several games, one after another: `python -m tetrax.train curriculum`.
 
     Each configuration is a run in a folder of its own in `run_dir`, which begins with the parameters of the one
-    before (with several seeds: of the best), as far as they fit, and ends by its `evaluation.enough` or its steps.
+    before, as far as they fit (with several seeds: those of the best in its newest evaluation while training), and ends
+    by its `evaluation.enough` or its steps.
     `resume` goes on with the same stages where they were stopped.
     """
     root = as_path(run_dir, "run_dir")

@@ -94,6 +94,7 @@ def _lead(
         for each in (*notices, *([notice] if notice else [])):
             shown.note(each)
         begun = start.find(config, program, folder, shown.note)
+        config = begun.config
         step = begun.progress.chunks * program.steps_per_chunk
         evaluated = config.evaluation.final_episodes > 0
         is_at_end = step >= config.total_steps or begun.progress.is_enough(config.evaluation.enough)
@@ -139,8 +140,7 @@ def _telling_how_to_go_on(folder: RunFolder) -> Iterator[None]:
 def _carry_out(run: Run, begun: start.Start) -> Result:
     """Train to the end, evaluate and say how it went; or stop where the user or a NaN says so."""
     progress = begun.progress
-    steering = Steering(run, lambda state, progress: _evaluate(run, state, progress))
-    steering.begin(progress)
+    steering = Steering(run, progress, lambda state: _evaluate(run, state, progress, scheduled=False))
     try:
         with nullcontext() if processes.has_others() else run.stop.at_once(), run.phase("compiling"):
             state = start.prepare(
@@ -160,7 +160,7 @@ def _carry_out(run: Run, begun: start.Start) -> Result:
     except DivergedError as error:
         return _end(run, progress, DIVERGED, 1, f"Stopped: {error}")
     finally:
-        steering.end(progress)
+        steering.end()
     spent = duration(run.stopwatch.wall_time())
     headline = f"Finished: {_step(run, progress):,} steps in {spent}."
     if progress.chunks < run.target_chunks:
@@ -191,7 +191,7 @@ def _train_chunks(run: Run, state: Any, progress: Progress, steering: Steering) 
         every = run.config.evaluation.every
         if every and progress.chunks % whole_chunks(every, run.program.steps_per_chunk) == 0:
             unlogged = rows.merge(unlogged, _evaluate(run, state, progress))
-        state, unlogged = steering.obey(state, progress, unlogged)
+        state, unlogged = steering.obey(state, unlogged)
         stopping = run.stop.signal is not None or not _chunks_left(run, progress)
         due = time.monotonic() - last_save >= run.config.checkpoint_seconds
         saving, stopping = processes.agree(save=due, stop=stopping)
@@ -220,7 +220,7 @@ def _check_finite(run: Run, row: Row, outcome: Outcome) -> None:
         raise DivergedError(f"{found[0]} at step {row['step']:,}.")
 
 
-def _evaluate(run: Run, state: Any, progress: Progress) -> Row:
+def _evaluate(run: Run, state: Any, progress: Progress, *, scheduled: bool = True) -> Row:
     """Let the policy play the fixed games and remember the best result."""
     settings = run.config.evaluation
     with run.phase("evaluating"):
@@ -230,7 +230,8 @@ def _evaluate(run: Run, state: Any, progress: Progress) -> Row:
     row = rows.evaluation_metrics(results)
     progress.leading_seed = artifacts.leading_seed(results)
     headline = row[rows.EVALUATION + run.env.spec.headline]
-    progress.recent = [*progress.recent, headline][-RECENT:]
+    if scheduled:
+        progress.recent = [*progress.recent, headline][-RECENT:]
     if progress.best is None or headline > progress.best:
         progress.best, progress.best_step = headline, _step(run, progress)
     row |= artifacts.look_into_model(run, state, progress)

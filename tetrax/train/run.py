@@ -34,6 +34,10 @@ class Progress:
         default_factory=list
     )  # the headline measure in the newest evaluations, up to RECENT
 
+    obeyed: list[str] = field(default_factory=list)  # the newest commands from outside that were carried out
+    # What config.json said when a command had changed the configuration, and it was not written yet; else None.
+    config_before: dict[str, Any] | None = None
+
     def is_enough(self, enough: float | None) -> bool:
         """Return whether the newest evaluations come to so much on average; never to None."""
         if enough is None or len(self.recent) < RECENT:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -34,6 +35,7 @@ class Start(NamedTuple):
     checkpoint: Checkpoint | None  # None: at the beginning
     progress: Progress
     changes: dict[str, tuple[Any, Any]]  # field of the configuration → (before, now)
+    config: TrainConfig  # to go on by
 
 
 def make_program(config: TrainConfig, *, saves: bool = True) -> tuple[Any, Program | HostProgram]:
@@ -74,13 +76,36 @@ def find(config: TrainConfig, program: Program | HostProgram, folder: RunFolder,
     found = checkpoint.newest(folder.checkpoints, warn)
     if found is None:
         before = read_json(folder.config) if folder.config.exists() else now
-        return Start(None, Progress(), differences(before, now))
-    changes = differences(found.config, now)
+        return Start(None, Progress(), differences(before, now), config)
+    progress = _progress(found)
+    before = _as_now(found.config, found.path)
+    if progress.config_before is not None:  # killed, perhaps before config.json said what the checkpoint does
+        asked = differences(_as_now(progress.config_before, found.path), now)
+        now = _with(before, {path: value for path, (_, value) in asked.items()})
+        config = from_json(now, str(found.path)).with_network(config.network)
+    changes = differences(before, now)
     _refuse_changes(changes, config.algorithm, found.path)
     checkpoint.check_fits(found, program.template)
     for name, (then, here) in differences(found.versions, run_folder.versions()).items():
         warn(f"the checkpoint was written with {name} {then}, this is {here}: results may differ in rounding")
-    return Start(found, _progress(found), changes)
+    return Start(found, progress, changes, config)
+
+
+def _as_now(document: dict[str, Any], path: Path) -> dict[str, Any]:
+    """Return a stored configuration in the format of now."""
+    return to_json(from_json(document, f"checkpoint {path}"))
+
+
+def _with(document: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    """Return a configuration's JSON with other values at some paths."""
+    changed: dict[str, Any] = copy.deepcopy(document)
+    for path, value in values.items():
+        *owners, name = path.split(".")
+        record = changed
+        for owner in owners:
+            record = record[owner]
+        record[name] = value
+    return changed
 
 
 def _progress(found: Checkpoint) -> Progress:

@@ -1,13 +1,14 @@
 """What a run does when it is told to from outside: between two chunks it reads its mailbox and obeys.
 
-Whatever changes numbers of the training is written to the run's configuration and history, and a checkpoint with it is
-saved at once, so that a resumed run honours it. A command that cannot be carried out is answered with the reason, and
-the run goes on.
+Whatever changes a run is saved at once in a checkpoint that names the command, and only then written to the run's
+configuration and history: a run that is killed at any moment has done a command or has it still to do. One that cannot
+be carried out is answered with the reason, and the run goes on.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import math
 import signal
 import time
 from collections.abc import Callable, Mapping
@@ -17,153 +18,187 @@ from tetrax.agents import AGENTS
 from tetrax.fields.errors import UserError, wrong
 from tetrax.train import start
 from tetrax.train.command import flags
-from tetrax.train.config import CHANGEABLE_ON_RESUME, load_config, to_json
+from tetrax.train.config import CHANGEABLE_ON_RESUME, TrainConfig, load_config, to_json
 from tetrax.train.folder import files, mailbox, run_folder
 from tetrax.train.folder.log import Row
 from tetrax.train.folder.mailbox import Command, Mailbox, Reply
 from tetrax.train.machine import processes
 from tetrax.train.report import rows
+from tetrax.train.report.rows import EVALUATION
 from tetrax.train.run import Progress, Run, save
 
 LOOK_AGAIN_SECONDS = 0.05  # while it is paused
-CHANGING = ("set", "reload")  # commands that change numbers of the training
 FACTOR = "x"  # a value that begins so is a factor: x0.5
+MOST_REMEMBERED = 1_000  # commands that a checkpoint names as carried out
 
-Evaluate = Callable[[Any, Progress], Row]
+Evaluate = Callable[[Any], Row]
 
 
 class Steering:
     """A run that can be steered; without a mailbox, which a file system may refuse, it cannot."""
 
-    def __init__(self, run: Run, evaluate: Evaluate) -> None:
-        self._run, self._evaluate = run, evaluate
+    def __init__(self, run: Run, progress: Progress, evaluate: Evaluate) -> None:
+        self._run, self._progress, self._evaluate = run, progress, evaluate
+        self._paused = False
+        self._unlogged: Row | None = None
         self._mailbox: Mailbox | None = None
         try:
-            self._mailbox = Mailbox(run.folder.root)
+            self._mailbox = Mailbox(run.folder.root, progress.obeyed)
         except OSError as error:
             run.display.note(f"{error.filename}: {error.strerror}: the run takes no commands")
+        self._tell(now=True)
 
-    def obey(self, state: Any, progress: Progress, unlogged: Row | None) -> tuple[Any, Row | None]:
+    def obey(self, state: Any, unlogged: Row | None) -> tuple[Any, Row | None]:
         """Carry out what is due, and wait as long as the run is paused; return state and row as they are then.
 
         A row that is not logged yet is logged before anything is saved, and is None then.
         """
         if self._mailbox is None:
             return state, unlogged
-        step, paused = self._step(progress), False
-        self._tell(mailbox.RUNNING, progress)
+        self._unlogged = unlogged
+        self._tell()
         while True:
-            for command in self._mailbox.waiting(step):
-                if command.name == "eval" and (paused or unlogged is None):
-                    continue  # its row is logged already: after the next chunk
-                if command.name in ("pause", "resume"):
-                    paused = command.name == "pause"
-                    done = Reply(True, "the run is paused" if paused else "the run goes on", step)
-                elif command.name == "eval" and unlogged is not None:
-                    unlogged = rows.merge(unlogged, self._evaluate(state, progress))
-                    measure = self._run.env.spec.headline
-                    done = Reply(True, f"evaluated: {unlogged[f'eval/{measure}']:.4g} {measure}", step)
-                else:
-                    state, done = self._carry_out(command, state, progress)
-                saves = command.name in ("pause", "save", *CHANGING) and done.done
-                if saves:
-                    if unlogged is not None:
-                        self._run.log.write(unlogged)
-                        unlogged = None
-                    save(self._run, state, progress)
-                self._mailbox.answer(command, done)
-                self._run.display.note(f"{command.words}: {done.said}")
-                self._tell(mailbox.PAUSED if paused else mailbox.RUNNING, progress, now=True)
-            if not paused or self._run.stop.signal is not None:
-                return state, unlogged
+            for command in self._mailbox.waiting(self._step):
+                if command.name == "eval" and self._unlogged is None:
+                    continue  # the row that it belongs to is logged: after the next chunk
+                if not self._mailbox.take(command):
+                    continue  # it was withdrawn
+                state, reply = self._carry_out(command, state)
+                self._mailbox.answer(command, reply)
+                self._run.display.note(f"{command.words}: {reply.said}")
+                self._tell(now=True)
+            if not self._paused or self._run.stop.signal is not None:
+                return state, self._unlogged
             self._run.display.phase("paused")
             with self._run.stopwatch("paused"):
                 time.sleep(LOOK_AGAIN_SECONDS)
 
-    def begin(self, progress: Progress) -> None:
-        """Let others know that the run is there."""
-        self._tell(mailbox.RUNNING, progress, now=True)
-
-    def end(self, progress: Progress) -> None:
+    def end(self) -> None:
         """Let others know that the run is over, and answer what still waits."""
         if self._mailbox is None:
             return
         for command in self._mailbox.waiting(mailbox.LAST_STEP):
             if command.at is None:
-                self._mailbox.answer(command, Reply(False, "the run has ended", self._step(progress)))
-        self._tell(mailbox.ENDED, progress, now=True)
+                self._mailbox.answer(command, Reply(False, "the run has ended", self._step))
+        self._tell(mailbox.ENDED, now=True)
 
-    def _carry_out(self, command: Command, state: Any, progress: Progress) -> tuple[Any, Reply]:
-        step = self._step(progress)
+    def _carry_out(self, command: Command, state: Any) -> tuple[Any, Reply]:
+        """Do what a command says; nothing is changed where that cannot be done."""
+        try:
+            if processes.has_others() and command.name != "stop":
+                raise wrong(command.name, command.words, "stop alone, where several processes train together")
+            if command.name in ("set", "reload"):
+                return self._change(command, state)
+            return state, Reply(True, self._do(command, state), self._step)
+        except (UserError, ValueError, ArithmeticError) as error:
+            return state, Reply(False, str(error), self._step)
+
+    def _do(self, command: Command, state: Any) -> str:
+        """Do what changes no setting; return what was done."""
         if command.name == "stop":
             self._run.stop.signal = self._run.stop.signal or signal.SIGTERM
-            return state, Reply(True, "the run stops", step)
-        if command.name == "save":
-            return state, Reply(True, f"saved at step {step:,}", step)
-        try:
-            if processes.has_others():
-                raise wrong(command.name, command.words, "nothing, where several processes train together")
-            changed, changes = (
-                self._set(state, *command.arguments) if command.name == "set" else self._reload(state)
-            )
-        except (UserError, ValueError) as error:
-            return state, Reply(False, str(error), step)
-        said = "; ".join(f"{name}: {old} → {new}" for name, (old, new) in changes.items())
-        if changes:
-            run_folder.record_change(self._run.folder, step, changes, command.words)
-            files.write_json(self._run.folder.config, to_json(self._run.config))
-        return changed, Reply(True, said or "nothing to change", step)
+            return "the run stops"
+        if command.name == "resume":
+            self._paused = False
+            return "the run goes on"
+        said = f"saved at step {self._step:,}"
+        if command.name == "pause":
+            self._paused = True
+            said = "the run is paused"
+        if command.name == "eval":
+            said = self._look(state)
+        self._save(command, state)
+        return said
 
-    def _set(self, state: Any, name: str, text: str) -> tuple[Any, Mapping[str, Any]]:
-        """Give a setting another value, or several times the one it has."""
-        config, path = self._run.config, name.removeprefix("--").replace("-", "_")
-        types = flags.field_types(config)
-        allowed = [known for known in types if self._is_changeable(known)]
-        if path not in allowed:
-            raise UserError(
-                f"set: given {name!r}, which cannot change in a run; allowed: {', '.join(allowed)}"
-            )
-        value = flags.NOTATION.read(types[path], _several_times(config, path, text), path)
-        return self._change(state, flags.put(config, {path: value}))
+    def _look(self, state: Any) -> str:
+        """Evaluate, unless that is done for this step already."""
+        assert self._unlogged is not None
+        measure = self._run.env.spec.headline
+        if self._unlogged.get(EVALUATION + measure) is None:
+            self._unlogged = rows.merge(self._unlogged, self._evaluate(state))
+        return f"evaluated: {self._unlogged[EVALUATION + measure]:.4g} {measure}"
 
-    def _reload(self, state: Any) -> tuple[Any, Mapping[str, Any]]:
-        """Take what may change from config.json, as it is now."""
-        config = load_config(self._run.folder.config).with_network(self._run.config.network)
-        for path, (before, after) in run_folder.differences(
-            to_json(self._run.config), to_json(config)
-        ).items():
-            if not self._is_changeable(path):
-                allowed = f"{before!r}, which cannot change in a run"
-                raise wrong(f"{self._run.folder.config}: {path}", after, allowed)
-        return self._change(state, config)
-
-    def _change(self, state: Any, config: Any) -> tuple[Any, Mapping[str, Any]]:
+    def _change(self, command: Command, state: Any) -> tuple[Any, Reply]:
+        """Take over other settings: first in a checkpoint, then in what the folder says of them."""
+        run, before = self._run, self._run.config
+        config = changed(before, *command.arguments) if command.name == "set" else _reloaded(run)
         config.validate()
-        before = self._run.config
         changes = run_folder.differences(to_json(before), to_json(config))
         tunables = start.changed_tunables(state, before, config)
-        self._run.config = config
-        return dataclasses.replace(state, tunables=tunables), changes
+        state = dataclasses.replace(state, tunables=tunables)
+        run.config = config
+        if changes:
+            # What the file says if the run is killed before it is written; an edited one says it already.
+            self._progress.config_before = to_json(before if command.name == "set" else config)
+            self._save(command, state)
+            run_folder.record_change(run.folder, self._step, changes, command.words)
+            files.write_json(run.folder.config, to_json(config))
+            self._progress.config_before = None
+        said = "; ".join(f"{name}: {old} → {new}" for name, (old, new) in changes.items())
+        return state, Reply(True, said or "nothing to change", self._step)
 
-    def _is_changeable(self, path: str) -> bool:
-        tunable = (f"agent.{name}" for name in AGENTS[self._run.config.algorithm].tunables)
-        names = (*CHANGEABLE_ON_RESUME, *tunable)
-        # A log is opened, or not, when the run begins.
-        return path != "tensorboard" and any(path == name or path.startswith(f"{name}.") for name in names)
+    def _save(self, command: Command, state: Any) -> None:
+        """Save a checkpoint that names the command as carried out."""
+        if self._unlogged is not None:
+            self._run.log.write(self._unlogged)
+            self._unlogged = None
+        self._progress.obeyed = [*self._progress.obeyed, command.id][-MOST_REMEMBERED:]
+        save(self._run, state, self._progress)
 
-    def _step(self, progress: Progress) -> int:
-        return progress.chunks * self._run.program.steps_per_chunk
+    @property
+    def _step(self) -> int:
+        return self._progress.chunks * self._run.program.steps_per_chunk
 
-    def _tell(self, what: str, progress: Progress, *, now: bool = False) -> None:
+    def _tell(self, what: str | None = None, *, now: bool = False) -> None:
         if self._mailbox is not None:
-            self._mailbox.tell(what, self._step(progress), self._run.total_steps, now=now)
+            doing = mailbox.PAUSED if self._paused else mailbox.RUNNING
+            self._mailbox.tell(what or doing, self._step, self._run.total_steps, now=now)
 
 
-def _several_times(config: Any, path: str, text: str) -> str:
+def changed(config: TrainConfig, name: str, text: str) -> TrainConfig:
+    """Return a configuration with another value of a setting, or several times the one it has (x0.5).
+
+    UserError for a setting that cannot change in a run, and for a value that it cannot have.
+    """
+    path = name.removeprefix("--").replace("-", "_")
+    types = flags.field_types(config)
+    allowed = [known for known in types if _is_changeable(config, known)]
+    if path not in allowed:
+        raise UserError(f"set: given {name!r}, which cannot change in a run; allowed: {', '.join(allowed)}")
+    value = flags.NOTATION.read(types[path], _several_times(config, path, text), path)
+    try:
+        put = flags.put(config, {path: value})
+        put.validate()
+    except ValueError as error:
+        raise UserError(str(error)) from None
+    return put
+
+
+def _reloaded(run: Run) -> TrainConfig:
+    """Return config.json as it is now; UserError where it has changed in what cannot change in a run."""
+    config = load_config(run.folder.config).with_network(run.config.network)
+    for path, (before, after) in _differences(run.config, config).items():
+        if not _is_changeable(run.config, path):
+            raise wrong(f"{run.folder.config}: {path}", after, f"{before!r}, which cannot change in a run")
+    return config
+
+
+def _differences(before: TrainConfig, after: TrainConfig) -> Mapping[str, tuple[Any, Any]]:
+    return run_folder.differences(to_json(before), to_json(after))
+
+
+def _is_changeable(config: TrainConfig, path: str) -> bool:
+    """Return whether a setting may change while a run goes on: without another program, and another log."""
+    tunable = (f"agent.{name}" for name in AGENTS[config.algorithm].tunables)
+    names = (*CHANGEABLE_ON_RESUME, *tunable)
+    return path != "tensorboard" and any(path == name or path.startswith(f"{name}.") for name in names)
+
+
+def _several_times(config: TrainConfig, path: str, text: str) -> str:
     """Return the text of a value; of a factor such as x0.5 that of so many times the value that is."""
     if not text.startswith(FACTOR):
         return text
-    value = config
+    value: Any = config
     for name in path.split("."):
         value = getattr(value, name)
     if isinstance(value, bool) or not isinstance(value, int | float):
@@ -171,5 +206,7 @@ def _several_times(config: Any, path: str, text: str) -> str:
     try:
         factor = float(text[1:])
     except ValueError:
-        raise wrong(path, text, "a value, or a factor such as x0.5") from None
+        factor = math.nan
+    if not math.isfinite(factor):
+        raise wrong(path, text, "a value, or a finite factor such as x0.5")
     return repr(type(value)(value * factor))

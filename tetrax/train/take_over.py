@@ -38,7 +38,7 @@ def read(config: TrainConfig) -> Source | None:
         raise wrong(FLAG, config.start_from, f"none with {config.algorithm}, which cannot begin with another")
     try:
         loaded = policy_io.load(config.start_from, network=config.network)
-    except UserError as error:
+    except (UserError, ValueError) as error:
         raise UserError(f"{FLAG}: {error}") from None
     if loaded.config.algorithm != config.algorithm:
         given = f"{config.start_from}, which is of {loaded.config.algorithm}"

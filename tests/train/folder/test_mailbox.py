@@ -57,6 +57,37 @@ def test_what_waited_for_a_process_that_has_ended_is_answered_and_what_is_due_la
     assert [command.id for command in box.waiting(96)] == [planned]
 
 
+def test_what_was_taken_is_done_or_waits_again(tmp_path: Path) -> None:
+    box = Mailbox(tmp_path)
+    done, lost, gone = (mailbox.send(tmp_path, "save", at=step) for step in (32, 64, 96))
+    for command in box.waiting(96)[:2]:
+        assert box.take(command)
+    assert mailbox.withdraw(tmp_path, gone)
+    assert not mailbox.withdraw(tmp_path, done)  # too late
+    assert box.waiting(96) == []
+    box = Mailbox(tmp_path, [done])  # of the process after it was killed
+    assert mailbox.reply_to(tmp_path, done) == Reply(True, "carried out", 0)
+    assert [command.id for command in box.waiting(96)] == [lost]
+    assert [command.id for command in mailbox.waiting(tmp_path)] == [lost]
+
+
+def test_a_command_that_was_withdrawn_is_not_carried_out(tmp_path: Path) -> None:
+    box = Mailbox(tmp_path)
+    sent = mailbox.send(tmp_path, "stop")
+    (command,) = box.waiting(0)
+    assert mailbox.withdraw(tmp_path, sent)
+    assert not box.take(command)
+
+
+def test_many_commands_for_later_hide_none(tmp_path: Path) -> None:
+    box = Mailbox(tmp_path)
+    for number in range(mailbox.MOST_AT_ONCE):
+        put(tmp_path, fresh_id(number), document(at=10_000))
+    sent = mailbox.send(tmp_path, "stop")
+    assert box.waiting(0) == []
+    assert [command.id for command in box.waiting(0)] == [sent]
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [

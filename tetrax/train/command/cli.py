@@ -25,6 +25,7 @@ from tetrax.train.command import flags
 from tetrax.train.config import CHANGEABLE_ON_RESUME, TrainConfig, load_config, to_json, whole_chunks
 from tetrax.train.folder.run_folder import check_can_be_made, differences, open_existing
 from tetrax.train.machine import memory, processes
+from tetrax.train.run import RECENT
 from tetrax.train.sweep.sweep_points import SWEEP_LOG
 
 PROGRAM = "python -m tetrax.train"
@@ -271,6 +272,11 @@ def sizes(config: TrainConfig) -> tuple[str, ...]:
     if total != config.total_steps:
         notices.append(
             f"total steps: {total:,} ({config.total_steps:,} rounded up to whole chunks of {size:,})"
+        )
+    evaluation = config.evaluation
+    if evaluation.enough is not None and total < RECENT * whole_chunks(evaluation.every, size) * size:
+        notices.append(
+            f"--evaluation.enough: fewer than {RECENT} evaluations fit into {total:,} steps, so that it ends nothing"
         )
     if agent.replay_bytes:
         each = f" for each of {config.num_seeds} seeds" if config.num_seeds > 1 else ""

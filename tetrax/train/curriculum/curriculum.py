@@ -17,7 +17,7 @@ from tetrax.fields.errors import UserError, wrong
 from tetrax.system.disk import read_json
 from tetrax.train import loop
 from tetrax.train.config import TrainConfig, from_json, load_config, to_json
-from tetrax.train.folder import files, run_folder
+from tetrax.train.folder import checkpoint, files, run_folder
 from tetrax.train.folder.run_folder import RunFolder
 from tetrax.train.report.display import Display
 from tetrax.train.run import FINISHED, Result
@@ -112,8 +112,9 @@ def run(
         resume = folder.config.is_file()
         config = stage.config
         if resume:
-            config = load_config(folder.config).with_network(config.network)
-        elif number > 1:
+            network = None if isinstance(config.network, str) else config.network
+            config = load_config(folder.config).with_network(network)
+        if number > 1 and not checkpoint.steps(folder.checkpoints):  # the folders may have been moved since
             config = dataclasses.replace(config, start_from=str(stage_folder(root, number - 1)))
         result = loop.train(config, run_dir=folder.root, resume=resume, display=make_display())
         results.append(result)

@@ -1,6 +1,7 @@
 """Commands to a run: files in its folder, each written whole, taken in order and answered one by one.
 
 control/inbox/ID.json     a command that waits: {"command": "set", "arguments": ["agent.clip", "0.1"], "at": null}
+control/taken/ID.json     one that is being carried out
 control/replies/ID.json   what came of it: {"done": true, "said": "…", "step": 4096}
 control/state.json        what the run does, who runs it
 
@@ -18,6 +19,7 @@ import secrets
 import socket
 import stat
 import time
+from collections.abc import Collection
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -94,6 +96,10 @@ class Places:
         return self.root / "inbox"
 
     @property
+    def taken(self) -> Path:
+        return self.root / "taken"
+
+    @property
     def replies(self) -> Path:
         return self.root / "replies"
 
@@ -153,41 +159,59 @@ def is_alive(state: RunState) -> bool | None:
 class Mailbox:
     """The run's side of its mailbox."""
 
-    def __init__(self, run: Path) -> None:
-        """Make the folders, its owner's alone; refuse commands of before. Raises OSError where that cannot be."""
+    def __init__(self, run: Path, obeyed: Collection[str] = ()) -> None:
+        """Make the folders, its owner's alone, and settle what a process of before has left.
+
+        `obeyed` are the IDs of commands that were carried out, as far as the checkpoint knows that is gone on from.
+        Raises OSError where there can be no mailbox.
+        """
         self._places = Places(run)
-        self._taken: set[str] = set()  # whatever could not be removed is not looked at again
+        self._waiting: dict[str, Command] = {}  # by ID: read, and not carried out yet
+        self._seen: set[str] = set()  # whatever could not be removed is not looked at again
         self._written = 0.0
-        for folder in (self._places.root, self._places.inbox, self._places.replies):
+        places = self._places
+        for folder in (places.root, places.inbox, places.taken, places.replies):
             folder.mkdir(mode=0o700, exist_ok=True)
             status = folder.lstat()
             if not stat.S_ISDIR(status.st_mode) or not _is_ours(status):
                 raise PermissionError(0, "not a folder of this user's own", str(folder))
+        for command_id in _ids(places.taken):
+            if command_id in obeyed:
+                self._answer(command_id, Reply(True, "carried out", 0))
+            else:  # it was killed meanwhile, and nothing of it is saved
+                with contextlib.suppress(OSError):
+                    os.replace(places.taken / f"{command_id}.json", places.inbox / f"{command_id}.json")
         for command in self.waiting(0):
             if command.at is None:
                 self.answer(command, Reply(False, "it was sent to a process that has ended", 0))
 
     def waiting(self, step: int) -> list[Command]:
         """Return the commands that are due at a step, in the order they were sent; refuse what is none."""
-        due = []
-        try:
-            with os.scandir(self._places.inbox) as entries:
-                names = [entry.name for entry in entries]
-        except OSError:
-            return []  # the folder was taken away: there are no commands
-        stems = [name.removesuffix(".json") for name in names if name.endswith(".json")]
-        fresh = sorted(stem for stem in stems if ID.fullmatch(stem) and stem not in self._taken)
+        there = _ids(self._places.inbox)
+        fresh = [each for each in there if each not in self._seen and each not in self._waiting]
         for command_id in fresh[:MOST_AT_ONCE]:
             try:
-                command = _read(self._places.inbox / f"{command_id}.json", command_id)
+                self._waiting[command_id] = _read(self._places.inbox / f"{command_id}.json", command_id)
             except FileNotFoundError:
                 continue  # it was withdrawn
             except (ValueError, OSError) as error:
                 self._answer(command_id, Reply(False, f"refused: {error}", step))
-                continue
-            if command.at is None or command.at <= step:
-                due.append(command)
-        return due
+        for gone in self._waiting.keys() - set(there):
+            del self._waiting[gone]
+        known = sorted(self._waiting.items())
+        return [command for _, command in known if command.at is None or command.at <= step]
+
+    def take(self, command: Command) -> bool:
+        """Take a command to carry it out; return False where it was withdrawn meanwhile."""
+        self._waiting.pop(command.id, None)
+        name = f"{command.id}.json"
+        try:
+            os.replace(self._places.inbox / name, self._places.taken / name)
+        except FileNotFoundError:
+            return False
+        except OSError:
+            self._seen.add(command.id)
+        return True
 
     def answer(self, command: Command, reply: Reply) -> None:
         """Say what came of a command, which waits no more."""
@@ -208,11 +232,33 @@ class Mailbox:
             )  # no wait for the disk: after a crash it would be wrong anyway
 
     def _answer(self, command_id: str, reply: Reply) -> None:
-        self._taken.add(command_id)
+        self._seen.add(command_id)
+        self._waiting.pop(command_id, None)
         with contextlib.suppress(OSError):
-            disk.write_whole(self._places.replies / f"{command_id}.json", json.dumps(asdict(reply)).encode())
-        with contextlib.suppress(OSError):
-            (self._places.inbox / f"{command_id}.json").unlink()
+            document = json.dumps(asdict(reply)).encode()
+            disk.write_whole(self._places.replies / f"{command_id}.json", document)
+        for folder in (self._places.inbox, self._places.taken):
+            with contextlib.suppress(OSError):
+                (folder / f"{command_id}.json").unlink(missing_ok=True)
+
+
+def waiting(run: Path) -> list[Command]:
+    """Return the commands that wait for a run, in the order they were sent; what is none is left out."""
+    found = []
+    for command_id in _ids(Places(run).inbox)[:MOST_AT_ONCE]:
+        with contextlib.suppress(ValueError, OSError):
+            found.append(_read(Places(run).inbox / f"{command_id}.json", command_id))
+    return found
+
+
+def _ids(folder: Path) -> list[str]:
+    """Return the IDs of the commands in a folder, in order; none where there is no such folder any more."""
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return []
+    stems = (name.removesuffix(".json") for name in names if name.endswith(".json"))
+    return sorted(stem for stem in stems if ID.fullmatch(stem))
 
 
 def check(name: Any, arguments: Any, at: Any) -> None:

@@ -50,7 +50,10 @@ def _run(argv: list[str]) -> int:
     from tetrax.train.report import run_curves
 
     path = run_curves.check_path(options.out)
-    runs = [run_curves.read(Path(folder)) for folder in dict.fromkeys(words.positionals)]
+    folders = {
+        Path(folder).resolve(): folder for folder in words.positionals
+    }  # each once, however it is named
+    runs = [run_curves.read(Path(folder)) for folder in folders.values()]
     metric = options.metric or run_curves.default_metric(runs)
     lines = run_curves.curves(runs, metric, options.smooth)
     run_curves.draw(lines, path, metric, options.x)

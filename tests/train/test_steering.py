@@ -18,6 +18,7 @@ from tests.train.test_resume import final_state, without_times
 from tests.train.toy import toy_config, use_quick_games
 from tetrax.fields.errors import UserError
 from tetrax.live import sending
+from tetrax.train import steering
 from tetrax.train.config import EvalConfig, load_config, to_json
 from tetrax.train.folder import log, mailbox
 from tetrax.train.folder.mailbox import Reply
@@ -275,3 +276,35 @@ def test_one_policy_counts_once_for_what_is_enough(tmp_path: Path) -> None:
     run = tmp_path / "run"
     hand = sender(run, at_32=lambda s: [s.send("eval") for _ in range(3)], at_64=lambda s: s.send("eval"))
     assert train(toy_config(evaluation=games), run_dir=run, display=hand).step == 320
+
+
+def test_what_is_asked_on_resuming_counts_more_than_what_was_set(tmp_path: Path) -> None:
+    """Also where the newest checkpoint is the one that a set has saved, and the value asked for is the one before."""
+    run = tmp_path / "run"
+
+    def die(sender: Sender) -> None:
+        raise MemoryError("killed")
+
+    hand = sender(run, at_64=lambda s: s.send("set", "agent.learning_rate", "0.25"), at_96=die)
+    with pytest.raises(MemoryError):
+        train(toy_config(checkpoint_seconds=1e6), run_dir=run, display=hand)
+    assert load_config(run / "config.json").agent.learning_rate == 0.25
+    train(toy_config(), run_dir=run, resume=True)
+    assert load_config(run / "config.json").agent.learning_rate == 0.5
+    assert float(final_state(run, toy_config()).tunables["learning_rate"]) == 0.5
+
+
+def test_a_stop_for_later_is_done_once(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    hand = sender(run, at_32=lambda s: s.send("stop", at=96))
+    assert train(toy_config(), run_dir=run, display=hand).step == 96
+    assert train(toy_config(), run_dir=run, resume=True).status == "finished"
+
+
+def test_times_of_whole_numbers_are_rounded() -> None:
+    config = toy_config(evaluation=EvalConfig(every=32, episodes=100))
+    assert steering.changed(config, "evaluation.episodes", "x0.29").evaluation.episodes == 29
+    with pytest.raises(UserError, match="a finite factor"):
+        steering.changed(config, "agent.learning_rate", "x1e400")
+    with pytest.raises(UserError, match="total-steps"):
+        steering.changed(config, "total_steps", "x1e300")

@@ -9,7 +9,7 @@ from typing import Any
 
 from tetrax.fields.errors import UserError, in_words, wrong
 from tetrax.system import disk
-from tetrax.train.config import load_config
+from tetrax.train.config import TrainConfig, load_config
 from tetrax.train.folder import checkpoint, log, mailbox, run_folder
 from tetrax.train.folder.mailbox import ENDED, Reply
 from tetrax.train.folder.run_folder import RunFolder
@@ -17,6 +17,7 @@ from tetrax.train.steering import changed
 
 LOOK_AGAIN_SECONDS = 0.05
 GRACE_SECONDS = 60.0  # for a command that is being carried out when the time is over
+GONE_SECONDS = 1.0  # the same, where the process has ended
 NOT_RUNNING = "not running"
 SHOWN = ("lines", "return", "steps_per_second")  # of the newest row of metrics
 
@@ -42,21 +43,23 @@ def tell(run: Path, name: str, arguments: tuple[str, ...], at: int | None, timeo
         raise UserError(f"{name}: {in_words(error)}") from None
     if at is not None and at > state.step:
         return None
-    until = time.monotonic() + timeout
+    late = time.monotonic() + timeout
+    given_up: float | None = None  # when to wait no more for what came of a command that was taken
     while (reply := mailbox.reply_to(run, command_id)) is None:
         now = mailbox.read_state(run)
         has_gone = now is None or mailbox.is_alive(now) is False
-        if has_gone or time.monotonic() > until:
+        if given_up is None and (has_gone or time.monotonic() > late):
             if mailbox.withdraw(run, command_id):
                 why = "has ended" if has_gone else f"has not answered in {timeout:g} seconds"
                 raise UserError(
                     f"{name}: given to {run}, which {why}; nothing was changed; allowed: a run between two chunks"
                 )
-            if time.monotonic() > until + GRACE_SECONDS:
-                raise UserError(
-                    f"{name}: given to {run}, which has taken it and has not said what came of it; see "
-                    f"{RunFolder(run).history}"
-                )
+            given_up = time.monotonic() + (GONE_SECONDS if has_gone else GRACE_SECONDS)
+        if given_up is not None and time.monotonic() > given_up:
+            raise UserError(
+                f"{name}: given to {run}, which has taken it and has not said what came of it; its history "
+                f"is in {folder.history}"
+            )
         time.sleep(LOOK_AGAIN_SECONDS)
     return reply
 
@@ -81,7 +84,7 @@ def status(run: Path) -> dict[str, Any]:
     saved = checkpoint.steps(folder.checkpoints)
     return {
         "run": str(run),
-        "title": config.title,
+        "title": _title(config),
         "state": what,
         "step": state.step if state is not None and alive else newest.get("step", 0),
         "total_steps": config.total_steps,
@@ -90,6 +93,14 @@ def status(run: Path) -> dict[str, Any]:
         "evaluated": _newest_evaluation(rows),
         "waiting": [{"command": command.words, "at": command.at} for command in mailbox.waiting(run)],
     }
+
+
+def _title(config: TrainConfig) -> str:
+    """Return what is trained on what; of a game that is not installed here, without its name."""
+    try:
+        return config.title
+    except (ValueError, ModuleNotFoundError):
+        return f"{config.algorithm} · {config.preset} · {config.game}"
 
 
 def _newest_evaluation(rows: list[Any]) -> dict[str, Any]:
@@ -109,7 +120,9 @@ def branch(run: Path, new: Path, timeout: float) -> int:
     if state is not None and mailbox.is_alive(
         state
     ):  # on another machine nobody knows: then from what is saved
-        tell(run, "save", (), None, timeout)
+        reply = tell(run, "save", (), None, timeout)
+        if reply is not None and not reply.done:
+            raise UserError(reply.said)
     try:
         made = run_folder.create(new)
     except UserError as error:

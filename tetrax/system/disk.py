@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 TEMPORARY = ".tmp-"  # first letters of a name that no reader looks at
+ASIDE = "-old"  # last letters of the temporary name of a folder that is being replaced or removed
 LONGEST_NAME = 200  # bytes that are kept of a name in a temporary one; most file systems hold 255
 TRIAL = b"\0" * 4096  # a full disk still takes an empty file
 # What a file system answers that has no such call.
@@ -182,7 +183,7 @@ def _sync_all(path: Path) -> None:
 def _set_aside(folder: Path) -> Path:
     """Rename a folder to a temporary name that is free."""
     number = 0
-    while (aside := folder.with_name(f"{TEMPORARY}{folder.name}-old{number or ''}")).exists():
+    while (aside := folder.with_name(f"{TEMPORARY}{folder.name}{ASIDE}{number or ''}")).exists():
         discard(aside)
         number += 1
     return folder.rename(aside)

@@ -19,7 +19,7 @@ from tetrax.env import batch
 from tetrax.fields.errors import UserError
 from tetrax.system.disk import read_json
 from tetrax.train import take_over
-from tetrax.train.config import CHANGEABLE_ON_RESUME, TrainConfig, flag, from_json, to_json
+from tetrax.train.config import CHANGEABLE_ON_RESUME, TrainConfig, flag, from_json, load_config, to_json
 from tetrax.train.folder import checkpoint, files, run_folder
 from tetrax.train.folder.checkpoint import Checkpoint, Warn
 from tetrax.train.folder.run_folder import RunFolder, differences
@@ -79,16 +79,24 @@ def find(config: TrainConfig, program: Program | HostProgram, folder: RunFolder,
         return Start(None, Progress(), differences(before, now), config)
     progress = _progress(found)
     before = _as_now(found.config, found.path)
-    if progress.config_before is not None:  # killed, perhaps before config.json said what the checkpoint does
-        asked = differences(_as_now(progress.config_before, found.path), now)
+    if _is_behind(folder, progress):  # killed before config.json said what the checkpoint does
+        asked = differences(to_json(load_config(folder.config)), now)
         now = _with(before, {path: value for path, (_, value) in asked.items()})
         config = from_json(now, str(found.path)).with_network(config.network)
+    progress.config_before = None
     changes = differences(before, now)
     _refuse_changes(changes, config.algorithm, found.path)
     checkpoint.check_fits(found, program.template)
     for name, (then, here) in differences(found.versions, run_folder.versions()).items():
         warn(f"the checkpoint was written with {name} {then}, this is {here}: results may differ in rounding")
     return Start(found, progress, changes, config)
+
+
+def _is_behind(folder: RunFolder, progress: Progress) -> bool:
+    """Return whether config.json still says what it did before the command that the checkpoint was saved with."""
+    if progress.config_before is None or not folder.config.is_file():
+        return False
+    return to_json(load_config(folder.config)) == progress.config_before
 
 
 def _as_now(document: dict[str, Any], path: Path) -> dict[str, Any]:
@@ -124,8 +132,10 @@ def claim(folder: RunFolder, config: TrainConfig, begun: Start, step: int) -> No
     Raises OSError for what cannot be written, before anything is changed.
     """
     run_folder.check_writable(folder)
-    files.write_json(folder.config, to_json(config))
-    run_folder.record_start(folder, step, begun.changes)
+    now = to_json(config)
+    said = to_json(load_config(folder.config)) if begun.checkpoint and folder.config.is_file() else now
+    files.write_json(folder.config, now)
+    run_folder.record_start(folder, step, begun.changes or differences(said, now))
     for place in (folder.root, folder.checkpoints, folder.recordings, folder.learning_curve.parent):
         files.discard_leftovers(place)
     if begun.checkpoint is not None:

@@ -97,6 +97,8 @@ class Steering:
         """Do what changes no setting; return what was done."""
         if command.name == "stop":
             self._run.stop.signal = self._run.stop.signal or signal.SIGTERM
+            if not processes.has_others():
+                self._save(command, state)
             return "the run stops"
         if command.name == "resume":
             self._paused = False
@@ -168,7 +170,8 @@ def changed(config: TrainConfig, name: str, text: str) -> TrainConfig:
     value = flags.NOTATION.read(types[path], _several_times(config, path, text), path)
     try:
         put = flags.put(config, {path: value})
-        put.validate()
+        if not isinstance(config.network, str):  # what describes a network makes none; the run has it
+            put.validate()
     except ValueError as error:
         raise UserError(str(error)) from None
     return put
@@ -204,9 +207,9 @@ def _several_times(config: TrainConfig, path: str, text: str) -> str:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise wrong(path, text, f"a value: it is {value!r}, of which there is no {text[1:]}-fold")
     try:
-        factor = float(text[1:])
+        times = value * float(text[1:])
     except ValueError:
-        factor = math.nan
-    if not math.isfinite(factor):
+        times = math.nan
+    if not math.isfinite(times):
         raise wrong(path, text, "a value, or a finite factor such as x0.5")
-    return repr(type(value)(value * factor))
+    return repr(round(times) if isinstance(value, int) else times)

@@ -82,12 +82,12 @@ def _out(given: str) -> Path:
         disk.try_writing(path)
     except OSError as error:
         raise wrong("--out", given, f"a file that can be written ({error.strerror})") from None
-    return path.with_suffix(path.suffix.lower())
+    return path
 
 
 def _check_meant(given: object, out: Path | None) -> None:
     """Refuse flags that say nothing about what is asked for."""
-    suffix = "" if out is None else out.suffix
+    suffix = "" if out is None else out.suffix.lower()
     names = set(given) if isinstance(given, dict) else set()
     for name in ("part", "max_frames", "frames_per_second"):
         if name in names and suffix != ".gif":
@@ -117,7 +117,8 @@ def _show(file: Path, out: Path | None, options: Options) -> str:
     )
     if out is None:
         return f"{render_text(frames.scene_at(replayed, options.step), colour=_has_colours())}\n{file}: {came_to}"
-    if out.suffix == ".gif":
+    suffix = out.suffix.lower()
+    if suffix == ".gif":
         animation = render.render_gif(
             replayed,
             part=options.part,
@@ -125,9 +126,9 @@ def _show(file: Path, out: Path | None, options: Options) -> str:
             frames_per_second=options.frames_per_second,
         )
         disk.write_whole(out, animation)
-    elif out.suffix == ".html":
+    elif suffix == ".html":
         disk.write_whole(out, render.render_html(replayed).encode())
-    elif out.suffix == ".svg":
+    elif suffix == ".svg":
         disk.write_whole(out, render.render_step(replayed, options.step).encode())
     else:
         disk.write_whole(out, (render_text(frames.scene_at(replayed, options.step)) + "\n").encode())

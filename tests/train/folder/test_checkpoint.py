@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -208,3 +209,17 @@ def test_the_newest_are_kept_and_those_set_aside_do_not_count(tmp_path: Path) ->
     checkpoint.set_aside_newer(tmp_path, 3)
     assert checkpoint.steps(tmp_path) == [2, 3]
     assert (tmp_path / "000000000010.damaged").is_dir()
+
+
+def test_a_checkpoint_that_was_being_replaced_comes_back(straight: Path, tmp_path: Path) -> None:
+    """Killed between taking the old one of a step away and moving the new one in."""
+    folder = shutil.copytree(straight / "checkpoints", tmp_path / "checkpoints")
+    *_, before, last = checkpoint.steps(folder)
+    (folder / f"{last:012d}").rename(folder / f".tmp-{last:012d}-old")
+    shutil.copytree(
+        folder / f"{before:012d}", folder / f".tmp-{before:012d}-old"
+    )  # it was only to be removed
+    found = checkpoint.newest(folder, lambda text: None)
+    assert found is not None
+    assert found.step == last
+    assert (folder / f".tmp-{before:012d}-old").is_dir()

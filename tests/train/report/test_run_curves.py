@@ -94,6 +94,22 @@ def test_the_command_draws(runs: list[str], suffix: str, tmp_path: Path, capsys:
         assert {(0x2A, 0x6F, 0xDB), (0xD9, 0x82, 0x2B)} <= colours
 
 
+def test_runs_with_nothing_in_common_are_refused(tmp_path: Path, capsys: Any) -> None:
+    early = write(tmp_path / "early", toy_config(seed=0), rows(1.0))
+    late = write(tmp_path / "late", toy_config(seed=1), rows(None, 2.0))
+    other = write(tmp_path / "other", toy_config(seed=2), [{"step": 32, "wall_time": 1.0, "return": 1.0}])
+    for folders, said in (
+        ([early, late], "nothing of their environment steps"),
+        ([early, other], "nothing alike"),
+    ):
+        words = [*map(str, folders), "--out", str(tmp_path / "a.png")]
+        assert plot.main(words) == 2
+        assert said in capsys.readouterr().err
+    again = str(early / ".." / "early")
+    assert plot.main([str(early), again, "--out", str(tmp_path / "a.png")]) == 0
+    assert "seeds" not in capsys.readouterr().out
+
+
 def test_evaluations_are_drawn_where_all_runs_have_some(straight: Path, tmp_path: Path) -> None:
     evaluated = run_curves.read(straight)
     assert run_curves.default_metric([evaluated]) == "eval/lines"

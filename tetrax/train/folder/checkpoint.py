@@ -96,6 +96,7 @@ def steps(folder: Path) -> list[int]:
 
 def newest(folder: Path, warn: Warn) -> Checkpoint | None:
     """Return the newest undamaged checkpoint, None where none was ever written; warn of damaged ones."""
+    _bring_back(folder)
     damaged = []
     for step in reversed(steps(folder)):
         path = folder / f"{step:012d}"
@@ -107,6 +108,15 @@ def newest(folder: Path, warn: Warn) -> Checkpoint | None:
     if damaged:
         raise UserError(f"checkpoints: given {'; '.join(damaged)}; allowed: at least one that is whole")
     return None
+
+
+def _bring_back(folder: Path) -> None:
+    """Give the newest checkpoint its name back, if it was being replaced by another of its step when all was killed."""
+    newest_step = max(steps(folder), default=-1)
+    for aside in folder.glob(f"{files.TEMPORARY}*{files.ASIDE}"):
+        name = aside.name.removeprefix(files.TEMPORARY).removesuffix(files.ASIDE)
+        if name.isdecimal() and name == f"{int(name):012d}" and int(name) > newest_step:
+            aside.rename(folder / name)
 
 
 def set_aside_newer(folder: Path, step: int) -> None:

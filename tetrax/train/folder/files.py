@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+from tetrax.system.disk import ASIDE as ASIDE
 from tetrax.system.disk import TEMPORARY as TEMPORARY
 from tetrax.system.disk import discard as discard
 from tetrax.system.disk import replacing as replacing

@@ -136,9 +136,11 @@ def reply_to(run: Path, command_id: str) -> Reply | None:
 def read_state(run: Path) -> RunState | None:
     """Return what a run does or did last, None where it does not say."""
     try:
-        return RunState(**disk.read_json(Places(run).state))
+        state = RunState(**disk.read_json(Places(run).state))
     except (OSError, ValueError, TypeError):
         return None
+    kinds = {"state": str, "step": int, "total_steps": int, "pid": int, "process_start": str, "host": str}
+    return state if all(type(getattr(state, name)) is kind for name, kind in kinds.items()) else None
 
 
 def is_alive(state: RunState) -> bool | None:
@@ -151,7 +153,7 @@ def is_alive(state: RunState) -> bool | None:
         os.kill(state.pid, 0)
     except ProcessLookupError:
         return False
-    except OSError:  # it is another user's
+    except (OSError, OverflowError):  # it is another user's
         pass
     return state.process_start == _process_start(state.pid)
 

@@ -84,8 +84,15 @@ def metrics(runs: Sequence[LoggedRun]) -> list[str]:
 
 def default_metric(runs: Sequence[LoggedRun]) -> str:
     """Return the first measure of the game: in evaluations where all runs have some, else while training."""
-    headline = runs[0].config.make_env().spec.headline
     known = metrics(runs)
+    if not known:
+        raise UserError(
+            "RUN: given runs that have measured nothing alike; allowed: runs with a metric in common"
+        )
+    try:
+        headline = runs[0].config.make_env().spec.headline
+    except (ValueError, ModuleNotFoundError) as error:
+        raise UserError(f"{runs[0].folder}: {error}") from None
     return next((name for name in (EVALUATION + headline, headline) if name in known), known[0])
 
 
@@ -136,6 +143,11 @@ def together(seeds: Sequence[Series], x: str) -> tuple[np.ndarray, np.ndarray]:
     low, high = max(one[0] for one in along), min(one[-1] for one in along)
     places = np.unique(np.concatenate(along))
     places = places[(places >= low) & (places <= high)]
+    if not places.size:
+        raise UserError(
+            f"RUN: given seeds that have nothing of their {AXES[x]} in common; allowed: runs that can be averaged, or "
+            "one at a time"
+        )
     values = [np.interp(places, one, series.values) for one, series in zip(along, seeds, strict=True)]
     return places, np.stack(values)
 

@@ -138,7 +138,7 @@ def test_an_older_format_is_read_with_what_was_meant_then(version: int) -> None:
     if version == 1:
         del document["game"]
     assert from_json(document) == TINY
-    document["format"] = 3
+    document |= {"format": 3, "game": "tetris"}
     with pytest.raises(UserError, match="missing"):
         from_json(document)
 

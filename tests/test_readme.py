@@ -48,7 +48,8 @@ def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("readme")
     (folder / "pretrained").symlink_to(ROOT / "pretrained")
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    for command in commands("tetrax.train") + commands("tetrax.evaluate") + commands("tetrax.perft"):
+    programs = ("tetrax.train", "tetrax.control", "tetrax.plot", "tetrax.evaluate", "tetrax.perft")
+    for command in (command for program in programs for command in commands(program)):
         done = subprocess.run(
             small(command), cwd=folder, env=environment, capture_output=True, text=True, timeout=600
         )
@@ -127,6 +128,9 @@ def test_commands_leave_their_runs(workplace):
         words = shlex.split(command)
         if "--run-dir" in words:
             run = workplace / words[words.index("--run-dir") + 1]
+            if "curriculum" in words:  # a folder of runs
+                assert (run / "curriculum.json").is_file()
+                run /= "stage-02"
             for file in ("config.json", "metrics.jsonl", "eval.json", "plots/learning_curve.png"):
                 assert (run / file).stat().st_size > 0
             if "--game" in words:

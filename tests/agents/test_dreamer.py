@@ -88,6 +88,7 @@ def test_ends_of_games_are_seen_and_the_next_begins_in_the_step_after():
     np.testing.assert_array_equal(seen[1:][~over[:-1]], follow[:-1][~over[:-1]])
 
 
+@pytest.mark.slow
 def test_beginnings_are_counted_as_steps_and_not_as_steps_of_a_game():
     _, state, _ = parts()
     games, returns, starting = 0.0, 0.0, []

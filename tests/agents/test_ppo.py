@@ -163,7 +163,7 @@ def test_no_key_is_used_twice():
 @pytest.mark.parametrize(
     ("config", "env"),
     [
-        (TINY, MINI),
+        pytest.param(TINY, MINI, marks=pytest.mark.slow),
         pytest.param(
             dataclasses.replace(
                 TINY, network=dataclasses.replace(TINY.network, recurrent="gru", memory=4), num_groups=2

@@ -91,6 +91,7 @@ def test_names_say_where_a_piece_goes():
     assert env.config.view == "planes"
 
 
+@pytest.mark.slow
 @KICKS
 def test_masks_are_those_of_a_plain_search(kicks):
     with_hold = 0

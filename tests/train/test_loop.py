@@ -121,6 +121,7 @@ def large_leaves(state: Any) -> list[jax.Array]:
     return [leaf for leaf in jax.tree.leaves(state) if leaf.size > 100 and not checkpoint.is_key(leaf)]
 
 
+@pytest.mark.slow
 def test_several_seeds_equal_runs_of_their_own(tmp_path: Path) -> None:
     together = train(toy_config(seed=5, num_seeds=3), run_dir=tmp_path / "together")
     rows = log.read(tmp_path / "together" / "metrics.jsonl")

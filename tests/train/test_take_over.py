@@ -46,8 +46,8 @@ def agent_and_template(algorithm: str, **agent: Any) -> tuple[Agent, Any]:
     [
         ("ppo", ()),
         ("dqn", ("target_params",)),
-        ("dreamer", ("slow_critic",)),
-        ("cross-entropy", ("weights.mean",)),
+        pytest.param("dreamer", ("slow_critic",), marks=pytest.mark.slow),
+        pytest.param("cross-entropy", ("weights.mean",), marks=pytest.mark.slow),
     ],
 )
 def test_every_agent_begins_with_all_that_acting_needs_and_with_what_follows_it(

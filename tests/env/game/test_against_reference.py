@@ -81,6 +81,7 @@ AT_LEAST = {
 }
 # Compared only with the slow tests.
 SLOW = (
+    "6x8, whole pieces",
     "three lives, garbage all the time",
     "guideline, whole pieces",
     "TETR.IO",

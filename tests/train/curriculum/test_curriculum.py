@@ -91,6 +91,7 @@ def test_a_run_that_had_enough_goes_on_when_more_is_asked_for(tmp_path: Path) ->
     assert loop.train(more, run_dir=tmp_path / "run", resume=True).step == early.step + 32
 
 
+@pytest.mark.slow
 def test_a_stage_that_was_stopped_is_gone_on_with(tmp_path: Path) -> None:
     straight, stopped = tmp_path / "straight", tmp_path / "stopped"
     given = [Stage("a", stages()[2]), Stage("b", stages()[2])]

@@ -12,19 +12,20 @@ from typing import Any
 from tetrax.fields.errors import USER_ERROR_EXIT_CODE, UserError, exit_code, wrong, wrong_name
 from tetrax.system import streams
 from tetrax.train.command import flags
+from tetrax.train.folder import mailbox
 
 PROGRAM = "python -m tetrax.control"
-# Command -> what it takes, and what it does; those that are not here alone go to the run: see `mailbox.COMMANDS`.
-HELP = {
-    "status": ("", "say what the run does, running or not"),
-    "pause": ("", "save, and wait"),
-    "resume": ("", "go on"),
-    "set": ("NAME VALUE", "give a setting another value, or several times the one it has (x0.5)"),
-    "reload": ("", "take what may change from config.json"),
-    "save": ("", "save a checkpoint"),
-    "eval": ("", "evaluate now"),
-    "stop": ("", "save, and end as at the signal SIGTERM"),
-    "branch": ("NEW_DIR", "start a new run folder from the newest checkpoint"),
+TAKES = {"status": (), **mailbox.COMMANDS, "branch": ("NEW_DIR",)}  # command -> what it takes
+DOES = {
+    "status": "say what the run does, running or not",
+    "pause": "save, and wait",
+    "resume": "go on",
+    "set": "give a setting another value, or several times the one it has (x0.5)",
+    "reload": "take what may change from config.json",
+    "save": "save a checkpoint",
+    "eval": "evaluate now",
+    "stop": "save, and end as at the signal SIGTERM",
+    "branch": "start a new run folder from the newest checkpoint",
 }
 
 
@@ -67,13 +68,13 @@ def _request(positionals: Sequence[str]) -> tuple[Path, str, tuple[str, ...]]:
     if len(positionals) < 2 or not positionals[0]:
         given = " and ".join(positionals) or "nothing"
         raise UserError(
-            f"RUN_DIR COMMAND: given {given}; allowed: the folder of a run, and one of {', '.join(HELP)}"
+            f"RUN_DIR COMMAND: given {given}; allowed: the folder of a run, and one of {', '.join(TAKES)}"
         )
     folder, name, *arguments = positionals
-    if name not in HELP:
-        raise wrong_name("COMMAND", name, HELP)
-    takes = HELP[name][0]
-    if len(arguments) != len(takes.split()) or "" in arguments:
+    if name not in TAKES:
+        raise wrong_name("COMMAND", name, TAKES)
+    takes = " ".join(TAKES[name])
+    if len(arguments) != len(TAKES[name]) or "" in arguments:
         raise UserError(
             f"{name}: given {' '.join(arguments) or 'nothing'}; allowed: {takes or 'nothing more'}"
         )
@@ -128,7 +129,7 @@ def _is_number(value: Any) -> bool:
 
 
 def _print_help() -> None:
-    listed = "; ".join(f"{f'{name} {takes}'.strip()}: {does}" for name, (takes, does) in HELP.items())
+    listed = "; ".join(f"{' '.join([name, *takes])}: {DOES[name]}" for name, takes in TAKES.items())
     flags.print_help(
         Options,
         Options(),

@@ -117,9 +117,8 @@ def branch(run: Path, new: Path, timeout: float) -> int:
     UserError where there is nothing to start from, or something in the new folder already.
     """
     folder, state = open_run(run), mailbox.read_state(run)
-    if state is not None and mailbox.is_alive(
-        state
-    ):  # on another machine nobody knows: then from what is saved
+    # Whether a run on another machine is there nobody knows: then from what is saved.
+    if state is not None and mailbox.is_alive(state):
         reply = tell(run, "save", (), None, timeout)
         if reply is not None and not reply.done:
             raise UserError(reply.said)

@@ -11,6 +11,7 @@ import dataclasses
 import functools
 import math
 import types
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -39,6 +40,12 @@ MAX_CHUNK_ITERATIONS = 1_000_000  # nothing is said, saved or obeyed before a ch
 
 # What may change when a run is resumed, besides the agent's tunables: how long, how often saved and looked at.
 CHANGEABLE_ON_RESUME = ("total_steps", "checkpoint_seconds", "keep_checkpoints", "tensorboard", "evaluation")
+
+
+def may_change(path: str, of_agent: Collection[str]) -> bool:
+    """Return whether a field may change after a run has begun, where `of_agent` are the agent's settings that may."""
+    names = (*CHANGEABLE_ON_RESUME, *(f"agent.{name}" for name in of_agent))
+    return any(path == name or path.startswith(f"{name}.") for name in names)
 
 
 @dataclass(frozen=True)

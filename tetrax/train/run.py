@@ -30,10 +30,8 @@ class Progress:
     best: float | None = None  # the highest headline measure per game in an evaluation while training
     best_step: int | None = None  # the step of that evaluation
     leading_seed: int = 0  # index of the best seed in the newest evaluation
-    recent: list[float] = field(
-        default_factory=list
-    )  # the headline measure in the newest evaluations, up to RECENT
-
+    # The headline measure in the newest evaluations, up to RECENT.
+    recent: list[float] = field(default_factory=list)
     obeyed: list[str] = field(default_factory=list)  # the newest commands from outside that were carried out
     # What config.json said when a command had changed the configuration, and it was not written yet; else None.
     config_before: dict[str, Any] | None = None

@@ -19,7 +19,7 @@ from tetrax.env import batch
 from tetrax.fields.errors import UserError
 from tetrax.system.disk import read_json
 from tetrax.train import take_over
-from tetrax.train.config import CHANGEABLE_ON_RESUME, TrainConfig, flag, from_json, load_config, to_json
+from tetrax.train.config import TrainConfig, flag, from_json, load_config, may_change, to_json
 from tetrax.train.folder import checkpoint, files, run_folder
 from tetrax.train.folder.checkpoint import Checkpoint, Warn
 from tetrax.train.folder.run_folder import RunFolder, differences
@@ -189,7 +189,6 @@ def changed_tunables(state: Any, before: TrainConfig, now: TrainConfig) -> dict[
 
 
 def _refuse_changes(changes: dict[str, tuple[Any, Any]], algorithm: str, path: Path) -> None:
-    allowed = (*CHANGEABLE_ON_RESUME, *(f"agent.{name}" for name in changeable(algorithm)))
     for name, (before, now) in changes.items():
-        if not any(name == field or name.startswith(f"{field}.") for field in allowed):
+        if not may_change(name, changeable(algorithm)):
             raise UserError(f"{flag(name)}: given {now!r}; allowed: {before!r}, as in checkpoint {path}")

@@ -18,7 +18,7 @@ from tetrax.agents import AGENTS
 from tetrax.fields.errors import UserError, wrong
 from tetrax.train import start
 from tetrax.train.command import flags
-from tetrax.train.config import CHANGEABLE_ON_RESUME, TrainConfig, load_config, to_json
+from tetrax.train.config import TrainConfig, load_config, may_change, to_json
 from tetrax.train.folder import files, mailbox, run_folder
 from tetrax.train.folder.log import Row
 from tetrax.train.folder.mailbox import Command, Mailbox, Reply
@@ -124,8 +124,7 @@ class Steering:
         """Take over other settings: first in a checkpoint, then in what the folder says of them."""
         run, before = self._run, self._run.config
         config = changed(before, *command.arguments) if command.name == "set" else _reloaded(run)
-        config.validate()
-        changes = run_folder.differences(to_json(before), to_json(config))
+        changes = _differences(before, config)
         tunables = start.changed_tunables(state, before, config)
         state = dataclasses.replace(state, tunables=tunables)
         run.config = config
@@ -183,6 +182,7 @@ def _reloaded(run: Run) -> TrainConfig:
     for path, (before, after) in _differences(run.config, config).items():
         if not _is_changeable(run.config, path):
             raise wrong(f"{run.folder.config}: {path}", after, f"{before!r}, which cannot change in a run")
+    config.validate()
     return config
 
 
@@ -192,9 +192,7 @@ def _differences(before: TrainConfig, after: TrainConfig) -> Mapping[str, tuple[
 
 def _is_changeable(config: TrainConfig, path: str) -> bool:
     """Return whether a setting may change while a run goes on: without another program, and another log."""
-    tunable = (f"agent.{name}" for name in AGENTS[config.algorithm].tunables)
-    names = (*CHANGEABLE_ON_RESUME, *tunable)
-    return path != "tensorboard" and any(path == name or path.startswith(f"{name}.") for name in names)
+    return path != "tensorboard" and may_change(path, AGENTS[config.algorithm].tunables)
 
 
 def _several_times(config: TrainConfig, path: str, text: str) -> str:

@@ -22,7 +22,14 @@ from tetrax.fields.errors import UserError, wrong, wrong_name
 from tetrax.games import Named
 from tetrax.train import presets
 from tetrax.train.command import flags
-from tetrax.train.config import CHANGEABLE_ON_RESUME, TrainConfig, load_config, to_json, whole_chunks
+from tetrax.train.config import (
+    CHANGEABLE_ON_RESUME,
+    TrainConfig,
+    load_config,
+    may_change,
+    to_json,
+    whole_chunks,
+)
 from tetrax.train.folder.run_folder import check_can_be_made, differences, open_existing
 from tetrax.train.machine import memory, processes
 from tetrax.train.run import RECENT
@@ -253,7 +260,7 @@ def _resume(stored: TrainConfig, words: flags.Words, types: Mapping[str, Any]) -
     config = put_over(CommandLine(train=stored), words, types).train
     changeable = (*CHANGEABLE_ON_RESUME, *(f"agent.{name}" for name in agents.changeable(stored.algorithm)))
     for path, (before, after) in differences(to_json(stored), to_json(config)).items():
-        if not any(path == name or path.startswith(f"{name}.") for name in changeable):
+        if not may_change(path, agents.changeable(stored.algorithm)):
             listed = ", ".join(flags.flag_name(name) for name in changeable)
             raise UserError(
                 f"{flags.flag_name(path)}: given {after!r} with --resume; allowed: {before!r}, as the run "

@@ -183,6 +183,8 @@ class Mailbox:
             else:  # it was killed meanwhile, and nothing of it is saved
                 with contextlib.suppress(OSError):
                     os.replace(places.taken / f"{command_id}.json", places.inbox / f"{command_id}.json")
+        for old in _ids(places.replies)[:-MOST_AT_ONCE]:
+            (places.replies / f"{old}.json").unlink(missing_ok=True)
         for command in self.waiting(0):
             if command.at is None:
                 self.answer(command, Reply(False, "it was sent to a process that has ended", 0))
@@ -229,9 +231,8 @@ class Mailbox:
         temporary = self._places.root / f"{disk.TEMPORARY}state"
         with contextlib.suppress(OSError):  # it is for people to look at, and nothing depends on it
             temporary.write_text(json.dumps(asdict(told)))
-            os.replace(
-                temporary, self._places.state
-            )  # no wait for the disk: after a crash it would be wrong anyway
+            # No wait for the disk: after a crash it would be wrong anyway.
+            os.replace(temporary, self._places.state)
 
     def _answer(self, command_id: str, reply: Reply) -> None:
         self._seen.add(command_id)

@@ -49,7 +49,7 @@ def _run(argv: list[str]) -> int:
         raise wrong("--smooth", options.smooth, f"1 to {MAX_SMOOTH:,}")
     from tetrax.train.report import run_curves
 
-    path = run_curves.check_path(options.out)
+    path = flags.file_to_write("--out", options.out, run_curves.SUFFIXES)
     folders = {
         Path(folder).resolve(): folder for folder in words.positionals
     }  # each once, however it is named

@@ -48,7 +48,7 @@ def _run(argv: list[str]) -> int:
         return 0
     options = flags.put(Options(), words.values)
     file = _file(words.positionals)
-    out = None if options.out is None else _out(options.out)
+    out = None if options.out is None else flags.file_to_write("--out", options.out, SUFFIXES)
     _check_meant(words.given, out)
     from tetrax.system import compilation_cache
 
@@ -72,17 +72,6 @@ def _file(positionals: Sequence[str]) -> Path:
     if not (path / BEST).is_file():
         raise wrong("RECORDING", str(path), f"a file of a recording, or the folder of a run with {BEST}")
     return path / BEST
-
-
-def _out(given: str) -> Path:
-    path = Path(given)
-    if path.suffix.lower() not in SUFFIXES or path.is_dir():
-        raise wrong("--out", given, f"a file that ends in {', '.join(SUFFIXES)}")
-    try:
-        disk.try_writing(path)
-    except OSError as error:
-        raise wrong("--out", given, f"a file that can be written ({error.strerror})") from None
-    return path
 
 
 def _check_meant(given: object, out: Path | None) -> None:

@@ -11,6 +11,7 @@ import re
 import typing
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar, Literal, NamedTuple, Protocol, TypeVar
 
 import tyro
@@ -19,7 +20,7 @@ from tetrax.env.game.pieces import DOMINOES, TETROMINOES, Piece
 from tetrax.fields.annotations import is_union
 from tetrax.fields.as_words import WORDS
 from tetrax.fields.errors import UserError, nearest_path, wrong
-from tetrax.system import streams
+from tetrax.system import disk, streams
 
 PIECE_SETS: dict[str, tuple[Piece, ...]] = {"tetrominoes": TETROMINOES, "dominoes": DOMINOES}
 HELP_WORDS = ("-h", "--help")
@@ -141,6 +142,18 @@ def spell(given: Mapping[str, Sequence[str]], types_by_path: Mapping[str, Any]) 
         else:
             argv += [flag_name(path), *words]
     return argv
+
+
+def file_to_write(flag: str, given: str, suffixes: Collection[str]) -> Path:
+    """Return the file that a flag names; UserError for another kind than `suffixes`, or one that cannot be written."""
+    path = Path(given)
+    if path.suffix.lower() not in suffixes or path.is_dir():
+        raise wrong(flag, given, f"a file that ends in {', '.join(suffixes)}")
+    try:
+        disk.try_writing(path)
+    except OSError as error:
+        raise wrong(flag, given, f"a file that can be written ({error.strerror})") from None
+    return path
 
 
 def print_help(cls: type[T], default: T, prog: str, description: str) -> None:

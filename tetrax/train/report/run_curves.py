@@ -205,17 +205,3 @@ def _at(document: Any, path: str) -> Any:
 
 def _is_number(value: Any) -> bool:
     return type(value) in (int, float) and math.isfinite(value)
-
-
-def check_path(given: str) -> Path:
-    """Return the file to draw to; UserError for one that cannot be."""
-    path = Path(given)
-    if path.suffix.lower() not in SUFFIXES or path.is_dir():
-        raise wrong("--out", given, f"a file that ends in {', '.join(SUFFIXES)}")
-    try:
-        disk.try_writing(path)
-    except OSError as error:
-        raise UserError(
-            f"--out: given {given!r}; allowed: a file that can be written ({error.strerror})"
-        ) from None
-    return path

@@ -49,8 +49,9 @@ GAME_LIBRARIES = {"jax", "numpy", "chex", "jaxtyping", "flax.struct"}
 CORE_LIBRARIES = {
     "jax", "flax", "optax", "chex", "orbax", "numpy", "jaxtyping", "tyro", "rich", "matplotlib", "PIL",
 }  # fmt: skip
-# An adapter's module is imported by those who have the library it adapts to.
-ADAPTERS, ADAPTED = ("tetrax.adapters", "tetrax.games.from_"), {"gymnax", "gymnasium"}
+# An adapter's module is imported by those who have the library it adapts to, and the web's by those who have a server.
+ADAPTERS = ("tetrax.adapters", "tetrax.games.from_", "tetrax.live.web")
+ADAPTED = {"gymnax", "gymnasium", "starlette", "uvicorn"}
 # What agents share; every other module or package in tetrax/agents is one algorithm.
 SHARED_BY_AGENTS = {
     "tetrax.agents",

@@ -28,7 +28,13 @@ class Sight(struct.PyTreeNode):
 
 Act = Callable[..., tuple[Array, Memory, dict[str, Array]]]
 """act(policy, sight: Sight of B games, memory, key, greedy: bool)
--> (action: int32[B], memory, diagnostics: float32[B] by name)."""
+-> (action: int32[B], memory, diagnostics: float32[B] by name).
+
+Those that weigh every action also tell, float32[B, A], PROBABILITIES or WORTHS of theirs."""
+PROBABILITIES = (
+    "probabilities"  # with which each action is drawn where the choice is not greedy, 0 where illegal
+)
+WORTHS = "worths"  # what each action is held to be worth, in the agent's own units; of illegal ones anything
 
 
 def nothing_so_far(state: TrainState) -> dict[str, Array]:

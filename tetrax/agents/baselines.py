@@ -7,9 +7,9 @@ from typing import Any
 import jax.numpy as jnp
 from jax import Array
 
-from tetrax.agents.agent import Actor, Memory, Sight, no_memory
+from tetrax.agents.agent import PROBABILITIES, WORTHS, Actor, Memory, Sight, no_memory
 from tetrax.env.tetris import ENV_PRESETS, Tetris, make
-from tetrax.networks.linear import best_placement
+from tetrax.networks.linear import best_placement, placement_worths
 from tetrax.ops.distributions import MaskedCategorical
 
 CLASSIC_VIEW = "afterstate_classic"
@@ -84,7 +84,8 @@ def _act_randomly(
     del policy, greedy
     legal = sight.observation.legal
     uniform = MaskedCategorical.from_logits(jnp.zeros(legal.shape, jnp.float32), legal)
-    return jnp.asarray(uniform.sample(key), jnp.int32), memory, {"entropy": uniform.entropy()}
+    diagnostics = {"entropy": uniform.entropy(), PROBABILITIES: uniform.probabilities}
+    return jnp.asarray(uniform.sample(key), jnp.int32), memory, diagnostics
 
 
 def _act_linearly(
@@ -92,4 +93,5 @@ def _act_linearly(
 ) -> tuple[Array, Memory, dict[str, Array]]:
     del key, greedy
     weights = jnp.broadcast_to(policy[None], (sight.observation.legal.shape[0], policy.shape[0]))
-    return best_placement(weights, sight.observation), memory, {}
+    worths = {WORTHS: placement_worths(weights, sight.observation)}
+    return best_placement(weights, sight.observation), memory, worths

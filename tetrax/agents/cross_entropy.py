@@ -20,7 +20,7 @@ from jax import Array
 from jaxtyping import Float32, Int32, PRNGKeyArray
 
 from tetrax.agents import checks, sizes
-from tetrax.agents.agent import Agent, Memory, Metrics, Sight, no_memory
+from tetrax.agents.agent import WORTHS, Agent, Memory, Metrics, Sight, no_memory
 from tetrax.agents.episodes import mean_so_far, sum_finished
 from tetrax.env import batch
 from tetrax.env.batch import Batch
@@ -206,7 +206,8 @@ def _act(
     del key, greedy
     num_games = sight.observation.legal.shape[0]
     weights = jnp.broadcast_to(policy.weights[None], (num_games, policy.weights.shape[0]))
-    return linear.best_placement(weights, sight.observation), memory, {}
+    worths = {WORTHS: linear.placement_worths(weights, sight.observation)}
+    return linear.best_placement(weights, sight.observation), memory, worths
 
 
 def _train(config: CrossEntropyConfig, env: Game, state: TrainState) -> tuple[TrainState, Metrics]:

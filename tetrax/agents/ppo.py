@@ -21,7 +21,7 @@ from jax import Array
 from jaxtyping import PRNGKeyArray
 
 from tetrax.agents import checks, episodes, sizes
-from tetrax.agents.agent import Agent, Memory, Metrics, Rollout, Sight
+from tetrax.agents.agent import PROBABILITIES, Agent, Memory, Metrics, Rollout, Sight
 from tetrax.env import batch
 from tetrax.env.batch import Batch
 from tetrax.env.contract import Game, HostGame, Observation, TimeStep, example_observation
@@ -259,6 +259,7 @@ def _act(
         "value": _in_rewards(config, policy.value_moments, value),
         "entropy": distribution.entropy(),
         "log_prob": distribution.log_prob(action),
+        PROBABILITIES: distribution.probabilities,
     }
     return jnp.asarray(action, jnp.int32), memory, diagnostics
 

@@ -24,15 +24,21 @@ def best_placement(weights: Float32[Array, "B F"], observation: Observation) -> 
     One that loses is chosen only where every one does; among equals the lowest index, that is the first
     orientation, then the leftmost column. `observation` [B, ...] must show features of the afterstates.
     """
+    assert observation.afterstates is not None
+    # Computed once, as vectors: inside of argmax, XLA would look ahead for one placement after the other.
+    value, loses = once((placement_worths(weights, observation), observation.afterstates.terminated))
+    safe = observation.legal & ~loses
+    choices = jnp.where(jnp.any(safe, axis=-1, keepdims=True), safe, observation.legal)
+    best = jnp.argmax(jnp.where(choices, value, -np.inf), axis=-1)
+    return best.astype(jnp.int32)
+
+
+def placement_worths(weights: Float32[Array, "B F"], observation: Observation) -> Float32[Array, "B A"]:
+    """Return what every placement is worth, by each game's own weights; of illegal ones anything."""
     assert observation.afterstates is not None and observation.afterstates.features is not None
     features = observation.afterstates.features  # [B, A, F]
     # One sum in a fixed order, not a product of matrices: the same placement in a batch of any size.
     value = jnp.zeros(features.shape[:-1], jnp.float32)
     for index in range(features.shape[-1]):
         value += weights[:, index, None] * features[..., index]
-    # Computed once, as vectors: inside of argmax, XLA would look ahead for one placement after the other.
-    value, loses = once((value, observation.afterstates.terminated))
-    safe = observation.legal & ~loses
-    choices = jnp.where(jnp.any(safe, axis=-1, keepdims=True), safe, observation.legal)
-    best = jnp.argmax(jnp.where(choices, value, -np.inf), axis=-1)
-    return best.astype(jnp.int32)
+    return value

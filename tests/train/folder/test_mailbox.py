@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import time
 from pathlib import Path
 
 import pytest
@@ -194,3 +195,26 @@ def test_a_run_says_what_it_does(tmp_path: Path) -> None:
     assert not mailbox.is_alive(ended)
     (tmp_path / "control" / "state.json").write_text("{")
     assert mailbox.read_state(tmp_path) is None
+
+
+def test_a_run_is_watched_for_some_seconds(tmp_path: Path) -> None:
+    mailbox.watch(tmp_path)  # takes no commands
+    assert not mailbox.is_watched(tmp_path)
+    (tmp_path / "control").mkdir()
+    mailbox.watch(tmp_path)
+    assert mailbox.is_watched(tmp_path)
+    asked = time.time() - mailbox.WATCHED_SECONDS - 1
+    os.utime(tmp_path / "control" / "watching", (asked, asked))
+    assert not mailbox.is_watched(tmp_path)
+    mailbox.watch(tmp_path)
+    assert mailbox.is_watched(tmp_path)
+
+
+def test_nobody_is_led_elsewhere_by_watching(tmp_path: Path) -> None:
+    (tmp_path / "control").mkdir()
+    precious = tmp_path / "precious"
+    precious.write_text("kept")
+    os.utime(precious, (1.0, 1.0))
+    (tmp_path / "control" / "watching").symlink_to(precious)
+    mailbox.watch(tmp_path)
+    assert precious.read_text() == "kept" and precious.stat().st_mtime == 1.0

@@ -70,6 +70,7 @@ def test_a_loaded_policy_acts(policy: Any, folder: Path) -> None:
     for actions in (greedy, drawn):
         assert actions.shape == (3,) and actions.dtype == jnp.int32
         assert np.asarray(observation.legal)[np.arange(3), actions].all()
+    np.testing.assert_allclose(diagnostics.pop("probabilities").sum(axis=-1), 1.0, rtol=1e-5)
     assert all(value.shape == (3,) for value in diagnostics.values())
 
 

@@ -11,7 +11,7 @@ from jax import Array
 from jaxtyping import PRNGKeyArray
 
 from tetrax.agents import checks, episodes, sizes
-from tetrax.agents.agent import Agent, Memory, Metrics, Sight
+from tetrax.agents.agent import WORTHS, Agent, Memory, Metrics, Sight
 from tetrax.agents.dqn import acting, collecting, learning
 from tetrax.agents.dqn.acting import Player
 from tetrax.agents.dqn.dqn_config import TUNABLE_RANGES, DQNConfig
@@ -172,6 +172,7 @@ def _act(
         "value": jnp.max(decision.worths, axis=-1),
         "decider": explored.decider.astype(jnp.float32),
         "probability": explored.probability,
+        WORTHS: decision.worths,
     }
     return explored.action, decision.memory, diagnostics
 

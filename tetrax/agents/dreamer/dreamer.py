@@ -11,7 +11,7 @@ from jax.sharding import PartitionSpec
 from jaxtyping import PRNGKeyArray
 
 from tetrax.agents import checks, episodes, sizes
-from tetrax.agents.agent import Agent, Memory, Metrics, Sight
+from tetrax.agents.agent import PROBABILITIES, Agent, Memory, Metrics, Sight
 from tetrax.agents.dreamer import dreaming, living
 from tetrax.agents.dreamer.dreamer_config import TUNABLE_RANGES, DreamerConfig
 from tetrax.agents.dreamer.dreamer_state import Policy, Slot, TrainState
@@ -143,6 +143,7 @@ def _act(
         "value": judges.value(config.model, logits),
         "entropy": decided.chosen_from.entropy(),
         "log_prob": decided.chosen_from.log_prob(decided.action),
+        PROBABILITIES: decided.chosen_from.probabilities,
     }
     return decided.action, decided.memory, diagnostics
 

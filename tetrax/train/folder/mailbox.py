@@ -4,6 +4,7 @@ control/inbox/ID.json     a command that waits: {"command": "set", "arguments": 
 control/taken/ID.json     one that is being carried out
 control/replies/ID.json   what came of it: {"done": true, "said": "…", "step": 4096}
 control/state.json        what the run does, who runs it
+control/watching          touched now and then by whoever looks at the watched game: see `watch`
 
 An ID begins with the time, so that names sort as commands were sent. The folder is its owner's alone; what somebody
 else has put there, and whatever is no command, is refused and does no harm.
@@ -42,6 +43,7 @@ LARGEST_FILE = 65_536  # bytes
 LONGEST_WORD = 4_096  # letters of an argument
 MOST_AT_ONCE = 1_000  # files that are looked at between two chunks
 LAST_STEP = 2**62
+WATCHED_SECONDS = 15.0  # after which a run that nobody has asked for again is watched no more
 RUNNING, PAUSED, ENDED = "running", "paused", "ended"
 
 
@@ -107,6 +109,10 @@ class Places:
     def state(self) -> Path:
         return self.root / "state.json"
 
+    @property
+    def watching(self) -> Path:
+        return self.root / "watching"
+
 
 def send(run: Path, name: str, arguments: tuple[str, ...] = (), at: int | None = None) -> str:
     """Put a command into a run's mailbox; return its ID. Raises OSError where there is none, or another user's."""
@@ -114,6 +120,28 @@ def send(run: Path, name: str, arguments: tuple[str, ...] = (), at: int | None =
     document = {"command": name, "arguments": list(arguments), "at": at}
     disk.write_whole(Places(run).inbox / f"{command_id}.json", json.dumps(document).encode())
     return command_id
+
+
+def watch(run: Path) -> None:
+    """Ask a run to play its watched game for some more seconds; nothing where it takes no commands."""
+    path = Places(run).watching
+    with contextlib.suppress(OSError):
+        descriptor = os.open(
+            path,
+            os.O_WRONLY | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0),
+            0o600,
+        )
+        with open(descriptor, "wb"):
+            os.utime(descriptor)
+
+
+def is_watched(run: Path) -> bool:
+    """Return whether somebody has asked for the watched game of a run within WATCHED_SECONDS."""
+    try:
+        asked = Places(run).watching.lstat().st_mtime
+    except OSError:
+        return False
+    return abs(time.time() - asked) < WATCHED_SECONDS
 
 
 def withdraw(run: Path, command_id: str) -> bool:

@@ -33,6 +33,7 @@ class Header:
     folder: Path
     total_steps: int
     measures: Measures
+    logs: str = ""  # where they are, in one line
 
 
 @dataclass(frozen=True)
@@ -110,6 +111,8 @@ class PlainDisplay(SilentDisplay):
         self._measures = header.measures
         _print(f"{header.title}: {header.details}")
         _print(f"run folder: {header.folder}")
+        if header.logs:
+            _print(header.logs)
 
     def row(self, row: Row, scene: Scene | None) -> None:
         assert self._clock is not None, "start comes first"
@@ -160,6 +163,8 @@ class LiveDisplay:
         self._header = header
         self._history = {}
         self._clock = Clock(header.total_steps, rows[-1]["step"] if rows else 0)
+        if header.logs:
+            self._console.print(Text(header.logs, style="dim"))
         for row in rows:
             self._remember(header.measures.with_rates(row))
 

@@ -70,8 +70,7 @@ class Steering:
                 self._tell(now=True)
             if not self._paused or self._run.stop.signal is not None:
                 return state, self._unlogged
-            self._run.display.phase("paused")
-            with self._run.stopwatch("paused"):
+            with self._run.phase(mailbox.PAUSED):
                 time.sleep(LOOK_AGAIN_SECONDS)
 
     def end(self) -> None:

@@ -17,23 +17,34 @@ from tests.train.test_loop import Listener
 from tests.train.test_resume import assert_same_run
 from tests.train.toy import toy_config, use_quick_games
 from tetrax.agents import ppo
+from tetrax.env import record
 from tetrax.env.tetris import make
-from tetrax.train import alerts, watching
+from tetrax.fields.errors import UserError
+from tetrax.train import alerts, presets, watching
 from tetrax.train.folder import log, mailbox
+from tetrax.train.folder.policy_io import LoadedPolicy
 from tetrax.train.loop import train
+from tetrax.train.report.thoughts import think
 from tetrax.train.report.watched_game import STEPS, WatchedGame
 from tetrax.train.watch_config import WatchConfig
+from tetrax.view.page import show
 
 MINI = make("mini", actions="drop", time_limit=20)
 
 
 @pytest.fixture(scope="module")
-def told() -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Return what is told of 96 steps of an untrained PPO."""
+def loaded() -> LoadedPolicy:
+    """Return an untrained PPO."""
     agent = ppo.make(ppo.PPOConfig(num_envs=2, num_steps=2, num_minibatches=1), MINI)
     policy = agent.policy(jax.jit(agent.init)(jax.random.key(0)))
-    game = WatchedGame(MINI, agent, policy)
-    steps = [step for number in range(3) for step in game.play(policy, 100 * number)]
+    return LoadedPolicy(MINI, presets.find("ppo", "tiny", "drop"), policy, agent)
+
+
+@pytest.fixture(scope="module")
+def told(loaded: LoadedPolicy) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Return what is told of 96 of its steps."""
+    game = WatchedGame(MINI, loaded.agent, loaded.policy)
+    steps = [step for number in range(3) for step in game.play(loaded.policy, 100 * number)]
     return game.header(), json.loads(json.dumps(steps, allow_nan=False))
 
 
@@ -137,3 +148,39 @@ def test_what_fails_in_watching_ends_no_run(tmp_path: Path, monkeypatch: pytest.
     assert [note for note in shown.notes if "no room" in note] == [
         f"{tmp_path / 'run' / 'watched.jsonl'}: written no more (MemoryError: no room)"
     ]
+
+
+def test_thoughts_of_a_game_are_those_it_was_played_by(loaded: LoadedPolicy) -> None:
+    game = record.replay(loaded.play(seed=3, max_pieces=18))
+    thoughts = think(loaded, game)
+    actions = game.recording.actions.tolist()
+    assert [thought["action"] for thought in thoughts] == actions and len(actions) > 5
+    assert all(thought["played"] and thought["kind"] == "probabilities" for thought in thoughts)
+    for thought in thoughts:  # greedy: the most probable one
+        assert thought["scores"][0][1] == max(score for _, score in thought["scores"])
+        assert dict(map(tuple, thought["scores"]))[thought["action"]] == thought["scores"][0][1]
+    page = show(game, thoughts=thoughts).html
+    data = json.loads(
+        page.partition('<script type="application/json" id="data">')[2].partition("</script>")[0]
+    )
+    assert [each["did"] for each in data["thoughts"]] == [MINI.action_names[action] for action in actions]
+
+
+def test_thoughts_of_what_somebody_else_played_say_so(loaded: LoadedPolicy) -> None:
+    others = [MINI.action_names.index("drop_0_2"), MINI.action_names.index("drop_0_0")]
+    game = record.play(MINI.config, MINI.default_params, jax.random.key(5), others * 3)
+    thoughts = think(loaded, game)
+    assert [thought["played"] for thought in thoughts] == [
+        thought["action"] == action for thought, action in zip(thoughts, others * 3, strict=True)
+    ]
+    assert len(thoughts) == 6
+
+
+def test_a_policy_of_another_game_is_refused(loaded: LoadedPolicy) -> None:
+    wide = make("mini", width=6, actions="drop")
+    game = record.play(wide.config, wide.default_params, jax.random.key(5), [0])
+    with pytest.raises(UserError, match=r"--policy: .*rules\.width differs"):
+        think(loaded, game)
+    keys = make("mini", actions="direct")
+    with pytest.raises(UserError, match=r"--policy: .*actions differs"):
+        think(loaded, record.play(keys.config, keys.default_params, jax.random.key(5), [0]))

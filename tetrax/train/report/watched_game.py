@@ -8,24 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
-from math import isfinite
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
-from tetrax.agents.agent import PROBABILITIES, WORTHS, Agent, Sight
+from tetrax.agents.agent import Agent, Sight
 from tetrax.env.wrappers import AutoReset, AutoResetState
-from tetrax.ops.exploration import Decider
+from tetrax.train.report.decisions import Decisions, decision_data, number, summarise
 from tetrax.view.as_data import rules_data
 from tetrax.view.captions import read_happenings
 from tetrax.view.following import Following, step_data
 from tetrax.view.scene import has_pictures, read_moments
 
 STEPS = 32  # of a burst
-MOST_SCORES = 8  # actions whose scores are told
-DIGITS = 5  # that are kept of a number
 
 
 class Standing(NamedTuple):
@@ -43,14 +40,10 @@ class Burst(NamedTuple):
     before: Any  # the game before the step
     after: Any  # and after it
     is_first: Array  # bool[T], the game began with this step
-    action: Array  # int32[T]
+    decisions: Decisions
     reward: Array  # float32[T]
     is_over: Array  # bool[T], by a loss or a limit
     event: Any
-    num_legal: Array  # int32[T]
-    told: dict[str, Array]  # float32[T] by name
-    # By what the scores of actions are, if there are any: int32[T, N], float32[T, N], those of the highest ones.
-    best: dict[str, tuple[Array, Array]]
 
 
 class WatchedGame:
@@ -104,22 +97,16 @@ class WatchedGame:
         sight = jax.tree.map(lambda leaf: leaf[None], sight)  # a batch of one
         act_key = jax.random.fold_in(games.key, ~standing.num_acted)  # games are numbered from below
         action, memory, told = self._agent.act(policy, sight, standing.memory, act_key, False)
-        told = {name: value[0] for name, value in told.items()}
-        legal = observation.legal
-        best = {kind: _best(told.pop(kind), legal) for kind in (PROBABILITIES, WORTHS) if kind in told}
         after, timestep = self._auto.step(games, action[0], params)
         is_over = timestep.terminated | timestep.truncated
         burst = Burst(
             before=_without_keys(games.game),
             after=_without_keys(after.last),
             is_first=standing.is_first,
-            action=action[0],
+            decisions=summarise(action, sight.observation.legal, told),
             reward=timestep.reward,
             is_over=is_over,
             event=timestep.event,
-            num_legal=jnp.sum(legal),
-            told=told,
-            best=best,
         )
         return Standing(after, memory, is_over, standing.num_acted + 1), burst
 
@@ -128,19 +115,12 @@ class WatchedGame:
         if burst.is_first[index]:
             self._game, self._move = self._game + 1, 0
         self._move += 1
-        action, told = int(burst.action[index]), {name: value[index] for name, value in burst.told.items()}
-        names = getattr(self._env, "action_names", None)
         terms = getattr(burst.event, "reward_terms", None)
         return {
             "game": self._game,
             "move": self._move,
-            "action": action,
-            "did": names[action] if names is not None else str(action),
-            "decider": _decider(told, burst.best),
-            **_scores(burst.best, index),
-            "legal": int(burst.num_legal[index]),
-            **{name: _number(value) for name, value in told.items() if name != "decider"},
-            "reward": _number(burst.reward[index]),
+            **decision_data(burst.decisions, index, getattr(self._env, "action_names", None)),
+            "reward": number(burst.reward[index]),
             "terms": None if terms is None else _terms(terms, index),
             "over": bool(burst.is_over[index]),
         }
@@ -154,14 +134,10 @@ class WatchedGame:
         for index, happening in enumerate(read_happenings(burst.event)):
             if self._following is None or burst.is_first[index]:
                 self._following = Following(self._env, before[index])
-            shown.append(step_data(self._following.step(after[index], happening, int(burst.action[index]))))
+            shown.append(
+                step_data(self._following.step(after[index], happening, int(burst.decisions.action[index])))
+            )
         return shown
-
-
-def _best(scores: Array, legal: Array) -> tuple[Array, Array]:
-    """Return the legal actions of the highest scores, int32[N], and these, float32[N]; -inf where there are fewer."""
-    values, actions = jax.lax.top_k(jnp.where(legal, scores, -jnp.inf), min(MOST_SCORES, scores.shape[0]))
-    return actions, values
 
 
 def _without_keys(tree: Any) -> Any:
@@ -170,31 +146,8 @@ def _without_keys(tree: Any) -> Any:
     return jax.tree.map(lambda leaf: jax.random.key_data(leaf) if is_key(leaf) else leaf, tree)
 
 
-def _decider(told: dict[str, Any], best: dict[str, Any]) -> str:
-    """Return who decided: as the agent says, else by what it weighs its actions."""
-    if "decider" in told:
-        return Decider(int(told["decider"])).name.lower()
-    return "sampled" if PROBABILITIES in best else "greedy"
-
-
-def _scores(best: dict[str, tuple[Any, Any]], index: int) -> dict[str, Any]:
-    """Return what the scores of actions are, and the highest ones as pairs of action and score."""
-    for kind, (actions, values) in best.items():
-        pairs = zip(actions[index].tolist(), values[index].tolist(), strict=True)
-        return {
-            "kind": kind,
-            "scores": [[action, _number(value)] for action, value in pairs if isfinite(value)],
-        }
-    return {"kind": None, "scores": []}
-
-
 def _terms(terms: Any, index: int) -> dict[str, float | None]:
     """Return the terms of a reward that are not zero, by name."""
     leaves = jax.tree_util.tree_leaves_with_path(terms)
     named = {jax.tree_util.keystr(path, simple=True, separator="."): leaf[index] for path, leaf in leaves}
-    return {name: _number(value) for name, value in named.items() if value != 0}
-
-
-def _number(value: Any) -> float | None:
-    """Return a number as JSON holds it, rounded; None for what is none."""
-    return float(f"{float(value):.{DIGITS}g}") if isfinite(value) else None
+    return {name: number(value) for name, value in named.items() if value != 0}

@@ -10,6 +10,7 @@ from jax import Array
 
 from tetrax.env import batch
 from tetrax.env.contract import Observation
+from tetrax.networks.attention import AttentionWeights
 from tetrax.world_model.dreams import Comparison, Dream, Plan
 
 TrainState = Any  # a pytree with a dict of float32[] in `.tunables`
@@ -114,6 +115,8 @@ class Agent(NamedTuple):
     max_iterations: int = 2**31 - 1  # that the counters of its TrainState can count
     # Finds the bytes that an iteration of one seed holds beside the TrainState, about; nothing is computed.
     find_working_bytes: Callable[[], int] = lambda: 0
+    # Tells what of the boards seen, [B, ...], attends to what. None where there is no attention over one board.
+    attend: Callable[[Policy, Observation], AttentionWeights] | None = None
     # What is remembered where somebody else chose the action after `act`, int32[B]: (memory, action) -> memory.
     acted: Callable[[Memory, Array], Memory] = keep_memory
     # Lets a state before training know what another policy does: (state, policy) -> state. None where it cannot.

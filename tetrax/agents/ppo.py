@@ -36,6 +36,7 @@ from tetrax.networks.actor_critic import (
     judge,
     judge_again,
 )
+from tetrax.networks.attention import attends, attention_weights
 from tetrax.networks.network_config import NetworkConfig
 from tetrax.networks.recurrent import initial_memory
 from tetrax.ops import minibatches, normalise, optimise, returns
@@ -173,6 +174,7 @@ def make(config: PPOConfig, env: Game | HostGame, network: nn.Module | None = No
     """
     checks.check_kinds(config, PPOConfig, env)
     config.validate(env, has_own_network=network is not None)
+    has_attention = network is None and not config.is_recurrent and attends(config.network, env)
     network = actor_critic(env, config.network) if network is None else check_own(network, env)
     return Agent(
         name="ppo",
@@ -192,6 +194,9 @@ def make(config: PPOConfig, env: Game | HostGame, network: nn.Module | None = No
         num_envs=config.num_envs,
         num_steps=config.num_steps,
         find_working_bytes=lambda: _find_working_bytes(config, env),
+        attend=(lambda policy, seen: attention_weights(network, policy.params, seen))
+        if has_attention
+        else None,
         take_over=lambda state, policy: state.replace(
             params=policy.params, value_moments=policy.value_moments
         ),

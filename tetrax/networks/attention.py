@@ -19,8 +19,9 @@ from flax import traverse_util
 from jax import Array
 from jaxtyping import Float, Float32, Int32
 
+from tetrax.env.contract import Game, HostGame
 from tetrax.networks.layers import ACTIVATIONS, dense, join
-from tetrax.networks.network_config import AttentionConfig
+from tetrax.networks.network_config import AttentionConfig, NetworkConfig
 
 LOOKING = ("active", "held")  # the pieces that attend to the board, the first two of Observation.pieces
 SOWN = "attention_weights"  # in flax's collection "intermediates"
@@ -228,6 +229,11 @@ def attention_weights(network: nn.Module, params: Any, *inputs: Any) -> Attentio
     return AttentionWeights(
         tuple(by_block[name] for name in layers), by_block.get("pieces"), by_block.get("looks")
     )
+
+
+def attends(config: NetworkConfig, env: Game | HostGame) -> bool:
+    """Tell whether a described network attends to the cells of the one board that is seen."""
+    return config.choose_encoder(env) == "attention" and not env.spec.shows.by_action
 
 
 def over_cells(

@@ -265,7 +265,8 @@ def _evaluate(run: Run, state: Any, progress: Progress, *, scheduled: bool = Tru
     row = rows.evaluation_metrics(results)
     progress.leading_seed = artifacts.leading_seed(results)
     if results[progress.leading_seed].actions:
-        artifacts.record_some(run, results[progress.leading_seed], _step(run, progress))
+        attend = artifacts.attention_of(run, state, progress)
+        artifacts.record_some(run, results[progress.leading_seed], _step(run, progress), attend)
     headline = row[rows.EVALUATION + run.env.spec.headline]
     if scheduled:
         progress.recent = [*progress.recent, headline][-RECENT:]

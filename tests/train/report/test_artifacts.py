@@ -9,12 +9,16 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from PIL import Image
 
 import tetrax
 from tests.world_model import dreamed
+from tetrax.agents import ppo
 from tetrax.agents.baselines import BASELINES
 from tetrax.env import record
 from tetrax.env.game.rules import Rules
+from tetrax.networks.network_config import NetworkConfig
+from tetrax.train.__main__ import main
 from tetrax.train.folder import files
 from tetrax.train.folder.run_folder import RunFolder
 from tetrax.train.report import artifacts
@@ -112,3 +116,21 @@ def test_agents_without_a_model_have_nothing_to_look_into(tmp_path: Path) -> Non
     run, said = run_with(None, tmp_path)
     assert artifacts.look_into_model(run, "state", Progress()) == {}
     assert said == [] and not run.folder.dream.exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("algorithm", ["ppo", "dqn"])
+def test_where_attention_looks_is_drawn_at_each_recorded_evaluation(tmp_path: Path, algorithm: str) -> None:
+    words = f"{algorithm} --preset tiny --env.actions drop --env.observation bitboards --env.rules.height 8"
+    words += " --agent.network.encoder attention --evaluation.every 512 --evaluation.record-every 1"
+    words += f" --evaluation.final-episodes 0 --total-steps 512 --run-dir {tmp_path / 'run'}"
+    assert main(words.split()) == 0
+    with Image.open(tmp_path / "run" / "plots" / "attention.png") as picture:
+        assert picture.format == "PNG" and picture.width > picture.height
+    assert record.load(tmp_path / "run" / "recordings" / "step-512-median.json").outcome.pieces > 0
+
+
+def test_an_agent_without_attention_tells_none() -> None:
+    for network in (NetworkConfig(encoder="mlp"), NetworkConfig(encoder="attention", recurrent="gru")):
+        config = ppo.PPOConfig(num_envs=2, num_steps=2, num_minibatches=1, network=network)
+        assert ppo.make(config, tetrax.make("mini", actions="drop", observation="bitboards")).attend is None

@@ -2,7 +2,8 @@
 
 import dataclasses
 import functools
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 import flax.linen as nn
 import jax
@@ -17,8 +18,9 @@ from tetrax.agents.dqn.acting import Player
 from tetrax.agents.dqn.dqn_config import TUNABLE_RANGES, DQNConfig
 from tetrax.agents.dqn.train_state import Policy, Slot, TrainState
 from tetrax.env import batch
-from tetrax.env.contract import Game, example_observation
+from tetrax.env.contract import Game, Observation, example_observation
 from tetrax.env.game.vector import check_key
+from tetrax.networks.attention import AttentionWeights, attends, attention_weights
 from tetrax.networks.q_network import initial_params, own_q_network, q_network
 from tetrax.networks.recurrent import initial_memory
 from tetrax.ops import normalise, optimise, packing, replay
@@ -60,8 +62,21 @@ def make(config: DQNConfig, env: Game, network: nn.Module | None = None) -> Agen
         replay_bytes=_replay_bytes(config, env),
         max_iterations=checks.LARGEST // _num_updates(config),
         find_working_bytes=lambda: _find_working_bytes(player, env),
+        attend=_attend(player) if network is None and _may_attend(config, env) else None,
         take_over=_take_over,
     )
+
+
+def _may_attend(config: DQNConfig, env: Game) -> bool:
+    """Tell whether what attends to what can be told: where nothing is remembered, and no weights are drawn."""
+    return config.network.recurrent == "none" and not config.noisy and attends(config.network, env)
+
+
+def _attend(player: Player) -> Callable[[Policy, Observation], AttentionWeights]:
+    def attend(policy: Policy, seen: Observation) -> AttentionWeights:
+        return attention_weights(cast(nn.Module, player.network), policy.params, seen, (), None)
+
+    return attend
 
 
 def _take_over(state: TrainState, policy: Policy) -> TrainState:

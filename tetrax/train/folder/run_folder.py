@@ -6,7 +6,7 @@ metrics.jsonl         one object per chunk of training
 tensorboard/          the same as events, if wanted
 checkpoints/STEP/     everything that decides the future
 policy/               the newest policy alone, ready to act
-plots/                the learning curve; what a world model foresees, beside the truth
+plots/                the learning curve; what a world model foresees, beside the truth; where attention looks
 recordings/           the best game of the evaluation; some games of those while training
 eval.json             the evaluation at the end, if wanted
 watched.jsonl         the facts of each step of a game that somebody watches
@@ -107,6 +107,10 @@ class RunFolder:
     @property
     def wandb(self) -> Path:
         return self.root / "wandb"
+
+    @property
+    def attention(self) -> Path:
+        return self.root / "plots" / "attention.png"
 
     @property
     def recordings(self) -> Path:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import shlex
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -10,11 +12,11 @@ import numpy as np
 
 from tetrax.agents.agent import Actor
 from tetrax.env.contract import Spec
-from tetrax.env.record import save
+from tetrax.env.record import Replay, save
 from tetrax.train.config import whole_chunks
 from tetrax.train.folder import checkpoint, files, log
 from tetrax.train.folder.log import Row
-from tetrax.train.report import account, dream_plot, plots, rows
+from tetrax.train.report import account, attention_plot, dream_plot, plots, rows
 from tetrax.train.report.display import Summary
 from tetrax.train.report.evaluation import EvalResult, evaluate, pool, replay_of
 from tetrax.train.report.metric_labels import Measures
@@ -24,6 +26,7 @@ from tetrax.view import render
 from tetrax.view.scene import has_pictures
 from tetrax.world_model.dreams import Plan
 
+Attend = Callable[[Any], Any]  # (what is seen, [1, ...]) -> AttentionWeights
 PICTURES = (".txt", ".gif", ".html")  # what the best game is shown as, besides its recording
 SEED = 0  # of every evaluation: the default of `python -m tetrax.evaluate`, which gives the same games
 
@@ -106,10 +109,18 @@ def is_recorded(run: Run, progress: Progress) -> bool:
     return number % settings.record_every == 0
 
 
-def record_some(run: Run, result: EvalResult, step: int) -> None:
+def attention_of(run: Run, state: Any, progress: Progress) -> Attend | None:
+    """Return what tells what the policy of the leading seed attends to; None where there is no attention."""
+    agent = run.program.agent
+    if agent.attend is None:
+        return None
+    return functools.partial(agent.attend, run.program.policy(state, progress.leading_seed))
+
+
+def record_some(run: Run, result: EvalResult, step: int, attend: Attend | None = None) -> None:
     """Write the best, the median and the worst game of an evaluation as recordings, named by the step.
 
-    What fails is said, and does not end the run.
+    Of the best one, halfway, what is attended to is drawn. What fails is said, and does not end the run.
     """
     ranking, folder = result.ranking, run.folder.recordings
     chosen = {"best": ranking[0], "median": ranking[len(ranking) // 2], "worst": ranking[-1]}
@@ -117,11 +128,25 @@ def record_some(run: Run, result: EvalResult, step: int) -> None:
         with run.phase("recording games"):
             folder.mkdir(exist_ok=True)
             for name, number in chosen.items():
-                game = replay_of(run.env, result, number).recording
-                save(game, folder / f"step-{step}-{name}.json")
+                replayed = replay_of(run.env, result, number)
+                save(replayed.recording, folder / f"step-{step}-{name}.json")
+                if name == "best" and attend is not None:
+                    _draw_attention(run, replayed, attend)
     except Exception as error:  # they are for people to look at: a full disk, memory
         why = " ".join(f"{type(error).__name__}: {error}".split())
         run.display.note(f"{folder}: games of step {step:,} are not recorded ({why})")
+
+
+def _draw_attention(run: Run, replayed: Replay, attend: Attend) -> None:
+    """Draw where the policy looks halfway through a game."""
+    halfway = len(replayed.recording.actions) // 2
+    state = jax.tree.map(lambda leaf: leaf[halfway], replayed.states)
+    env = run.env
+    seen = jax.jit(env.observe)(state, env.default_params)
+    weights = jax.jit(attend)(jax.tree.map(lambda leaf: leaf[None], seen))
+    one = jax.tree.map(lambda leaf: leaf[0], weights)
+    settings = run.config.agent.network.attention
+    attention_plot.attention_picture(seen, one, settings, env.rules, run.folder.attention)
 
 
 def look_into_model(run: Run, state: Any, progress: Progress) -> Row:
@@ -181,6 +206,7 @@ def summarise(
         "best game": folder.recordings / "best.html",
         "its recording": folder.recordings / "best.json",
         "what the model foresees": folder.dream,
+        "where it looks": folder.attention,
     }
     facts |= {label: str(path) for label, path in shown.items() if path.exists()}
     facts |= account.time_spent(run.stopwatch)

@@ -23,7 +23,7 @@ def test_what_the_examples_name_is_there():
         if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "tetrax":
             assert node.attr in tetrax.__all__, ast.unparse(node)
             named.add(node.attr)
-    assert set(tetrax.__all__) - named == {"EnvConfig", "Tetris", "TimeStep", "__version__"}
+    assert set(tetrax.__all__) - named == {"EnvConfig", "GameLog", "Tetris", "TimeStep", "__version__"}
 
 
 @pytest.mark.slow
@@ -38,4 +38,4 @@ def test_the_examples_run_one_after_the_other(tmp_path, monkeypatch, capsys):
     assert "4 lines, " in said
     assert "finished 20" in said  # thousand steps, and the next one more
     assert "{'agent.learning_rate': " in said
-    assert {path.name for path in tmp_path.iterdir()} == {"runs", "game.gif"}
+    assert {path.name for path in tmp_path.iterdir()} == {"runs", "game.gif", "game.jsonl"}

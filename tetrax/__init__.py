@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tetrax.agents.agent import Sight
     from tetrax.env.ascii import state_from_ascii
     from tetrax.env.contract import TimeStep
+    from tetrax.env.game_log import GameLog, log_game
     from tetrax.env.tetris import EnvConfig, Tetris, make
     from tetrax.train.folder.policy_io import load
     from tetrax.train.in_python import (
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EnvConfig",
+    "GameLog",
     "Sight",
     "Tetris",
     "TimeStep",
@@ -41,6 +43,7 @@ __all__ = [
     "configure",
     "evaluate_policy",
     "load",
+    "log_game",
     "make",
     "resume_agent",
     "show",
@@ -57,6 +60,8 @@ _HOME = {
     "Tetris": "tetrax.env.tetris",
     "TimeStep": "tetrax.env.contract",
     "state_from_ascii": "tetrax.env.ascii",
+    "GameLog": "tetrax.env.game_log",
+    "log_game": "tetrax.env.game_log",
     "load": "tetrax.train.folder.policy_io",
     "configure": "tetrax.train.in_python",
     "train_agent": "tetrax.train.in_python",

@@ -97,6 +97,7 @@ if sys.argv[:1] == ["-m"]:  # Python is looking for the command that `python -m 
     from tetrax.system import compiler_messages, streams
 
     errors.stop_in_one_line()
+    errors.fail_in_one_line()
     streams.fill_closed()
     compiler_messages.hide()
 _register()

@@ -58,6 +58,29 @@ def test_versions_that_fail_are_not_admitted_and_are_named(monkeypatch):
     assert re.search(r"jax 0\.10\.2 .*39103", line)
 
 
+def test_plugins_that_do_not_fit_are_named(monkeypatch, tmp_path):
+    versions = {"jax": jax.__version__, "jaxlib": "0.9.2", "jax-cuda12-plugin": "0.9.1"}
+
+    def find(name):
+        if name not in versions:
+            raise importlib.metadata.PackageNotFoundError(name)
+        return versions[name]
+
+    monkeypatch.setattr(importlib.metadata, "version", find)
+    (line,) = libraries.faults()
+    assert "jax-cuda12-plugin 0.9.1 does not fit jaxlib 0.9.2" in line and "pip install -e '.[cuda]'" in line
+    versions["jax-cuda12-plugin"] = "0.9.2.post1"  # letters do not count, as JAX has it
+    assert libraries.faults() == ()
+    del versions["jax-cuda12-plugin"]
+    monkeypatch.setattr(libraries, "GPU", tmp_path)  # there is one
+    assert libraries.faults() == ()  # JAX_PLATFORMS is set
+    monkeypatch.delenv("JAX_PLATFORMS")
+    (line,) = libraries.faults()
+    assert "does not use this machine's NVIDIA GPU" in line
+    monkeypatch.setattr(libraries, "GPU", tmp_path / "nowhere")
+    assert libraries.faults() == ()
+
+
 def test_constraints_are_admitted():
     lines = [line for line in (ROOT / "constraints.txt").read_text().splitlines() if not line.startswith("#")]
     pinned = dict(re.fullmatch(r"([\w.-]+)==(\S+)", line).groups() for line in lines)

@@ -96,7 +96,7 @@ def test_ci_fails_where_the_slow_tests_fail_or_do_not_end(tmp_path, status, exit
     """The programs that .ci/run calls are stand-ins; `timeout` says how the slow tests ended."""
     programs = tmp_path / "programs"
     programs.mkdir()
-    for name in ("pip", "ruff", "mypy", "python", "timeout"):
+    for name in ("pip", "ruff", "mypy", "oxlint", "python", "timeout"):
         (programs / name).write_text(
             f"#!/bin/sh\necho called {name} $*\nexit {status if name == 'timeout' else 0}\n"
         )

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tetrax.agents.agent import Sight
     from tetrax.env.ascii import state_from_ascii
     from tetrax.env.contract import TimeStep
+    from tetrax.env.game_log import GameLog, log_game
     from tetrax.env.tetris import EnvConfig, Tetris, make
     from tetrax.train.divergence import load_diverged
     from tetrax.train.folder.policy_io import load
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "EnvConfig",
+    "GameLog",
     "Sight",
     "Tetris",
     "TimeStep",
@@ -43,6 +45,7 @@ __all__ = [
     "evaluate_policy",
     "load",
     "load_diverged",
+    "log_game",
     "make",
     "resume_agent",
     "show",
@@ -59,6 +62,8 @@ _HOME = {
     "Tetris": "tetrax.env.tetris",
     "TimeStep": "tetrax.env.contract",
     "state_from_ascii": "tetrax.env.ascii",
+    "GameLog": "tetrax.env.game_log",
+    "log_game": "tetrax.env.game_log",
     "load": "tetrax.train.folder.policy_io",
     "load_diverged": "tetrax.train.divergence",
     "configure": "tetrax.train.in_python",
@@ -95,6 +100,7 @@ if sys.argv[:1] == ["-m"]:  # Python is looking for the command that `python -m 
     from tetrax.system import compiler_messages, streams
 
     errors.stop_in_one_line()
+    errors.fail_in_one_line()
     streams.fill_closed()
     compiler_messages.hide()
 _register()

@@ -23,10 +23,11 @@ def without_device(words):
         (len, 1, ""),
         (wrong_word, 2, "error: --seed: given 'x'; allowed: a number\n"),
         (interrupted, 130, "stopped\n"),
-        (without_device, 2, "error: JAX_PLATFORMS: Unable to initialize backend 'gpu': no such device\n"),
+        (without_device, 2, "error: device: Unable to initialize backend 'gpu': no such device\n"),
     ],
 )
-def test_the_end_of_a_command(run, code, said, capsys):
+def test_the_end_of_a_command(run, code, said, capsys, monkeypatch):
+    monkeypatch.delenv("JAX_PLATFORMS")
     assert exit_code(run, ["x"], when_stopped="stopped") == code
     assert capsys.readouterr().err == said
 

@@ -67,8 +67,8 @@ def test_each_kind_of_file_is_what_python_makes(game: Path, tmp_path: Path, caps
         (["nowhere.json"], "nowhere.json: given no such file"),
         (["."], "RECORDING: given '.'; allowed: a file of a recording, or the folder of a run"),
         (
-            ["GAME", "--out", "a.mp4"],
-            "--out: given 'a.mp4'; allowed: a file that ends in .html, .gif, .svg, .txt",
+            ["GAME", "--out", "a.avi"],
+            "--out: given 'a.avi'; allowed: a file that ends in .html, .gif, .mp4, .svg, .txt",
         ),
         (
             ["GAME", "--out", "nowhere/a.gif"],

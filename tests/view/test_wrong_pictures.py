@@ -67,7 +67,7 @@ def test_files_that_cannot_be(tmp_path: Path) -> None:
         save(GAME, tmp_path / "file" / "game.html")
     with pytest.raises(TypeError, match="path: given 3; allowed: a name, or a Path"):
         save(GAME, 3)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match=r"allowed: a name that ends in .gif, .html, .svg, .txt"):
+    with pytest.raises(ValueError, match=r"allowed: a name that ends in .gif, .mp4, .html, .svg, .txt"):
         save(GAME, tmp_path / "game.bmp")
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 

@@ -9,12 +9,13 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Collection, Iterable, Sequence
+from types import TracebackType
 from typing import NoReturn
 
 from tetrax.fields.abbreviations import meant_by
+from tetrax.fields.machine_errors import in_one_line
 
 USER_ERROR_EXIT_CODE = 2
-NO_DEVICE = "Unable to initialize backend"  # how JAX begins to say that there is no such device
 CLOSED_PIPE_EXIT_CODE = 128 + 13  # as shells say it of a program that SIGPIPE ended
 STANDARD_OUTPUT = "standard output"  # names it, as a file, in the errors of writing to it
 
@@ -39,12 +40,27 @@ def _stop(signum: int, frame: object) -> NoReturn:
     os._exit(128 + signum)
 
 
+def fail_in_one_line() -> None:
+    """Let what JAX says against the machine end this process in one line, where importing it already fails."""
+    if sys.excepthook is sys.__excepthook__:
+        sys.excepthook = _fail
+
+
+def _fail(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+    line = in_one_line(error)
+    if line is None:
+        sys.__excepthook__(kind, error, trace)
+        return
+    print(f"error: {line}", file=sys.stderr)
+    sys.exit(USER_ERROR_EXIT_CODE)
+
+
 def exit_code(run: Callable[[list[str]], int], argv: Sequence[str] | None, when_stopped: str) -> int:
     """Run a command with its words (`sys.argv` when None); return its exit code.
 
-    A user's mistake, a file that cannot be read or written, or a device that is not there is one line on standard
-    error and code 2; Ctrl-C is `when_stopped` and code 130. Whoever reads standard output may stop reading: then the
-    code is 141, without a word.
+    A user's mistake, a file that cannot be read or written, a device that is not there, or too little memory is one
+    line on standard error and code 2; Ctrl-C is `when_stopped` and code 130. Whoever reads standard output may stop
+    reading: then the code is 141, without a word.
     """
     if signal.getsignal(signal.SIGINT) is _stop:
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -58,10 +74,11 @@ def exit_code(run: Callable[[list[str]], int], argv: Sequence[str] | None, when_
             return CLOSED_PIPE_EXIT_CODE
         print(f"error: {in_words(error)}", file=sys.stderr)
         return USER_ERROR_EXIT_CODE
-    except RuntimeError as error:
-        if not str(error).startswith(NO_DEVICE):
+    except (RuntimeError, AssertionError, MemoryError) as error:
+        line = in_one_line(error)
+        if line is None:
             raise
-        print(f"error: JAX_PLATFORMS: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"error: {line}", file=sys.stderr)
         return USER_ERROR_EXIT_CODE
     except KeyboardInterrupt:
         print(when_stopped, file=sys.stderr)

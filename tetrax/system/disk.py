@@ -103,6 +103,28 @@ def write_all(file: io.RawIOBase, text: str) -> None:
         data = data[file.write(data) or 0 :]
 
 
+def append(path: Path, lines: str) -> None:
+    """Add whole lines to the end of a file in one go; where that fails, none of them is left there.
+
+    A last line that somebody else's end has torn is ended first. Raises OSError that names the file.
+    """
+    with naming(path):
+        if _is_special(path):
+            with path.open("ab", buffering=0) as file:
+                write_all(file, lines)
+            return
+        with path.open("a+b", buffering=0) as file:
+            end = file.seek(0, os.SEEK_END)
+            file.seek(max(end - 1, 0))
+            torn = file.read(1) not in (b"", b"\n")
+            try:
+                write_all(file, "\n" * torn + lines)
+            except OSError:
+                with contextlib.suppress(OSError):  # the first error is the one that tells
+                    file.truncate(end)
+                raise
+
+
 def try_writing(path: Path) -> None:
     """Raise the OSError that writing the file `path` would meet, as far as that can be known; leave all as it is.
 

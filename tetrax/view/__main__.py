@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from tetrax.env.record import Replay
 
 PROGRAM = "python -m tetrax.view"
-SUFFIXES = (".html", ".gif", ".svg", ".txt")
+SUFFIXES = (".html", ".gif", ".mp4", ".svg", ".txt")
+ANIMATIONS = (".gif", ".mp4")
 BEST = Path("recordings") / "best.json"  # in a run's folder
 
 
@@ -26,8 +27,8 @@ class Options:
     """What of a recording to show, and where."""
 
     out: str | None = None
-    """File to write: .html is a page that plays the game, .gif an animation, .svg and .txt one board. When not given,
-    the board is printed."""
+    """File to write: .html is a page that plays the game, .gif and .mp4 an animation, .svg and .txt one board. When
+    not given, the board is printed."""
     step: int = -1
     """The board after so many actions, of .svg, .txt and what is printed; -1 is the last, -2 the one before."""
     policy: str | None = None
@@ -56,6 +57,7 @@ def _run(argv: list[str]) -> int:
     file = _file(words.positionals)
     out = None if options.out is None else flags.file_to_write("--out", options.out, SUFFIXES)
     _check_meant(words.given, out)
+    _check_encoder(out)
     from tetrax.system import compilation_cache
 
     compilation_cache.enable_for_slow_programs()
@@ -85,16 +87,27 @@ def _check_meant(given: object, out: Path | None) -> None:
     suffix = "" if out is None else out.suffix.lower()
     names = set(given) if isinstance(given, dict) else set()
     for name in ("part", "max_frames", "frames_per_second"):
-        if name in names and suffix != ".gif":
+        if name in names and suffix not in ANIMATIONS:
             raise UserError(
-                f"{flags.flag_name(name)}: given without an animation; allowed: with --out FILE.gif"
+                f"{flags.flag_name(name)}: given without an animation; allowed: with --out FILE.gif or FILE.mp4"
             )
     if "policy" in names and suffix != ".html":
         raise UserError("--policy: given without a page; allowed: with --out FILE.html")
-    if "step" in names and suffix in (".gif", ".html"):
+    if "step" in names and suffix in (*ANIMATIONS, ".html"):
         raise UserError(
             f"--step: given with {suffix}, which shows the whole game; allowed: with .svg, .txt or none"
         )
+
+
+def _check_encoder(out: Path | None) -> None:
+    """Refuse a film where nothing is installed that makes one, before the game is played again."""
+    if out is not None and out.suffix.lower() == ".mp4":
+        from tetrax.view import film
+
+        try:
+            film.find_encoder()
+        except (ModuleNotFoundError, ValueError) as error:
+            raise UserError(f"--out: given {str(out)!r}, but {error}") from None
 
 
 def _show(file: Path, out: Path | None, options: Options) -> str:
@@ -115,8 +128,9 @@ def _show(file: Path, out: Path | None, options: Options) -> str:
     if out is None:
         return f"{render_text(frames.scene_at(replayed, options.step), colour=_has_colours())}\n{file}: {came_to}"
     suffix = out.suffix.lower()
-    if suffix == ".gif":
-        animation = render.render_gif(
+    if suffix in ANIMATIONS:
+        draw = render.render_gif if suffix == ".gif" else render.render_mp4
+        animation = draw(
             replayed,
             part=options.part,
             max_frames=options.max_frames,

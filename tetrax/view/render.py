@@ -1,8 +1,8 @@
-"""A State as text, RGB array or SVG, a recording as an animated GIF or a page that plays it.
+"""A State as text, RGB array or SVG, a recording as an animated GIF, a film or a page that plays it.
 
 The face of everything that draws: what is drawn is in `scene.py` and `frames.py`, how in `text.py`, `picture.py`,
-`svg.py` and `page.py`. Whatever draws a recording takes its replay as well, which is then not played again: who
-wants several pictures replays once. Only `save` touches a file.
+`svg.py`, `film.py` and `page.py`. Whatever draws a recording takes its replay as well, which is then not played again:
+who wants several pictures replays once. Only `save` touches a file.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tetrax.env.game.vector import describe
 from tetrax.env.record import Recording, Replay, check_path, replay
 from tetrax.env.tetris import Tetris
 from tetrax.system.disk import write_whole
-from tetrax.view import page, svg
+from tetrax.view import film, page, svg
 from tetrax.view.frames import scene_at, scenes
 from tetrax.view.picture import check_cell, palette, picture
 from tetrax.view.scene import Scene, scene
@@ -69,12 +69,13 @@ def render_html(game: Recording | Replay, *, title: str | None = None) -> str:
 def save(game: Recording | Replay, path: str | Path) -> None:
     """Write a recording as its suffix says, whole or not at all.
 
-    `.html` is the page that plays it, `.gif` the animation of its last frames; `.svg` and `.txt` show its last
-    board. (`record.save` writes the JSON that can be loaded again.)
+    `.html` is the page that plays it, `.gif` and `.mp4` the animation of its last frames; `.svg` and `.txt` show its
+    last board. (`record.save` writes the JSON that can be loaded again.)
     """
     path = check_path(path)
     writers: dict[str, Callable[[], bytes]] = {
         ".gif": lambda: render_gif(game),
+        ".mp4": lambda: render_mp4(game),
         ".html": lambda: render_html(game).encode(),
         ".svg": lambda: render_step(game).encode(),
         ".txt": lambda: (render_text(scene_at(game)) + "\n").encode(),
@@ -97,12 +98,7 @@ def render_gif(
     A frame is one piece in placement modes and one tick in key modes, where a clear adds one. `part` says
     which frames of a longer game are kept: the first or last `max_frames`, or that many evenly spread.
     """
-    if part not in get_args(Part):
-        raise ValueError(f"part: given {part!r}; allowed: {', '.join(get_args(Part))}")
-    check_whole("max_frames", max_frames, 1, MAX_FRAMES)
-    check_cell(cell)
-    if not isinstance(frames_per_second, (int, float)) or not 1 <= frames_per_second <= 50:
-        raise ValueError(f"frames_per_second: given {frames_per_second!r}; allowed: 1 to 50")
+    _check_animation(part, max_frames, frames_per_second, cell)
     shown = _select(scenes(game), part, max_frames)
     frame_time = round(100 / frames_per_second) * 10  # milliseconds; the format counts in hundredths
     file = io.BytesIO()
@@ -117,6 +113,33 @@ def render_gif(
         optimize=True,  # unchanged pixels become transparent, which packs well
     )
     return file.getvalue()
+
+
+def render_mp4(
+    game: Recording | Replay,
+    *,
+    part: Part = "last",
+    max_frames: int = 400,
+    frames_per_second: float = 10.0,
+    cell: int = 16,
+) -> bytes:
+    """Draw a recording as a film, of the same pictures as `render_gif`, and return the file's bytes.
+
+    ModuleNotFoundError that names the extra without PyAV.
+    """
+    _check_animation(part, max_frames, frames_per_second, cell)
+    film.find_encoder()
+    shown = _select(scenes(game), part, max_frames)
+    return film.encode(shown, cell=cell, frames_per_second=frames_per_second, last_frame_time=LAST_FRAME_TIME)
+
+
+def _check_animation(part: str, max_frames: int, frames_per_second: float, cell: int) -> None:
+    if part not in get_args(Part):
+        raise ValueError(f"part: given {part!r}; allowed: {', '.join(get_args(Part))}")
+    check_whole("max_frames", max_frames, 1, MAX_FRAMES)
+    check_cell(cell)
+    if not isinstance(frames_per_second, (int, float)) or not 1 <= frames_per_second <= 50:
+        raise ValueError(f"frames_per_second: given {frames_per_second!r}; allowed: 1 to 50")
 
 
 def _scene(env: Tetris | Rules, state: State, start_level: int) -> Scene:

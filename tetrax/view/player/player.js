@@ -48,7 +48,7 @@ function makeReader(data) {
   const copyOf = (frame) => ({ ...frame, cells: frame.cells.slice(), numbers: frame.numbers.slice() });
 
   return function read(index) {
-    let start = Math.min(Math.floor(index / COPY_EVERY), copies.length - 1);
+    const start = Math.min(Math.floor(index / COPY_EVERY), copies.length - 1);
     if (index < now.index || start * COPY_EVERY > now.index) now = copyOf(copies[start]);
     while (now.index < index) {
       advance();
@@ -79,7 +79,7 @@ function layersOf(data, frame) {
   const active = new Set();
   const shown = data.rows * data.columns;
   if (frame.active) {
-    const [kind, shape, left, bottom, fall] = frame.active;
+    const [, shape, left, bottom, fall] = frame.active;
     const cells = data.shapes[shape].map(([x, y]) => [left + x, bottom + y]);
     for (const [x, y] of cells) active.add(y * data.columns + x);
     for (const [x, y] of fall ? cells : []) {

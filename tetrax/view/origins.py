@@ -15,7 +15,8 @@ from typing import NamedTuple
 import numpy as np
 
 from tetrax.env.game.rules import Rules
-from tetrax.env.record import Recording, Replay
+from tetrax.env.record import Replay
+from tetrax.env.tetris import EnvConfig
 from tetrax.view.cells import (
     EMPTY,
     Cell,
@@ -59,28 +60,48 @@ class Step:
 def explain(replayed: Replay) -> Iterator[Step]:
     """Explain a replayed recording step by step."""
     recording, events = replayed.recording, replayed.events
-    rules = recording.config.rules
     moments = read_moments(replayed.states)
     entered = np.asarray(events.garbage_received).tolist()
     lost = np.asarray(events.life_lost).tolist()
     cells = first_board(replayed)
-    for index, (before, after) in enumerate(pairwise(moments)):
-        placed: tuple[Cell, ...] = ()
-        full: tuple[int, ...] = ()
-        kind, locked = -1, cells
-        emptied = lost[index] and not after.game_over  # the board of a life that is over
-        if after.pieces > before.pieces:
-            kind = _find_kind(rules, before, after)
-            if not emptied:
-                hint = _read_hint(recording, before, kind, int(recording.actions[index]))
-                placed = find_placed_cells(rules, before, after, kind=kind, entered=entered[index], hint=hint)
-                locked = _add(cells, placed, kind)
-                full = tuple(int(row) for row in np.flatnonzero((locked != EMPTY).all(axis=1)))
-        cells = np.full_like(cells, EMPTY) if emptied else clear_rows(locked, full)
-        if entered[index] and not emptied:
-            cells = raise_rows(cells, fill(rules, after.rows[: entered[index]], garbage_kind(rules)))
-        _check(rules, cells, after)
-        yield Step(index, before, after, placed, kind, locked, full, cells)
+    for index, moves in enumerate(pairwise(moments)):
+        action = int(recording.actions[index])
+        step = explain_step(recording.config, moves, cells, index, action, entered[index], lost=lost[index])
+        cells = step.cells
+        yield step
+
+
+def explain_step(
+    config: EnvConfig,
+    moments: tuple[Moment, Moment],
+    cells: np.ndarray,
+    index: int,
+    action: int,
+    entered: int,
+    *,
+    lost: bool,
+) -> Step:
+    """Explain one action, number `index`: what it did to the coloured board `cells` between two moments.
+
+    `entered` rows of garbage came, `lost` tells whether a life was.
+    """
+    rules, (before, after) = config.rules, moments
+    placed: tuple[Cell, ...] = ()
+    full: tuple[int, ...] = ()
+    kind, locked = -1, cells
+    emptied = lost and not after.game_over  # the board of a life that is over
+    if after.pieces > before.pieces:
+        kind = _find_kind(rules, before, after)
+        if not emptied:
+            hint = _read_hint(config, before, kind, action)
+            placed = find_placed_cells(rules, before, after, kind=kind, entered=entered, hint=hint)
+            locked = _add(cells, placed, kind)
+            full = tuple(int(row) for row in np.flatnonzero((locked != EMPTY).all(axis=1)))
+    cells = np.full_like(cells, EMPTY) if emptied else clear_rows(locked, full)
+    if entered and not emptied:
+        cells = raise_rows(cells, fill(rules, after.rows[:entered], garbage_kind(rules)))
+    _check(rules, cells, after)
+    return Step(index, before, after, placed, kind, locked, full, cells)
 
 
 def first_board(replayed: Replay) -> np.ndarray:
@@ -145,11 +166,11 @@ def _find_kind(rules: Rules, before: Moment, after: Moment) -> int:
     return before.queue[0] if before.queue else unknown_kind(rules)  # without a preview it was never seen
 
 
-def _read_hint(recording: Recording, before: Moment, kind: int, action: int) -> Pose:
+def _read_hint(config: EnvConfig, before: Moment, kind: int, action: int) -> Pose:
     """Return where the action meant the piece to go, exactly so for straight drops."""
-    if recording.config.actions != "drop":
+    if config.actions != "drop":
         return Pose(before.orientation, before.x)
-    rules = recording.config.rules
+    rules = config.rules
     orientation, left = divmod(action % (4 * rules.width), rules.width)
     return Pose(orientation, left - int(rules.tables.left[kind, orientation]))
 

@@ -50,8 +50,8 @@ class Result:
     def in_words(self) -> str:
         """Say it in one line."""
         return (
-            f"{clock(self.seconds)}, {self.lines} lines, {self.score:,} points, {self.pieces} pieces, "
-            f"{self.pieces_per_second:.2f} pieces a second, {self.keys_per_piece:.2f} keys a piece"
+            f"{clock(self.seconds)}, {_count(self.lines, 'line')}, {_count(self.score, 'point')}, "
+            f"{_count(self.pieces, 'piece')}, {self.pieces_per_second:.2f} pieces a second, {self.keys_per_piece:.2f} keys a piece"
         )
 
 
@@ -70,3 +70,7 @@ def clock(seconds: float) -> str:
     """Write a time as players do: 1:02.35."""
     hundredths = round(seconds * 100)
     return f"{hundredths // 6000}:{hundredths // 100 % 60:02d}.{hundredths % 100:02d}"
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number:,} {thing}" + ("s" if number != 1 else "")

@@ -17,6 +17,7 @@ from tetrax.env import finesse
 from tetrax.env.finesse import Placement
 from tetrax.live.play.guest import Choice, Guest
 from tetrax.live.play.handling import HARD_DROP, HOLD, SOFT_DROP
+from tetrax.live.play.one_board import Played
 from tetrax.live.play.session import Session
 from tetrax.view.cells import Cell
 
@@ -67,9 +68,9 @@ class Pilot:
         self.last, self.wait = key, self.ticks_per_key - 1
         return frozenset({key}), presses
 
-    def suggest(self, session: Session) -> Choice:
+    def suggest(self, played: Played) -> Choice:
         """Return what the agent would do in a game that somebody else plays; nothing of it is remembered."""
-        state = session.played.state
+        state = played.state
         earlier = [state.rows] * self.guest.num_earlier
         choice, _ = self.guest.choose(state, earlier, self.guest.first_memory(), 0, self.pace)
         return choice
@@ -101,6 +102,8 @@ class Pilot:
             if self.target is None or attempt:
                 self.target = self._decide(session).placement
             assert self.target is not None
+            if self.target.use_hold:
+                return [HOLD]  # what comes then is looked for from there
             for wanted in (self.target, self.target._replace(spin=None)):
                 try:
                     return finesse.keys(session.board.env, session.board.params, session.played.state, wanted)

@@ -159,6 +159,7 @@ function drawCells(pen, place, rules, scene) {
       if (!own.has(`${x},${y}`)) drawGhost(pen, ...corner(x, y), cell, colour(scene.piece));
     }
   }
+  for (const [x, y] of (scene.hint ?? []).filter(inSight)) drawHint(pen, ...corner(x, y), cell);
   for (const [x, y] of scene.active.filter(inSight)) drawBlock(pen, ...corner(x, y), cell, colour(scene.piece));
   pen.fillStyle = "rgba(255,255,255,0.35)";
   for (const [x, y] of scene.placed.filter(inSight)) pen.fillRect(...corner(x, y), cell, cell);
@@ -192,6 +193,17 @@ function drawGhost(pen, x, y, side, ink) {
   pen.globalAlpha = 0.65;
   pen.strokeStyle = ink;
   pen.lineWidth = line;
+  pen.strokeRect(x + 1 + line / 2, y + 1 + line / 2, side - 1 - line, side - 1 - line);
+  pen.restore();
+}
+
+/** Draw where somebody proposes to put a piece. */
+function drawHint(pen, x, y, side) {
+  const line = Math.max(2, Math.round(side / 10));
+  pen.save();
+  pen.strokeStyle = COLOUR.text;
+  pen.lineWidth = line;
+  pen.setLineDash([side / 4, side / 6]);
   pen.strokeRect(x + 1 + line / 2, y + 1 + line / 2, side - 1 - line, side - 1 - line);
   pen.restore();
 }

@@ -23,6 +23,7 @@ from tetrax.view.cells import Cell
 Part = Literal["plays", "helps", "beside"]
 READY, RUNNING, PAUSED, OVER = "ready", "running", "paused", "over"
 MOST_OWED = 6  # ticks that an agent which thinks for long catches up with
+TICKS_TO_WARM_UP = 300  # at most, until an agent has placed a piece
 NOBODY = "there is no agent here (--policy)"
 
 
@@ -274,7 +275,9 @@ def warm_up(setting: Setting) -> None:
     seat.session.play(frozenset({fingers.HARD_DROP}))
     if seat.pilot is not None:
         seat.pilot.suggest(seat.session.played)
-        seat.pilot.next_keys(seat.session)
+        for _ in range(TICKS_TO_WARM_UP):
+            if seat.session.played.moment.pieces < 2 and not seat.session.lost:
+                seat.session.play(*seat.pilot.next_keys(seat.session))
 
 
 def _submit(worker: Executor | None, work: Callable[..., Any], *given: Any) -> Future[Any]:

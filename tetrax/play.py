@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tetrax.env.game.rules import RULE_PRESETS, Rules
 from tetrax.env.tetris import ENV_PRESETS
-from tetrax.fields.errors import UserError, exit_code, wrong, wrong_name
+from tetrax.fields.errors import UserError, exit_code, install, wrong, wrong_name
 from tetrax.system import streams
 from tetrax.train.command import flags
 
@@ -222,7 +222,12 @@ def _play_in_terminal(options: Options, setting: Setting, bindings: dict[str, st
 
 
 def _play_in_browser(options: Options, setting: Setting, bindings: dict[str, str], folder: Path) -> None:
-    raise NotImplementedError
+    try:
+        from tetrax.live.web import play_page
+    except ModuleNotFoundError as error:
+        raise UserError(f"--browser: {error.name} is not installed; it comes with: {install('dashboard')}") from None
+    house = play_page.House(setting, bindings, options.das, options.arr, folder)
+    play_page.serve(house, options.host, options.port, lambda line: print(line, flush=True))
 
 
 def _print_help() -> None:

@@ -71,11 +71,6 @@ def tap(how: Handling, hands: Hands, key: str) -> Hands:
     return release(press(release(hands, key), key), key)
 
 
-def let_go(hands: Hands) -> Hands:
-    """Let every key go, and forget what waits: the player is elsewhere."""
-    return Hands()
-
-
 def next_chord(how: Handling, hands: Hands) -> tuple[Chord, Hands]:
     """Return the keys of the next tick, and the hands after it."""
     played = _take_presses(hands.waiting)

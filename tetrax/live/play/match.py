@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Executor, Future
 from dataclasses import dataclass, field
@@ -15,13 +16,15 @@ from tetrax.live.play import key_bindings as meant
 from tetrax.live.play.guest import Choice, Guest
 from tetrax.live.play.handling import Handling, Hands
 from tetrax.live.play.modes import MODES, Result, ended_by
-from tetrax.live.play.one_board import OneBoard
+from tetrax.live.play.one_board import OneBoard, Played
 from tetrax.live.play.pilot import Pilot, cells_of
 from tetrax.live.play.session import Session
 from tetrax.view.cells import Cell
+from tetrax.view.scene import Moment
 
 Part = Literal["plays", "helps", "beside"]
 READY, RUNNING, PAUSED, OVER = "ready", "running", "paused", "over"
+SOUNDS = ("move", "turn", "hold", "lock", "clear", "four", "lost")
 MOST_OWED = 6  # ticks that an agent which thinks for long catches up with
 TICKS_TO_WARM_UP = 300  # at most, until an agent has placed a piece
 NOBODY = "there is no agent here (--policy)"
@@ -56,6 +59,9 @@ class Seat:
     said: str = ""  # the last caption, or an answer to the player
     hint: tuple[Cell, ...] = ()
     hint_piece: int = -1  # locked before the one that the hint is for
+    sounds: deque[str] = field(
+        default_factory=lambda: deque(maxlen=8)
+    )  # of SOUNDS, that nobody has heard yet
     owed: int = 0  # ticks that the agent has still to play
     thinking: Future[None] | None = None
     asked: Future[Choice] | None = None
@@ -121,6 +127,14 @@ class Match:
         session, moment = seat.session, seat.session.played.moment
         seconds = session.ticks / self.setting.board.rules.ticks_per_second
         return Result(seat.ended_by, seconds, moment.lines, moment.score, moment.pieces, session.keys)
+
+    def refresh(self) -> None:
+        """Look whether an answer has come, while no tick does."""
+        self._read_hint()
+
+    def let_go(self) -> None:
+        """Note that no key is down any more: the player looks elsewhere."""
+        self.person.hands = Hands()
 
     def end(self) -> None:
         """Leave the game as it is, for good."""
@@ -255,6 +269,8 @@ class Match:
         after = session.played.moment
         if said:
             seat.said = said
+        if sound := _sound(before, session.played):
+            seat.sounds.append(sound)
         if said or after != before:
             self.changes += 1
         rules = self.setting.board.rules
@@ -266,6 +282,20 @@ class Match:
         for seat in self.seats:
             _settle(seat)
             self.on_end(seat, self.result(seat))
+
+
+def _sound(before: Moment, played: Played) -> str:
+    """Return the sound of a tick, "" for none."""
+    after, happening = played.moment, played.happening
+    if happening.life_lost:
+        return "lost"
+    if happening.locked:
+        return "lock" if not happening.lines else "clear" if happening.lines < 4 else "four"
+    if after.hold != before.hold:
+        return "hold"
+    if after.orientation != before.orientation:
+        return "turn"
+    return "move" if after.x != before.x else ""
 
 
 def warm_up(setting: Setting) -> None:

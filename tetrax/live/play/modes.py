@@ -51,7 +51,8 @@ class Result:
         """Say it in one line."""
         return (
             f"{clock(self.seconds)}, {_count(self.lines, 'line')}, {_count(self.score, 'point')}, "
-            f"{_count(self.pieces, 'piece')}, {self.pieces_per_second:.2f} pieces a second, {self.keys_per_piece:.2f} keys a piece"
+            f"{_count(self.pieces, 'piece')}, {self.pieces_per_second:.2f} pieces a second, "
+            f"{self.keys_per_piece:.2f} keys a piece"
         )
 
 

@@ -52,6 +52,8 @@ def _loop(match: Match, pace: Pace, screen: Screen, bindings: Mapping[str, str],
         if is_running and match.phase == RUNNING:
             for _ in range(pace.take_due(time.monotonic())):
                 match.advance()
+        else:
+            match.refresh()
         shows_time = is_running and match.person.session.ticks % TICKS_OF_CLOCK == 0
         if drawn != match.changes or shows_time:
             drawn = match.changes

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import textwrap
 from collections.abc import Mapping, Sequence
 
 from tetrax.live.play import key_bindings as meant
 from tetrax.live.play.match import OVER, PAUSED, READY, Match, Seat
-from tetrax.live.play.modes import clock
-from tetrax.view.scene import ROWS_ABOVE, Scene
+from tetrax.live.play.match_words import show, state_in_words, time_shown
+from tetrax.view.scene import ROWS_ABOVE
 from tetrax.view.text import render_half_blocks, render_text
 
 BOARD_SIDES = 26  # characters beside the columns of a board: hold and numbers, walls, queue
@@ -45,7 +44,7 @@ def draw(
     at = board * len(middle) + 1
     panel = _panel(match, bindings, min(PANEL_WIDTH + 8, columns - at), colour, with_releases)
     if len(match.seats) > 1 and not side_by_side:
-        small = render_half_blocks(_scene(match.seats[1]), colour=colour).split("\n")
+        small = render_half_blocks(show(match.seats[1]), colour=colour).split("\n")
         panel = [*panel[: high - len(small) - 1], "the agent", *small]
     lines = []
     for row in range(high):
@@ -58,11 +57,7 @@ def draw(
 
 
 def _seat_lines(seat: Seat, colour: bool) -> list[str]:
-    return render_text(_scene(seat), colour=colour).split("\n")
-
-
-def _scene(seat: Seat) -> Scene:
-    return dataclasses.replace(seat.session.scene(), hint=seat.hint)
+    return render_text(show(seat), colour=colour).split("\n")
 
 
 def _panel(
@@ -89,33 +84,9 @@ def _panel(
             came_to = seat.session.played.moment
             lines.append(f"{name}: {came_to.lines} lines, {came_to.score:,}")
     lines += ["", *(ink(BOLD, line) for line in textwrap.wrap(match.person.said, width)[:2])]
-    lines += [ink(ALARM, line) for line in textwrap.wrap(_state_in_words(match), width)]
+    lines += [ink(ALARM, line) for line in textwrap.wrap(state_in_words(match), width)]
     lines += ["", *(ink(QUIET, line) for line in _help(match, bindings, width, with_releases))]
     return lines
-
-
-def time_shown(match: Match) -> str:
-    """Return the clock: what is left where time ends the game, else what has passed; and the lines to go."""
-    result = match.result(match.person)
-    mode = match.mode
-    shown = clock(result.seconds)[: None if match.phase == OVER else -1]
-    if mode.seconds is not None:
-        left = max(0.0, mode.seconds - result.seconds)
-        shown = f"{clock(left)[:-1]} left"
-    if mode.lines is not None:
-        shown += f", {max(0, mode.lines - result.lines)} lines to go"
-    return shown
-
-
-def _state_in_words(match: Match) -> str:
-    if match.phase == READY:
-        return "ready: the first key begins"
-    if match.phase == PAUSED:
-        return "paused"
-    if match.phase == OVER:
-        result = match.result(match.person)
-        return f"{result.ended_by or 'left'}: {result.in_words()}"
-    return ""
 
 
 def _help(match: Match, bindings: Mapping[str, str], width: int, with_releases: bool) -> Sequence[str]:

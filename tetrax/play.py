@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
 import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -194,6 +195,9 @@ def _prepare(options: Options, rules_given: bool) -> Setting:
         seed=options.seed,
     )
     match.warm_up(setting)
+    # What is loaded stays: looking through all of it for what could be freed would stop a game for many milliseconds.
+    gc.collect()
+    gc.freeze()
     return setting
 
 
@@ -225,7 +229,9 @@ def _play_in_browser(options: Options, setting: Setting, bindings: dict[str, str
     try:
         from tetrax.live.web import play_page
     except ModuleNotFoundError as error:
-        raise UserError(f"--browser: {error.name} is not installed; it comes with: {install('dashboard')}") from None
+        raise UserError(
+            f"--browser: {error.name} is not installed; it comes with: {install('dashboard')}"
+        ) from None
     house = play_page.House(setting, bindings, options.das, options.arr, folder)
     play_page.serve(house, options.host, options.port, lambda line: print(line, flush=True))
 

@@ -32,7 +32,7 @@ def time_shown(match: Match) -> str:
 def state_in_words(match: Match) -> str:
     """Say why no time passes, or what the game came to."""
     if match.phase == READY:
-        return "ready: the first key begins"
+        return f"{match.setting.mode}: {match.mode.says}. The first key begins."
     if match.phase == PAUSED:
         return "paused"
     if match.phase == OVER:

@@ -71,7 +71,6 @@ def _panel(
     result = match.result(match.person)
     lines = [
         ink(BOLD, match.setting.mode),
-        *textwrap.wrap(match.mode.says, width),
         "",
         ink(BOLD, time_shown(match)),
     ]

@@ -25,7 +25,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from tetrax.live.play import handling, keeping
 from tetrax.live.play import key_bindings as meant
 from tetrax.live.play.match import RUNNING, Match, Seat, Setting
-from tetrax.live.play.match_words import match_data
+from tetrax.live.play.match_words import match_data, time_shown
 from tetrax.live.play.modes import MODES, Result
 from tetrax.live.play.pacing import Pace
 from tetrax.live.web import serving
@@ -37,9 +37,9 @@ MOST_PLAYERS = 32
 MOST_WAITING = 256  # messages of a page that are not read yet
 LONGEST_DELAY = 2_000  # milliseconds
 PARTS = {
-    "plays": "the agent plays, you watch and may take over",
-    "helps": "you play and may ask the agent",
-    "beside": "side by side with the agent, on the same pieces",
+    "plays": "it plays, you watch and may take over",
+    "helps": "you play and may ask it",
+    "beside": "each of you plays, with the same pieces",
 }
 
 
@@ -107,6 +107,7 @@ class _Table:
         self.running = False
         self.key = self.played_key = self.sent_key = 0  # numbers of the page's keys
         self.sent = -1  # changes of the match that the page knows of
+        self.told = -1  # ticks at which it was told something
 
     async def run(self) -> None:
         """Play until the page is gone."""
@@ -157,18 +158,17 @@ class _Table:
         match = self.match
         if not match.person.hands.waiting:
             self.played_key = self.key
-        tells_time = self.running and match.person.session.ticks % TICKS_OF_CLOCK == 0
-        if (
-            match.changes == self.sent
-            and self.played_key == self.sent_key
-            and not tells_time
-            and not self.kept
-        ):
+        ticks = match.person.session.ticks
+        if match.changes != self.sent or self.played_key != self.sent_key or self.kept:
+            data = match_data(match) | {"key": self.played_key}
+            if self.kept:
+                data["kept"], self.kept = self.kept, []
+            self.sent, self.sent_key = match.changes, self.played_key
+        elif self.running and ticks % TICKS_OF_CLOCK == 0 and ticks != self.told:
+            data = {"clock": time_shown(match)}
+        else:
             return
-        data = match_data(match) | {"key": self.played_key}
-        if self.kept:
-            data["kept"], self.kept = self.kept, []
-        self.sent, self.sent_key = match.changes, self.played_key
+        self.told = ticks
         await self.websocket.send_text(json.dumps(data, separators=(",", ":"), allow_nan=False))
 
     def _obey(self, message: str) -> None:

@@ -45,10 +45,13 @@ function begin() {
 function press(meaning, at) {
   if (down.has(meaning)) return;
   down.add(meaning);
+  if (meaning === "restart") {
+    begin();
+    return;
+  }
   number += 1;
   delays.begin(number, at);
-  if (meaning === "restart") begin();
-  else send({ press: meaning, key: number });
+  send({ press: meaning, key: number });
 }
 
 function release(meaning) {
@@ -65,13 +68,16 @@ function letGo() {
 
 function seatOf(index) {
   if (seats[index]) return seats[index];
-  const facts = make("div", { class: "facts number" });
+  const clock = make("span", { class: "clock" });
+  const name = make("span", { class: "name" });
+  const pace = make("span", { class: "quiet" });
+  const facts = make("div", { class: "facts number" }, name, clock, pace);
   const state = make("div", { class: "state card", hidden: true });
   const place = make("div", {});
   const whole = make("section", { class: "seat" }, facts, place, state);
   element("seats").append(whole);
   const board = makeBoard(place, about.rules, { maxHeight: () => Math.max(200, roomFor(place)) });
-  seats[index] = { board, facts, state, whole };
+  seats[index] = { board, clock, name, pace, state, whole };
   return seats[index];
 }
 
@@ -81,6 +87,10 @@ function roomFor(place) {
 }
 
 function show(match) {
+  if (!match.seats) {
+    seats[0].clock.textContent = match.clock; // nothing else has changed
+    return;
+  }
   phase = match.phase;
   while (seats.length > match.seats.length) {
     const seat = seats.pop();
@@ -90,13 +100,9 @@ function show(match) {
   match.seats.forEach((data, index) => {
     const seat = seatOf(index);
     seat.board.draw(data.scene);
-    const facts = [`${data.pace} pieces/s`, `${data.keys} keys/piece`];
-    const isNamed = match.seats.length > 1 || match.agent_plays;
-    seat.facts.replaceChildren(
-      ...(isNamed ? [make("span", { class: "name" }, data.name)] : []),
-      ...(index === 0 ? [make("span", { class: "clock" }, match.clock)] : []),
-      ...facts.map((fact) => make("span", { class: "quiet" }, fact)),
-    );
+    seat.name.textContent = match.seats.length > 1 || match.agent_plays ? data.name : "";
+    seat.clock.textContent = index === 0 ? match.clock : "";
+    seat.pace.textContent = `${data.pace} pieces/s, ${data.keys} keys/piece`;
     const words = index === 0 ? match.state : data.ended_by;
     seat.state.hidden = !words;
     seat.state.textContent = words;
@@ -146,7 +152,7 @@ function once(meaning) {
 }
 
 function choose(id, offered, chosen) {
-  element(id).replaceChildren(...Object.entries(offered).map(([name, says]) => make("option", { value: name }, `${name}: ${says}`)));
+  element(id).replaceChildren(...Object.entries(offered).map(([name, says]) => make("option", { value: name, title: says }, name)));
   element(id).value = chosen;
   element(id).addEventListener("change", () => {
     showButtons();

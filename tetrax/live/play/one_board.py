@@ -86,7 +86,7 @@ def compile_board(config: EnvConfig) -> OneBoard:
 
     start = jax.jit(start)
     shape = jax.eval_shape(lambda: env.init(jax.random.key(0, impl="threefry2x32"), params))
-    unpack = functools.partial(_unpack, _widths(shape), config.rules.total_height)
+    unpack = functools.partial(_unpack, _layout(shape), config.rules.total_height)
     return OneBoard(
         env=env,
         params=params,
@@ -102,20 +102,28 @@ def _pack(state: State, event: Event) -> Array:
     return jnp.concatenate([jnp.ravel(part).astype(jnp.int32) for part in parts])
 
 
-def _widths(state: Any) -> list[int | None]:
-    """Return the length of each field in that vector, None for one number."""
+class _Field(NamedTuple):
+    """How a field stands in that vector."""
+
+    width: int | None  # None: one number
+    is_bool: bool
+
+
+def _layout(state: Any) -> list[_Field]:
+    """Return how each field stands in that vector."""
     event = jax.eval_shape(no_event, state)
     fields = [getattr(state, name) for name in Moment._fields]
     fields += [getattr(event, name) for name in Happening._fields]
-    return [field.shape[0] if field.shape else None for field in fields]
+    return [_Field(field.shape[0] if field.shape else None, field.dtype == bool) for field in fields]
 
 
-def _unpack(widths: list[int | None], num_rows: int, state: State, packed: Array) -> Played:
+def _unpack(layout: list[_Field], num_rows: int, state: State, packed: Array) -> Played:
     """Copy the vector to the host and take it apart; the rows come first."""
     vector = np.asarray(packed)
     numbers, values, at = vector.tolist(), list[Any](), 0
-    for width in widths:
-        values.append(numbers[at] if width is None else numbers[at : at + width])
+    for width, is_bool in layout:
+        value = numbers[at] if width is None else numbers[at : at + width]
+        values.append(bool(value) if is_bool else value)
         at += 1 if width is None else width
     split = len(Moment._fields)
     return Played(

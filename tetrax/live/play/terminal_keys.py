@@ -10,8 +10,8 @@ from typing import Literal, NamedTuple
 ASK, BEGIN, END = "\x1b[?u\x1b[c", "\x1b[>11u", "\x1b[<u"
 HAS_PROTOCOL = re.compile(rb"\x1b\[\?\d+u")
 ANSWERED = re.compile(rb"\x1b\[\?[\d;]*c")
-SEQUENCE = re.compile(rb"\x1b(?:\[([\d:;?]*)([A-Za-z~])|O([A-Z]))")
-UNFINISHED = re.compile(rb"\x1b(?:\[[\d:;?]*|O)?$")
+SEQUENCE = re.compile(rb"\x1b(?:\[([\d:;<=>?]*)([A-Za-z~])|O([A-Z]))")
+UNFINISHED = re.compile(rb"\x1b(?:\[[\d:;<=>?]*|O)?$")
 ARROWS = {"A": "up", "B": "down", "C": "right", "D": "left"}
 CODES = {9: "tab", 13: "enter", 10: "enter", 27: "esc", 32: "space", 127: "backspace", 8: "backspace"}
 CONTROL = 4  # the bit of its key among the modifiers

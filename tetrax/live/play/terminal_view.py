@@ -45,9 +45,9 @@ def draw(
     panel = _panel(match, bindings, min(PANEL_WIDTH + 8, columns - at), colour, with_releases)
     if len(match.seats) > 1 and not side_by_side:
         small = render_half_blocks(show(match.seats[1]), colour=colour).split("\n")
-        panel = [*panel[: high - len(small) - 1], "the agent", *small]
+        panel = [*panel[: rows - len(small) - 1], "the agent", *small]
     lines = []
-    for row in range(high):
+    for row in range(min(rows, max(high, len(panel)))):
         parts = [lines_of[row] if row < len(lines_of) else "" for lines_of in middle]
         line = parts[0]
         for number, part in enumerate(parts[1:], 1):

@@ -206,7 +206,7 @@ class _Table:
         if not isinstance(asked, dict):
             raise Wrong("begin: given no object; allowed: one of mode, part, das, arr")
         mode, part = asked.get("mode", setting.mode), asked.get("part", setting.part)
-        if mode not in MODES or part not in PARTS:
+        if mode not in list(MODES) or part not in list(PARTS):
             raise Wrong("begin: given another mode or part; allowed: those of /about")
         das, arr = (asked.get(name, getattr(self.house, name)) for name in ("das", "arr"))
         for delay in (das, arr):

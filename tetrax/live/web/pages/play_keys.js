@@ -52,12 +52,15 @@ export function makeChoices(about) {
 export function makeSettings(dialog, about, { choices, keep, reset }, onChange) {
   const field = (id) => dialog.querySelector(`#${id}`);
   let waiting = null; // { meaning, key }: what waits for a key
+  let last = ""; // the button that was used last
 
   function show() {
     field("das").value = choices.das;
     field("arr").value = choices.arr;
     field("sound").checked = choices.sound;
     field("bindings").replaceChildren(...Object.entries(about.meanings).map(([meaning, does]) => row(meaning, does)));
+    // The button that had the focus is gone with its row.
+    if (last) [...field("bindings").querySelectorAll("button")].find((button) => button.dataset.is === last)?.focus();
   }
 
   function row(meaning, does) {
@@ -66,13 +69,15 @@ export function makeSettings(dialog, about, { choices, keep, reset }, onChange) 
       const waits = waiting && waiting.meaning === meaning && waiting.key === key;
       const text = waits ? "press a key" : (key ?? "+");
       const label = key ? `${does}: ${key}; change` : `${does}: one more key`;
-      return make("button", { type: "button", "aria-label": waits ? "press a key" : label, onclick: () => wait(meaning, key) }, text);
+      const is = `${meaning} ${key ?? ""}`;
+      return make("button", { type: "button", "data-is": is, "aria-label": waits ? "press a key" : label, onclick: () => wait(meaning, key) }, text);
     });
     return make("tr", {}, make("th", { scope: "row" }, does), make("td", {}, ...cells));
   }
 
   function wait(meaning, key) {
     waiting = { meaning, key };
+    last = `${meaning} ${key ?? ""}`;
     show();
   }
 
@@ -92,6 +97,7 @@ export function makeSettings(dialog, about, { choices, keep, reset }, onChange) 
       waiting = null;
       if (key) delete choices.bindings[key];
       if (event.key !== "Delete") choices.bindings[nameOf(event)] = meaning;
+      last = `${meaning} ${event.key === "Delete" ? "" : nameOf(event)}`;
       changed();
     },
     true,
@@ -114,6 +120,7 @@ export function makeSettings(dialog, about, { choices, keep, reset }, onChange) 
   return {
     open() {
       waiting = null;
+      last = "";
       show();
       dialog.showModal();
     },

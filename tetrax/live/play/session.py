@@ -60,20 +60,21 @@ class Session:
         if self.lost:
             return ""
         before, action = self.played, self.board.action(keys)
-        self.played = self.board.step(before.state, action)
-        after, happening = self.played.moment, self.played.happening
-        kind = -1
+        played = self.board.step(before.state, action)
+        after, happening = played.moment, played.happening
+        cells, kind = self.cells, -1
         if happening.locked or happening.garbage_received or happening.life_lost:
             step = explain_step(
                 self.board.env.config,
                 (before.moment, after),
-                self.cells,
+                cells,
                 len(self.actions),
                 action,
                 happening.garbage_received,
                 lost=happening.life_lost,
             )
-            self.cells, kind = step.cells, step.kind
+            cells, kind = step.cells, step.kind
+        self.played, self.cells = played, cells  # together: somebody else may be drawing them
         self.actions.append(action)
         self.rows.append(self.played.rows)
         self.keys += presses

@@ -70,11 +70,11 @@ function seatOf(index) {
   if (seats[index]) return seats[index];
   const clock = make("span", { class: "clock" });
   const name = make("span", { class: "name" });
-  const pace = make("span", { class: "quiet" });
+  const pace = make("span", { class: "quiet pace" });
   const facts = make("div", { class: "facts number" }, name, clock, pace);
   const state = make("div", { class: "state card", hidden: true });
   const place = make("div", {});
-  const whole = make("section", { class: "seat" }, facts, place, state);
+  const whole = make("section", { class: "seat" }, facts, make("div", { class: "place" }, place, state));
   element("seats").append(whole);
   const board = makeBoard(place, about.rules, { maxHeight: () => Math.max(200, roomFor(place)) });
   seats[index] = { board, clock, name, pace, state, whole };

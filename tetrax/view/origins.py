@@ -43,6 +43,15 @@ class Pose(NamedTuple):
 AT_THE_LEFT = Pose(0, 0)
 
 
+class Action(NamedTuple):
+    """An action of a game, and what of its event a board does not show."""
+
+    step: int
+    number: int  # 0..A-1
+    entered: int  # garbage rows that entered
+    life_lost: bool
+
+
 @dataclass(frozen=True)
 class Step:
     """One action of a recording and what it did to the coloured board."""
@@ -63,37 +72,25 @@ def explain(replayed: Replay) -> Iterator[Step]:
     moments = read_moments(replayed.states)
     entered = np.asarray(events.garbage_received).tolist()
     lost = np.asarray(events.life_lost).tolist()
-    cells = first_board(replayed)
-    for index, moves in enumerate(pairwise(moments)):
-        action = int(recording.actions[index])
-        step = explain_step(recording.config, moves, cells, index, action, entered[index], lost=lost[index])
+    cells = first_board(recording.config.rules, moments[0])
+    for index, (before, after) in enumerate(pairwise(moments)):
+        action = Action(index, int(recording.actions[index]), entered[index], lost[index])
+        step = explain_step(recording.config, cells, before, after, action)
         cells = step.cells
         yield step
 
 
-def explain_step(
-    config: EnvConfig,
-    moments: tuple[Moment, Moment],
-    cells: np.ndarray,
-    index: int,
-    action: int,
-    entered: int,
-    *,
-    lost: bool,
-) -> Step:
-    """Explain one action, number `index`: what it did to the coloured board `cells` between two moments.
-
-    `entered` rows of garbage came, `lost` tells whether a life was.
-    """
-    rules, (before, after) = config.rules, moments
+def explain_step(config: EnvConfig, cells: np.ndarray, before: Moment, after: Moment, action: Action) -> Step:
+    """Explain one step of a game whose board is known cell by cell before it, int8[H, W]."""
+    rules, entered = config.rules, action.entered
     placed: tuple[Cell, ...] = ()
     full: tuple[int, ...] = ()
     kind, locked = -1, cells
-    emptied = lost and not after.game_over  # the board of a life that is over
+    emptied = action.life_lost and not after.game_over  # the board of a life that is over
     if after.pieces > before.pieces:
         kind = _find_kind(rules, before, after)
         if not emptied:
-            hint = _read_hint(config, before, kind, action)
+            hint = _read_hint(config, before, kind, action.number)
             placed = find_placed_cells(rules, before, after, kind=kind, entered=entered, hint=hint)
             locked = _add(cells, placed, kind)
             full = tuple(int(row) for row in np.flatnonzero((locked != EMPTY).all(axis=1)))
@@ -101,13 +98,12 @@ def explain_step(
     if entered and not emptied:
         cells = raise_rows(cells, fill(rules, after.rows[:entered], garbage_kind(rules)))
     _check(rules, cells, after)
-    return Step(index, before, after, placed, kind, locked, full, cells)
+    return Step(action.step, before, after, placed, kind, locked, full, cells)
 
 
-def first_board(replayed: Replay) -> np.ndarray:
-    """Return the board that a recording starts from, int8[H, W]: empty but for starting garbage."""
-    rules = replayed.recording.config.rules
-    return fill(rules, replayed.states.rows[0], garbage_kind(rules))
+def first_board(rules: Rules, start: Moment) -> np.ndarray:
+    """Return the board that a game starts from, int8[H, W]: empty but for starting garbage."""
+    return fill(rules, start.rows, garbage_kind(rules))
 
 
 def find_placed_cells(

@@ -13,8 +13,7 @@ from tetrax.env import record
 from tetrax.env.record import Recording
 from tetrax.live.play.one_board import OneBoard, Played
 from tetrax.view.captions import tell
-from tetrax.view.cells import fill, garbage_kind
-from tetrax.view.origins import explain_step
+from tetrax.view.origins import Action, explain_step, first_board
 from tetrax.view.scene import Scene, show_moment
 
 UNDO_DEPTH = 500  # pieces that can be taken back
@@ -36,7 +35,7 @@ class Session:
         self.board, self.key_data = board, np.asarray(key_data, np.uint32)
         key = jax.random.wrap_key_data(jnp.asarray(self.key_data), impl="threefry2x32")
         self.played = board.first(key)
-        self.cells = fill(board.rules, self.played.moment.rows, garbage_kind(board.rules))
+        self.cells = first_board(board.rules, self.played.moment)
         self.actions: list[int] = []
         self.rows = [self.played.rows]
         self.keys = 0  # pressed so far
@@ -64,15 +63,8 @@ class Session:
         after, happening = played.moment, played.happening
         cells, kind = self.cells, -1
         if happening.locked or happening.garbage_received or happening.life_lost:
-            step = explain_step(
-                self.board.env.config,
-                (before.moment, after),
-                cells,
-                len(self.actions),
-                action,
-                happening.garbage_received,
-                lost=happening.life_lost,
-            )
+            did = Action(len(self.actions), action, happening.garbage_received, happening.life_lost)
+            step = explain_step(self.board.env.config, cells, before.moment, after, did)
             cells, kind = step.cells, step.kind
         self.played, self.cells = played, cells  # together: somebody else may be drawing them
         self.actions.append(action)

@@ -50,7 +50,8 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_wheel_holds_the_package_and_its_licence(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     sources = {str(path.relative_to(ROOT)) for path in (ROOT / "tetrax").rglob("*.py")}
-    assert sources | {"tetrax/py.typed"} <= set(names)
+    pages = {str(path.relative_to(ROOT)) for path in (ROOT / "tetrax" / "live" / "web" / "pages").iterdir()}
+    assert sources | pages | {"tetrax/py.typed"} <= set(names)
     assert {name.split("/")[0] for name in names} == {"tetrax", f"tetrax-{tetrax.__version__}.dist-info"}
     assert any(name.endswith("/licenses/LICENSE") for name in names)
 

@@ -304,3 +304,13 @@ def saved(recording: Recording, folder: Path) -> dict[str, Any]:
 def written(data: dict[str, Any], folder: Path) -> Path:
     (folder / "changed.json").write_text(json.dumps(data))
     return folder / "changed.json"
+
+
+def test_a_game_played_step_by_step_is_kept_as_it_is_recorded() -> None:
+    replayed = replay(played_by_keys(0, 200)[0])
+    recording, states = replayed.recording, replayed.states
+    last = jax.tree.map(lambda leaf: leaf[-1], states)
+    given = (recording.config, recording.params, recording.key_data, recording.actions)
+    assert module.keep(*given, states.rows, last).outcome == recording.outcome
+    with pytest.raises(ValueError, match="rows: given shape"):
+        module.keep(*given, states.rows[1:], last)

@@ -1,5 +1,6 @@
 """A scene as JSON values: every cell is told, and nothing that JSON does not hold."""
 
+import dataclasses
 import json
 
 import jax
@@ -8,7 +9,9 @@ import numpy as np
 import tetrax
 from tetrax.view.as_data import rules_data, scene_data
 from tetrax.view.cells import EMPTY
+from tetrax.view.picture import picture
 from tetrax.view.scene import scene
+from tetrax.view.text import render_text
 
 MINI = tetrax.make("mini", actions="drop")
 
@@ -39,3 +42,15 @@ def test_kinds_are_letters_and_what_nobody_saw_is_none() -> None:
     assert [piece["name"] for piece in rules["pieces"]] == [piece.name for piece in guideline.rules.pieces]
     assert rules["pieces"][0]["colour"].startswith("#") and len(rules["pieces"][0]["cells"]) == 4
     assert (rules["columns"], rules["rows"], rules["preview"]) == (10, 20, 5)
+
+
+def test_a_hint_is_told_and_drawn() -> None:
+    """It is drawn where nothing else is."""
+    state, _ = jax.jit(MINI.reset)(jax.random.key(0))
+    rows = np.zeros(MINI.rules.total_height, np.uint32)
+    rows[0] = 0b0001
+    shown = dataclasses.replace(scene(MINI.rules, state.replace(rows=rows)), hint=((0, 0), (3, 0)), ghost=())
+    assert scene_data(shown)["hint"] == [[0, 0], [3, 0]]
+    assert "|## . .++|" in render_text(shown)
+    hinted, plain = (picture(one, cell=8) for one in (shown, dataclasses.replace(shown, hint=())))
+    assert (hinted != plain).any()

@@ -101,6 +101,25 @@ def play(config: EnvConfig, params: EnvParams, key: Array | np.ndarray, actions:
     return Replay(recording, states, events)
 
 
+def keep(
+    config: EnvConfig, params: EnvParams, key: Array | np.ndarray, actions: Any, rows: np.ndarray, last: State
+) -> Recording:
+    """Make a recording of a game that was played elsewhere step by step, without playing it again.
+
+    `rows`, uint32[T+1, H], are its boards from the reset on, and `last` the state that it came to. What it says is
+    as true as these: `verify` tells.
+    """
+    key_data, num_actions = _words_of(key), Tetris(config).num_actions
+    actions = _integers("actions", np.asarray(actions).tolist(), num_actions, np.int32)
+    if rows.shape != (len(actions) + 1, config.rules.total_height):
+        raise ValueError(
+            f"rows: given shape {rows.shape}; allowed: {(len(actions) + 1, config.rules.total_height)}, "
+            "a board before each action and one after the last"
+        )
+    params = jax.tree.map(np.asarray, params)
+    return Recording(config, params, key_data, actions, _outcome_of(key_data, actions, rows, last))
+
+
 def _words_of(key: Array | np.ndarray) -> np.ndarray:
     """Return the two words of a Threefry key, uint32[2]; TypeError when it is neither one nor its words."""
     words = key
@@ -265,6 +284,10 @@ def _programs(config: EnvConfig) -> tuple[Callable[..., State], Callable[..., An
 
 def _outcome(key_data: np.ndarray, actions: np.ndarray, states: State) -> Outcome:
     last = jax.tree.map(lambda leaf: leaf[-1], states)
+    return _outcome_of(key_data, actions, np.asarray(states.rows), last)
+
+
+def _outcome_of(key_data: np.ndarray, actions: np.ndarray, rows: np.ndarray, last: State) -> Outcome:
     return Outcome(
         lines=int(last.lines),
         score=int(last.score),
@@ -272,7 +295,7 @@ def _outcome(key_data: np.ndarray, actions: np.ndarray, states: State) -> Outcom
         ticks=int(last.ticks),
         game_over=bool(last.game_over),
         actions=_digest(key_data.astype("<u4"), actions.astype("<i4")),
-        boards=_digest(np.asarray(states.rows).astype("<u4")),
+        boards=_digest(rows.astype("<u4")),
     )
 
 

@@ -31,6 +31,7 @@ def scene_data(scene: Scene) -> dict[str, Any]:
         "piece": scene.piece,
         "active": [list(cell) for cell in scene.active],
         "fall": fall,
+        "hint": [list(cell) for cell in scene.hint],
         "placed": [list(cell) for cell in scene.placed],
         "full": list(scene.full_rows),
         "hold": scene.hold,

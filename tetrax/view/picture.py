@@ -45,7 +45,7 @@ from tetrax.view.scene import (
 PANEL_WIDTH = 5  # cells; wide enough for an I of four at three quarters of a cell
 MARGIN = 0.7  # cells
 # Where _tiles has the tiles of a look, one for each kind; an empty cell has two of its own.
-TILE_GROUPS = {Look.BLOCK: 0, Look.ACTIVE: 0, Look.GHOST: 1, Look.PLACED: 2, Look.FULL: 3}
+TILE_GROUPS = {Look.BLOCK: 0, Look.ACTIVE: 0, Look.GHOST: 1, Look.HINT: 1, Look.PLACED: 2, Look.FULL: 3}
 NUMBER_HEIGHT = 2.5  # cells, of a label, its number and the space below them
 
 

@@ -60,6 +60,7 @@ class Scene:
     pieces: int
     lives: int
     game_over: bool
+    hint: tuple[Cell, ...] = ()  # where somebody proposes to put a piece
 
 
 class Look(IntEnum):
@@ -71,6 +72,7 @@ class Look(IntEnum):
     ACTIVE = 3
     PLACED = 4  # locked just now
     FULL = 5  # of a row about to be cleared
+    HINT = 6  # where a piece is proposed to go
 
 
 class Looks(NamedTuple):
@@ -150,6 +152,9 @@ def find_looks(scene: Scene) -> Looks:
     rows = scene.rules.height + ROWS_ABOVE
     kind = scene.cells[:rows].copy()
     look = np.where(kind == EMPTY, Look.EMPTY, Look.BLOCK).astype(np.int8)
+    for x, y in scene.hint:
+        if y < rows and look[y, x] == Look.EMPTY:
+            look[y, x], kind[y, x] = Look.HINT, scene.rules.num_pieces
     for drawn, cells in ((Look.GHOST, scene.ghost), (Look.ACTIVE, scene.active)):
         for x, y in cells:
             if y < rows:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from itertools import groupby, zip_longest
 
+import numpy as np
+
 from tetrax.env.game.rules import Rules
 from tetrax.view.cells import shape_of
 from tetrax.view.colours import (
@@ -30,7 +32,7 @@ SMALL_GHOST = 0.35  # of the piece's colour, in the well: there is no room for a
 def render_text(scene: Scene, *, colour: bool = False) -> str:
     """Draw a scene in characters, two per cell; lines end without spaces.
 
-    Plain text is ASCII: `##` locked, `[]` the active (or the just placed) piece, `::` its ghost. With
+    Plain text is ASCII: `##` locked, `[]` the active (or the just placed) piece, `::` its ghost, `++` a hint. With
     `colour` it is Unicode blocks in 24-bit ANSI colours, for a terminal.
     """
     left, right = _text_left(scene, colour), _text_right(scene, colour)
@@ -54,9 +56,8 @@ def render_half_blocks(scene: Scene, *, colour: bool = True) -> str:
     lines = []
     for lower in reversed(range(0, rules.height, 2)):  # of an odd height, the top line shows a row above
         if not colour:
-            filled = (looks.look[lower : lower + 2] != Look.EMPTY) & (
-                looks.look[lower : lower + 2] != Look.GHOST
-            )
+            seen = looks.look[lower : lower + 2]
+            filled = ~np.isin(seen, (Look.EMPTY, Look.GHOST, Look.HINT))
             lines.append("".join(" ▄▀█"[int(below) + 2 * int(above)] for below, above in filled.T))
             continue
         parts = []
@@ -74,11 +75,12 @@ def _small_colour(rules: Rules, look: Look, kind: int) -> Colour:
     """Return the colour of a cell that is drawn as one plain area."""
     if look is Look.EMPTY:
         return WELL
-    colour = colour_of(rules, kind)
+    colour = WHITE if look is Look.HINT else colour_of(rules, kind)
     mixtures = {
         Look.GHOST: mix(WELL, colour, SMALL_GHOST),
         Look.PLACED: mix(colour, WHITE, JUST_PLACED),
         Look.FULL: mix(colour, WHITE, FLASH),
+        Look.HINT: mix(WELL, WHITE, SMALL_GHOST),
     }
     return mixtures.get(look, colour)
 
@@ -86,8 +88,8 @@ def _small_colour(rules: Rules, look: Look, kind: int) -> Colour:
 def _text_board(scene: Scene, colour: bool) -> list[Line]:
     rules, looks = scene.rules, find_looks(scene)
     wall, corners = ("│", "└┘") if colour else ("|", "++")
-    block, solid, ghost, flash, dot = (
-        ("██", "██", "░░", "▓▓", " ·") if colour else ("##", "[]", "::", "==", " .")
+    block, solid, ghost, flash, hint, dot = (
+        ("██", "██", "░░", "▓▓", "▒▒", " ·") if colour else ("##", "[]", "::", "==", "++", " .")
     )
     marks = {
         Look.BLOCK: block,
@@ -95,6 +97,7 @@ def _text_board(scene: Scene, colour: bool) -> list[Line]:
         Look.PLACED: solid,
         Look.GHOST: ghost,
         Look.FULL: flash,
+        Look.HINT: hint,
     }
     lines: list[Line] = []
     for y in reversed(range(len(looks.look))):
@@ -105,7 +108,8 @@ def _text_board(scene: Scene, colour: bool) -> list[Line]:
             if look is Look.EMPTY:
                 line.append((dot if inside else "  ", EDGE))
             else:
-                line.append((marks[look], TEXT if look is Look.FULL else colour_of(rules, kind)))
+                is_white = look in (Look.FULL, Look.HINT)
+                line.append((marks[look], TEXT if is_white else colour_of(rules, kind)))
         lines.append([*line, (wall if inside else " ", EDGE)])
     bottom = ("─" if colour else "-") * (2 * rules.width)
     return [*lines, [(corners[0] + bottom + corners[1], EDGE)]]

@@ -1,0 +1,98 @@
+"""`python -m tetrax.play`: what is wrong is one line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tetrax import play
+from tetrax.live.play.key_bindings import DEFAULT_BINDINGS, KEYS, MEANINGS, bind
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--mode", "sprnt"], "--mode: given 'sprnt'; allowed: endless, practice, sprint, ultra"),
+        (["sprint"], "unexpected word: given 'sprint'; allowed: flags"),
+        (["--das", "-1"], "--das: given -1.0; allowed: 0 to 2,000 milliseconds"),
+        (["--arr", "1e9"], "--arr: given 1000000000.0; allowed: 0 to 2,000 milliseconds"),
+        (["--speed", "9"], "--speed: given 9.0; allowed: nothing, without --policy"),
+        (["--part", "beside"], "--part: given 'beside'; allowed: nothing, without --policy"),
+        (
+            ["--policy", "dt10", "--speed", "61"],
+            "--speed: given 61.0; allowed: more than 0 keys a second, up to 60",
+        ),
+        (["--port", "80"], "--port: given 80; allowed: nothing, without --browser"),
+        (["--level", "0"], "--level: given 0; allowed: 1 to 1000"),
+        (["--seed", "-1"], "--seed: given -1; allowed: 0 to 2147483647"),
+        (["--preset", "guidelin"], "--preset: given 'guidelin'; allowed: "),
+        (["--env.rules.width", "99"], "--env.rules.width: given 99; allowed: a whole number from 1 to 22"),
+        (["--keys", "jump=j"], "--keys: given 'jump=j'; allowed: MEANING=KEY, of left, right"),
+        (["--keys", "hold=shift"], "--keys: hold: given 'shift'; allowed: left, right, up"),
+        (["--keys", "hold=j", "left=j"], "--keys: given j for hold and left; allowed: each key once"),
+        ([], "terminal: given a file or a pipe; allowed: a terminal to type in, or --browser"),
+    ],
+)
+def test_a_wrong_word_is_one_line(words: list[str], said: str, capsys: Any) -> None:
+    assert play.main(words) == 2
+    out, error = capsys.readouterr()
+    assert out == ""
+    assert error.startswith(f"error: {said}")
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--policy", "delacherie"], "--policy: given 'delacherie'; allowed: the folder of a run"),
+        (
+            ["--policy", str(ROOT / "pretrained" / "classic-10x10"), "--preset", "guideline"],
+            "rules.height 20; allowed: 10, as it was trained",
+        ),
+        (["--env.params", "game.gravty=1"], "--env.params: given 'game.gravty'; allowed: game.start_level"),
+        (["--save", "{tmp}/file/x"], "--save: given"),
+    ],
+)
+def test_what_shows_later_is_one_line_too(words: list[str], said: str, tmp_path: Path, capsys: Any) -> None:
+    (tmp_path / "file").write_text("")
+    words = [word.replace("{tmp}", str(tmp_path)) for word in words]
+    if "--save" not in words:
+        words += ["--save", str(tmp_path)]
+    assert play.main(["--browser", *words]) == 2
+    out, error = capsys.readouterr()
+    lines = [line for line in error.splitlines() if not line.startswith("preparing")]
+    assert out == "" and len(lines) == 1
+    assert said in lines[0]
+
+
+def test_the_help_names_every_key(capsys: Any) -> None:
+    assert play.main(["--help"]) == 0
+    said = capsys.readouterr().out
+    for words in ("space: drop", "--browser", "--policy", "--das", "kitty"):
+        assert words in " ".join(said.replace("│", " ").split())
+
+
+def test_keys_are_bound_in_place_of_others() -> None:
+    bound = bind(["left=j", "right=l", "rotate_cw=x"])
+    assert (bound["j"], bound["l"], bound["x"]) == ("left", "right", "rotate_cw")
+    assert "left" not in bound and "up" not in bound  # they were moves and turns
+    assert bound["space"] == "hard_drop"
+    assert bind([]) == DEFAULT_BINDINGS
+    assert bind(["left=a"])["a"] == "left"  # and nothing turns around any more
+    assert set(DEFAULT_BINDINGS.values()) == set(MEANINGS)
+    assert set(DEFAULT_BINDINGS) <= set(KEYS)
+
+
+def test_an_agents_game_is_its_own() -> None:
+    """Without --preset, people play by the rules that an agent was trained by, at the pace of people."""
+    folder = ROOT / "pretrained" / "classic-10x10"
+    rules = json.loads((folder / "config.json").read_text())["env"]["rules"]
+    from tetrax.live.play.guest import invite
+
+    guest = invite(str(folder), None)
+    assert guest.env.rules.height == rules["height"] == 10

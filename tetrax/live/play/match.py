@@ -1,0 +1,326 @@
+"""What goes on between a person and, if there is one, an agent: who plays, who helps, and when it is over."""
+
+from __future__ import annotations
+
+import secrets
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+
+from tetrax.live.play import handling as fingers
+from tetrax.live.play import key_bindings as meant
+from tetrax.live.play.guest import Choice, Guest
+from tetrax.live.play.handling import Handling, Hands
+from tetrax.live.play.modes import MODES, Result, ended_by
+from tetrax.live.play.one_board import OneBoard, Played
+from tetrax.live.play.pilot import Pilot, cells_of
+from tetrax.live.play.session import Session
+from tetrax.view.cells import Cell
+from tetrax.view.scene import Moment
+
+Part = Literal["plays", "helps", "beside"]
+READY, RUNNING, PAUSED, OVER = "ready", "running", "paused", "over"
+SOUNDS = ("move", "turn", "hold", "lock", "clear", "four", "lost")
+MOST_OWED = 6  # ticks that an agent which thinks for long catches up with
+TICKS_TO_WARM_UP = 300  # at most, until an agent has placed a piece
+NOBODY = "there is no agent here (--policy)"
+
+
+@dataclass(frozen=True)
+class Setting:
+    """What is played, and how."""
+
+    board: OneBoard
+    mode: str
+    handling: Handling
+    guest: Guest | None = None
+    part: Part = "plays"  # what the guest does at first
+    keys_per_second: float | None = None  # of the guest; None = as it is used to
+    worker: Executor | None = None  # where the guest thinks; None = here, and the game waits for it
+    seed: int | None = None  # of the first game; None = any
+
+
+@dataclass
+class Seat:
+    """Somebody's game."""
+
+    session: Session
+    pilot: Pilot | None
+    agent_plays: bool
+    hands: Hands = field(default_factory=Hands)
+    ticks_by: dict[bool, int] = field(
+        default_factory=lambda: {False: 0, True: 0}
+    )  # by whether the agent played
+    ended_by: str = ""
+    said: str = ""  # the last caption, or an answer to the player
+    hint: tuple[Cell, ...] = ()
+    hint_piece: int = -1  # locked before the one that the hint is for
+    sounds: deque[str] = field(
+        default_factory=lambda: deque(maxlen=8)
+    )  # of SOUNDS, that nobody has heard yet
+    owed: int = 0  # ticks that the agent has still to play
+    thinking: Future[None] | None = None
+    asked: Future[Choice] | None = None
+
+
+class Match:
+    """A game of a person (the first seat) and perhaps one of an agent beside it, with the same pieces."""
+
+    def __init__(
+        self, setting: Setting, on_end: Callable[[Seat, Result], object] = lambda seat, result: None
+    ) -> None:
+        self.setting, self.mode, self.on_end = setting, MODES[setting.mode], on_end
+        self.seed = secrets.randbits(31) if setting.seed is None else setting.seed
+        self.changes = 0  # grows with whatever there is to see
+        self.phase = READY
+        self._begin()
+
+    @property
+    def person(self) -> Seat:
+        """Return the seat of the person."""
+        return self.seats[0]
+
+    @property
+    def wants_keys(self) -> bool:
+        """Tell whether a key of the game would be played in the next tick."""
+        return self.phase == RUNNING and not self.person.agent_plays
+
+    def press(self, meaning: str) -> None:
+        """Do what a key that goes down is for."""
+        self._obey(meaning, lambda hands: fingers.press(hands, meaning))
+
+    def tap(self, meaning: str) -> None:
+        """Do the same for a key whose release nobody will report."""
+        self._obey(meaning, lambda hands: fingers.tap(self.setting.handling, hands, meaning))
+
+    def release(self, meaning: str) -> None:
+        """Note that a key has come up."""
+        self.person.hands = fingers.release(self.person.hands, meaning)
+
+    def pause(self) -> None:
+        """Let time stand still, if it goes on."""
+        if self.phase == RUNNING:
+            self.phase = PAUSED
+            self.person.hands = Hands()
+            self.changes += 1
+
+    def advance(self) -> None:
+        """Play one tick of every game that goes on."""
+        if self.phase != RUNNING:
+            return
+        for seat in self.seats:
+            if seat.agent_plays:
+                self._advance_agent(seat)
+            elif not seat.ended_by:
+                chord, seat.hands = fingers.next_chord(self.setting.handling, seat.hands)
+                self._play(seat, chord.keys, chord.presses)
+        self._read_hint()
+        if self.person.ended_by:
+            self._end()
+
+    def result(self, seat: Seat) -> Result:
+        """Return what a game has come to."""
+        session, moment = seat.session, seat.session.played.moment
+        seconds = session.ticks / self.setting.board.rules.ticks_per_second
+        return Result(seat.ended_by, seconds, moment.lines, moment.score, moment.pieces, session.keys)
+
+    def refresh(self) -> None:
+        """Look whether an answer has come, while no tick does."""
+        self._read_hint()
+
+    def let_go(self) -> None:
+        """Note that no key is down any more: the player looks elsewhere."""
+        self.person.hands = Hands()
+
+    def end(self) -> None:
+        """Leave the game as it is, for good."""
+        if self.phase != OVER:
+            self._end()
+
+    def _begin(self) -> None:
+        setting = self.setting
+        key_data = np.array([0, self.seed], np.uint32)  # what jax.random.key makes of the seed
+
+        def sit(agent_plays: bool) -> Seat:
+            pilot = None
+            if setting.guest is not None:
+                pilot = Pilot(setting.guest, setting.board.rules.ticks_per_second, setting.keys_per_second)
+            return Seat(Session(setting.board, key_data, can_undo=self.mode.undo), pilot, agent_plays)
+
+        has_guest = setting.guest is not None
+        self.seats = [sit(has_guest and setting.part == "plays")]
+        if has_guest and setting.part == "beside":
+            self.seats.append(sit(agent_plays=True))
+        self.phase = RUNNING if self.person.agent_plays else READY
+        self.changes += 1
+
+    def _obey(self, meaning: str, move: Callable[[Hands], Hands]) -> None:
+        if meaning in meant.GAME_KEYS:
+            if self.phase == READY:
+                self.phase = RUNNING
+            if self.wants_keys:
+                self.person.hands = move(self.person.hands)
+            return
+        self.changes += 1
+        if meaning == meant.PAUSE:
+            self._toggle_pause()
+        elif meaning == meant.RESTART:
+            self.end()
+            self.seed = secrets.randbits(31)
+            self._begin()
+        elif self.phase == OVER:
+            return
+        elif meaning == meant.UNDO:
+            self._undo()
+        elif meaning == meant.TAKE_OVER:
+            self._hand_over()
+        elif meaning == meant.SUGGEST:
+            self._ask()
+
+    def _toggle_pause(self) -> None:
+        if self.phase == PAUSED:
+            self.phase = RUNNING
+        else:
+            self.pause()
+
+    def _undo(self) -> None:
+        seat = self.person
+        if not self.mode.undo:
+            seat.said = "pieces are taken back in practice only (--mode practice)"
+            return
+        _settle(seat)
+        seat.said = "" if seat.session.undo() else "there is no piece to take back"
+        seat.hint, seat.hands = (), Hands()
+        if seat.pilot is not None:
+            seat.pilot.begin()
+
+    def _hand_over(self) -> None:
+        """Let the agent play in the person's place, or the other way round."""
+        seat = self.person
+        if seat.pilot is None:
+            seat.said = NOBODY
+            return
+        _settle(seat)
+        seat.agent_plays = not seat.agent_plays
+        seat.said = "the agent plays" if seat.agent_plays else "you play"
+        seat.hands, seat.owed, seat.hint = Hands(), 0, ()
+        seat.pilot.begin()
+        if self.phase == READY:
+            self.phase = RUNNING
+
+    def _ask(self) -> None:
+        """Ask the agent what it would do with the person's piece."""
+        seat, worker = self.person, self.setting.worker
+        if seat.pilot is None:
+            seat.said = NOBODY
+        elif seat.agent_plays:
+            seat.said = "the agent plays already"
+        elif seat.asked is None:
+            seat.hint_piece = seat.session.played.moment.pieces
+            seat.asked = _submit(worker, seat.pilot.suggest, seat.session.played)
+            self._read_hint()
+
+    def _read_hint(self) -> None:
+        seat = self.person
+        pieces = seat.session.played.moment.pieces
+        if seat.hint and seat.hint_piece != pieces:
+            seat.hint = ()
+        if seat.asked is None or not seat.asked.done():
+            return
+        choice, seat.asked = seat.asked.result(), None
+        if seat.hint_piece != pieces:
+            return
+        self.changes += 1
+        if choice.placement is None:
+            seat.said = f"the agent would press {', '.join(sorted(choice.keys)) or 'nothing'}"
+        else:
+            seat.hint = cells_of(seat.session, choice.placement)
+            seat.said = "the agent would hold first" if choice.placement.use_hold else ""
+
+    def _advance_agent(self, seat: Seat) -> None:
+        """Let an agent play what it owes, where it thinks."""
+        seat.owed = min(MOST_OWED, seat.owed + 1)
+        if seat.thinking is not None and not seat.thinking.done():
+            return
+        _settle(seat)
+        if seat.ended_by:
+            return
+        ticks, seat.owed = seat.owed, 0
+        seat.thinking = _submit(self.setting.worker, self._play_agent, seat, ticks)
+        if self.setting.worker is None:
+            _settle(seat)
+
+    def _play_agent(self, seat: Seat, ticks: int) -> None:
+        assert seat.pilot is not None
+        for _ in range(ticks):
+            if not seat.ended_by:
+                self._play(seat, *seat.pilot.next_keys(seat.session))
+
+    def _play(self, seat: Seat, keys: frozenset[str], presses: int) -> None:
+        """Play a tick of one game."""
+        session = seat.session
+        before = session.played.moment
+        said = session.play(keys, presses)
+        seat.ticks_by[seat.agent_plays] += 1
+        after = session.played.moment
+        if said:
+            seat.said = said
+        if sound := _sound(before, session.played):
+            seat.sounds.append(sound)
+        if said or after != before:
+            self.changes += 1
+        rules = self.setting.board.rules
+        seat.ended_by = ended_by(self.mode, after.lines, session.ticks, rules.ticks_per_second, session.lost)
+
+    def _end(self) -> None:
+        self.phase = OVER
+        self.changes += 1
+        for seat in self.seats:
+            _settle(seat)
+            self.on_end(seat, self.result(seat))
+
+
+def _sound(before: Moment, played: Played) -> str:
+    """Return the sound of a tick, "" for none."""
+    after, happening = played.moment, played.happening
+    if happening.life_lost:
+        return "lost"
+    if happening.locked:
+        return "lock" if not happening.lines else "clear" if happening.lines < 4 else "four"
+    if after.hold != before.hold:
+        return "hold"
+    if after.orientation != before.orientation:
+        return "turn"
+    return "move" if after.x != before.x else ""
+
+
+def warm_up(setting: Setting) -> None:
+    """Compile all that a game needs, so that none of it is compiled while somebody plays."""
+    match = Match(setting)
+    seat = match.person
+    seat.session.play(frozenset({fingers.HARD_DROP}))
+    if seat.pilot is not None:
+        seat.pilot.suggest(seat.session.played)
+        for _ in range(TICKS_TO_WARM_UP):
+            if seat.session.played.moment.pieces < 2 and not seat.session.lost:
+                seat.session.play(*seat.pilot.next_keys(seat.session))
+
+
+def _submit(worker: Executor | None, work: Callable[..., Any], *given: Any) -> Future[Any]:
+    """Begin some work elsewhere, or do it here."""
+    if worker is not None:
+        return worker.submit(work, *given)
+    done: Future[Any] = Future()
+    done.set_result(work(*given))
+    return done
+
+
+def _settle(seat: Seat) -> None:
+    """Wait for what an agent is doing in a game; what went wrong there goes wrong here."""
+    if seat.thinking is not None:
+        thinking, seat.thinking = seat.thinking, None
+        thinking.result()

@@ -60,23 +60,24 @@ def tell_step(game: Any, steps: Steps, t: int, board: int, before: np.ndarray) -
     """Return the action of a step, its reward and what happened; `before` are the pieces shown before it."""
     name = name_action(game, int(steps.actions[t, board]))
     line = {"action": name, "reward": plain(steps.rewards[t, board])}
-    event = steps.event_of(t, board)
+    event, at = steps.event, (t, board)
     if not isinstance(event, Event):
-        return line | {measure: int(column[t, board]) for measure, column in steps.counts.items()}
-    kind = _find_kind(game, name, event, before) if event.locked else None
+        return line | {measure: int(column[at]) for measure, column in steps.counts.items()}
+    locked, lost, refused = bool(event.locked[at]), bool(event.life_lost[at]), bool(event.hold_refused[at])
+    kind = _find_kind(game, name, refused, before) if locked else None
     return line | {
-        "locked": bool(event.locked),
+        "locked": locked,
         "piece": None if kind is None else game.rules.pieces[kind].name,
-        "lock_reason": LOCK_REASONS[int(event.lock_reason)] if event.locked else None,
-        "lines": int(event.lines),
-        "spin": SPINS[int(event.spin)],
-        "combo": int(event.combo),
-        "back_to_back": bool(event.back_to_back),
-        "perfect_clear": bool(event.perfect_clear),
-        **{name: int(steps.counts[name][t, board]) for name in OF_A_PIECE if name != "holds_refused"},
-        "hold_refused": bool(event.hold_refused),
-        "life_lost": bool(event.life_lost),
-        "loss": GAME_OVER_REASONS[int(event.game_over)] if event.life_lost else None,
+        "lock_reason": LOCK_REASONS[int(event.lock_reason[at])] if locked else None,
+        "lines": int(event.lines[at]),
+        "spin": SPINS[int(event.spin[at])],
+        "combo": int(event.combo[at]),
+        "back_to_back": bool(event.back_to_back[at]),
+        "perfect_clear": bool(event.perfect_clear[at]),
+        **{name: int(steps.counts[name][at]) for name in OF_A_PIECE if name != "holds_refused"},
+        "hold_refused": refused,
+        "life_lost": lost,
+        "loss": GAME_OVER_REASONS[int(event.game_over[at])] if lost else None,
     }
 
 
@@ -110,11 +111,11 @@ def plain(value: Any) -> Any:
     )
 
 
-def _find_kind(game: Tetris, action: str | int, event: Event, before: np.ndarray) -> int | None:
+def _find_kind(game: Tetris, action: str | int, hold_refused: bool, before: np.ndarray) -> int | None:
     """Return the kind that locked in a step; None where no preview showed it before."""
     active, held, *queue = before.tolist()
     # "hold_drop_R_4" and "left+hold" hold first.
-    holds = "hold" in str(action).replace("+", "_").split("_") and not event.hold_refused
+    holds = "hold" in str(action).replace("+", "_").split("_") and not hold_refused
     if not holds:
         return active
     if held < game.rules.num_pieces:

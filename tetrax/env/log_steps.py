@@ -45,16 +45,12 @@ class Steps:
     observation: Observation | None = None  # [T, B, ...]
     state: Any = None  # [T, B, ...]
 
-    def event_of(self, t: int, board: int) -> Any:
-        """Return what happened in one step of one game."""
-        return _take(self.event, t, board)
-
     def moment(self, t: int, board: int) -> Moment:
         """Return one step of one game."""
         return Moment(
             action=int(self.actions[t, board]),
             reward=float(self.rewards[t, board]),
-            event=self.event_of(t, board),
+            event=_take(self.event, t, board),
             observation=_take(self.observation, t, board),
             state=_take(self.state, t, board),
         )

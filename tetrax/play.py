@@ -19,8 +19,8 @@ from tetrax.train.command import flags
 
 if TYPE_CHECKING:
     from tetrax.live.play.guest import Guest
-    from tetrax.live.play.match import Seat, Setting
     from tetrax.live.play.modes import Result
+    from tetrax.live.play.seats import Seat, Setting
 
 PROGRAM = "python -m tetrax.play"
 TICKS_PER_SECOND = 60
@@ -164,7 +164,7 @@ def _check_terminal() -> None:
 
 def _prepare(options: Options, rules_given: bool) -> Setting:
     """Load the agent, compile the game, and try both, so that nothing is compiled while somebody plays."""
-    from tetrax.live.play import handling, match, one_board
+    from tetrax.live.play import handling, match, one_board, seats
     from tetrax.system import compilation_cache
 
     if notice := compilation_cache.enable():
@@ -184,7 +184,7 @@ def _prepare(options: Options, rules_given: bool) -> Setting:
     except ValueError as error:
         raise UserError(f"--{error}") from None
     print("preparing the game; the first time takes a moment", file=sys.stderr)
-    setting = match.Setting(
+    setting = seats.Setting(
         board=one_board.compile_board(config),
         mode=options.mode,
         handling=handling.handling(options.das, options.arr, rules.ticks_per_second),

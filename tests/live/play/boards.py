@@ -11,8 +11,8 @@ from tetrax.env.game.pieces import TETROMINOES
 from tetrax.env.game.rules import Rules
 from tetrax.live.play import handling
 from tetrax.live.play.guest import Guest, invite
-from tetrax.live.play.match import Setting
 from tetrax.live.play.one_board import OneBoard, compile_board, people_config
+from tetrax.live.play.seats import Setting
 from tetrax.live.play.session import Session
 
 KEY = np.array([0, 7], np.uint32)

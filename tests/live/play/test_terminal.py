@@ -19,7 +19,8 @@ from tests.live.play.boards import dellacherie, setting
 from tetrax.env import record
 from tetrax.live.play import keeping, terminal_play, terminal_view
 from tetrax.live.play.key_bindings import DEFAULT_BINDINGS
-from tetrax.live.play.match import Match, Seat
+from tetrax.live.play.match import Match
+from tetrax.live.play.seats import Seat
 from tetrax.live.play.terminal_keys import ASK, BEGIN, END, KeyEvent, read_keys
 from tetrax.live.play.terminal_screen import ENTER, LEAVE
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from tetrax.env import record
 from tetrax.fields.errors import wrong
-from tetrax.live.play.match import Seat
 from tetrax.live.play.modes import Result
+from tetrax.live.play.seats import Seat
 from tetrax.system import disk
 
 

@@ -3,68 +3,22 @@
 from __future__ import annotations
 
 import secrets
-from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Executor, Future
-from dataclasses import dataclass, field
-from typing import Any, Literal
 
 import numpy as np
 
 from tetrax.live.play import handling as fingers
 from tetrax.live.play import key_bindings as meant
-from tetrax.live.play.guest import Choice, Guest
-from tetrax.live.play.handling import Handling, Hands
+from tetrax.live.play.handling import Hands
 from tetrax.live.play.modes import MODES, Result, ended_by
-from tetrax.live.play.one_board import OneBoard, Played
 from tetrax.live.play.pilot import Pilot, cells_of
+from tetrax.live.play.seats import Seat, Setting, settle, sound_of, submit
 from tetrax.live.play.session import Session
-from tetrax.view.cells import Cell
-from tetrax.view.scene import Moment
 
-Part = Literal["plays", "helps", "beside"]
 READY, RUNNING, PAUSED, OVER = "ready", "running", "paused", "over"
-SOUNDS = ("move", "turn", "hold", "lock", "clear", "four", "lost")
 MOST_OWED = 6  # ticks that an agent which thinks for long catches up with
 TICKS_TO_WARM_UP = 300  # at most, until an agent has placed a piece
 NOBODY = "there is no agent here (--policy)"
-
-
-@dataclass(frozen=True)
-class Setting:
-    """What is played, and how."""
-
-    board: OneBoard
-    mode: str
-    handling: Handling
-    guest: Guest | None = None
-    part: Part = "plays"  # what the guest does at first
-    keys_per_second: float | None = None  # of the guest; None = as it is used to
-    worker: Executor | None = None  # where the guest thinks; None = here, and the game waits for it
-    seed: int | None = None  # of the first game; None = any
-
-
-@dataclass
-class Seat:
-    """Somebody's game."""
-
-    session: Session
-    pilot: Pilot | None
-    agent_plays: bool
-    hands: Hands = field(default_factory=Hands)
-    ticks_by: dict[bool, int] = field(
-        default_factory=lambda: {False: 0, True: 0}
-    )  # by whether the agent played
-    ended_by: str = ""
-    said: str = ""  # the last caption, or an answer to the player
-    hint: tuple[Cell, ...] = ()
-    hint_piece: int = -1  # locked before the one that the hint is for
-    sounds: deque[str] = field(
-        default_factory=lambda: deque(maxlen=8)
-    )  # of SOUNDS, that nobody has heard yet
-    owed: int = 0  # ticks that the agent has still to play
-    thinking: Future[None] | None = None
-    asked: Future[Choice] | None = None
 
 
 class Match:
@@ -192,7 +146,7 @@ class Match:
         if not self.mode.undo:
             seat.said = "pieces are taken back in practice only (--mode practice)"
             return
-        _settle(seat)
+        settle(seat)
         seat.said = "" if seat.session.undo() else "there is no piece to take back"
         seat.hint, seat.hands = (), Hands()
         if seat.pilot is not None:
@@ -204,7 +158,7 @@ class Match:
         if seat.pilot is None:
             seat.said = NOBODY
             return
-        _settle(seat)
+        settle(seat)
         seat.agent_plays = not seat.agent_plays
         seat.said = "the agent plays" if seat.agent_plays else "you play"
         seat.hands, seat.owed, seat.hint = Hands(), 0, ()
@@ -221,7 +175,7 @@ class Match:
             seat.said = "the agent plays already"
         elif seat.asked is None:
             seat.hint_piece = seat.session.played.moment.pieces
-            seat.asked = _submit(worker, seat.pilot.suggest, seat.session.played)
+            seat.asked = submit(worker, seat.pilot.suggest, seat.session.played)
             self._read_hint()
 
     def _read_hint(self) -> None:
@@ -246,13 +200,13 @@ class Match:
         seat.owed = min(MOST_OWED, seat.owed + 1)
         if seat.thinking is not None and not seat.thinking.done():
             return
-        _settle(seat)
+        settle(seat)
         if seat.ended_by:
             return
         ticks, seat.owed = seat.owed, 0
-        seat.thinking = _submit(self.setting.worker, self._play_agent, seat, ticks)
+        seat.thinking = submit(self.setting.worker, self._play_agent, seat, ticks)
         if self.setting.worker is None:
-            _settle(seat)
+            settle(seat)
 
     def _play_agent(self, seat: Seat, ticks: int) -> None:
         assert seat.pilot is not None
@@ -269,7 +223,7 @@ class Match:
         after = session.played.moment
         if said:
             seat.said = said
-        if sound := _sound(before, session.played):
+        if sound := sound_of(before, session.played):
             seat.sounds.append(sound)
         if said or after != before:
             self.changes += 1
@@ -280,22 +234,8 @@ class Match:
         self.phase = OVER
         self.changes += 1
         for seat in self.seats:
-            _settle(seat)
+            settle(seat)
             self.on_end(seat, self.result(seat))
-
-
-def _sound(before: Moment, played: Played) -> str:
-    """Return the sound of a tick, "" for none."""
-    after, happening = played.moment, played.happening
-    if happening.life_lost:
-        return "lost"
-    if happening.locked:
-        return "lock" if not happening.lines else "clear" if happening.lines < 4 else "four"
-    if after.hold != before.hold:
-        return "hold"
-    if after.orientation != before.orientation:
-        return "turn"
-    return "move" if after.x != before.x else ""
 
 
 def warm_up(setting: Setting) -> None:
@@ -308,19 +248,3 @@ def warm_up(setting: Setting) -> None:
         for _ in range(TICKS_TO_WARM_UP):
             if seat.session.played.moment.pieces < 2 and not seat.session.lost:
                 seat.session.play(*seat.pilot.next_keys(seat.session))
-
-
-def _submit(worker: Executor | None, work: Callable[..., Any], *given: Any) -> Future[Any]:
-    """Begin some work elsewhere, or do it here."""
-    if worker is not None:
-        return worker.submit(work, *given)
-    done: Future[Any] = Future()
-    done.set_result(work(*given))
-    return done
-
-
-def _settle(seat: Seat) -> None:
-    """Wait for what an agent is doing in a game; what went wrong there goes wrong here."""
-    if seat.thinking is not None:
-        thinking, seat.thinking = seat.thinking, None
-        thinking.result()

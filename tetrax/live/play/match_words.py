@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from tetrax.live.play.match import OVER, PAUSED, READY, Match, Seat
+from tetrax.live.play.match import OVER, PAUSED, READY, Match
 from tetrax.live.play.modes import clock
+from tetrax.live.play.seats import Seat
 from tetrax.view.as_data import scene_data
 from tetrax.view.scene import Scene
 

@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping
 
 from tetrax.live.play import key_bindings as meant
 from tetrax.live.play import terminal_view
-from tetrax.live.play.match import RUNNING, Match, Seat, Setting
+from tetrax.live.play.match import RUNNING, Match
 from tetrax.live.play.modes import Result
 from tetrax.live.play.pacing import Pace
+from tetrax.live.play.seats import Seat, Setting
 from tetrax.live.play.terminal_keys import KeyEvent
 from tetrax.live.play.terminal_screen import Screen, Stopped, taken_over
 

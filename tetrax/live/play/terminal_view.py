@@ -6,8 +6,9 @@ import textwrap
 from collections.abc import Mapping, Sequence
 
 from tetrax.live.play import key_bindings as meant
-from tetrax.live.play.match import OVER, PAUSED, READY, Match, Seat
+from tetrax.live.play.match import OVER, PAUSED, READY, Match
 from tetrax.live.play.match_words import show, state_in_words, time_shown
+from tetrax.live.play.seats import Seat
 from tetrax.view.scene import ROWS_ABOVE
 from tetrax.view.text import render_half_blocks, render_text
 

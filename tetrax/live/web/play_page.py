@@ -24,10 +24,11 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from tetrax.live.play import handling, keeping
 from tetrax.live.play import key_bindings as meant
-from tetrax.live.play.match import RUNNING, Match, Seat, Setting
+from tetrax.live.play.match import RUNNING, Match
 from tetrax.live.play.match_words import match_data, time_shown
 from tetrax.live.play.modes import MODES, Result
 from tetrax.live.play.pacing import Pace
+from tetrax.live.play.seats import Seat, Setting
 from tetrax.live.web import serving
 from tetrax.view.as_data import rules_data
 

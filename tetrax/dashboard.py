@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,8 +47,9 @@ def _run(argv: list[str]) -> int:
         if (error.name or "").partition(".")[0] not in ("starlette", "uvicorn"):
             raise
         raise UserError(missing(str(error.name))) from None
-    routes = Dashboard(roots).routes()
-    serving.serve(routes, options.host, options.port, "dashboard", say=_say)
+    dashboard = Dashboard(roots)
+    threading.Thread(target=dashboard.read_ahead, daemon=True).start()
+    serving.serve(dashboard.routes(), options.host, options.port, "dashboard", say=_say)
     return 0
 
 

@@ -85,7 +85,8 @@ def curve(
     seeds = [series for log in logs for series in _series(log, metric, x)]
     if not seeds:
         return None
-    smoothed = [moving_mean(values, smooth) for _, values in seeds]
+    # A moving mean of one row would lose what is small beside what came before.
+    smoothed = [moving_mean(values, smooth) if smooth > 1 else values for _, values in seeds]
     if len(seeds) == 1:
         places, values = seeds[0][0], smoothed[0][None]
         raw = seeds[0][1][None] if smooth > 1 else None

@@ -98,7 +98,7 @@ def evaluation(entry: Entry, faults: list[str]) -> dict[str, Any] | None:
         for name, value in document.items()
         if isinstance(value, dict)
     }
-    how = {name: document[name] for name in NO_MEASURES if type(document.get(name)) in (int, float)}
+    how = {name: _number(document[name]) for name in NO_MEASURES if name in document}
     return {"how": how, "measures": measures}
 
 

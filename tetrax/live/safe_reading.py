@@ -38,11 +38,10 @@ def open_file(run: Path, path: Path) -> BinaryIO:
     if not Path(os.path.realpath(path)).is_relative_to(os.path.realpath(run)):
         raise OSError(errno.EPERM, "leads out of its run", str(path))
     descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
-    file = os.fdopen(descriptor, "rb")
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        file.close()
+        os.close(descriptor)
         raise OSError(errno.EINVAL, "no regular file", str(path))
-    return file
+    return os.fdopen(descriptor, "rb")
 
 
 def is_small_file(run: Path, path: Path) -> bool:

@@ -17,6 +17,7 @@ from tetrax.live import safe_reading
 from tetrax.live.safe_reading import Mark, mark
 from tetrax.train.folder import mailbox
 from tetrax.train.folder.run_folder import RunFolder
+from tetrax.train.report.rows import EVALUATION, SO_FAR
 from tetrax.train.sweep.sweep_points import SWEEP_LOG
 from tetrax.train.sweep.sweep_report import RESULTS
 
@@ -31,8 +32,7 @@ SIGNS = {
 }  # a folder with one of these is a run, or what is left
 TAIL = 262_144  # bytes at the end of a log in which its last row is
 NO_MEASURES = {"step", "wall_time", "steps_per_second"}
-EVALUATION = "eval/"
-EVALUATION_BEGINS = b'"eval/'
+EVALUATION_BEGINS = f'"{EVALUATION}'.encode()
 ALERTS = "alerts.jsonl"
 FRESH_SECONDS = 1.5  # in which several readers are told the same list
 
@@ -203,11 +203,13 @@ def _state(entry: Entry, state: mailbox.RunState | None, alive: bool | None) -> 
 
 def _first(row: dict[str, Any], *, evaluated: bool) -> dict[str, Any] | None:
     """Return the first measure of a row, which is the one that games are judged by."""
-    for name, value in row.items():
-        if name in NO_MEASURES or name.startswith(EVALUATION) is not evaluated or _number(value) is None:
-            continue
-        return {"name": name, "value": _number(value), "step": _whole(row.get("step"))}
-    return None
+    names = (name for name in row if name not in NO_MEASURES and name.startswith(EVALUATION) is evaluated)
+    name = next(names, "")
+    value = _number(row.get(name))
+    if value is None:  # no game has ended: what those that run have come to
+        name = SO_FAR + name
+        value = _number(row.get(name))
+    return None if value is None else {"name": name, "value": value, "step": _whole(row.get("step"))}
 
 
 def _number(value: Any) -> float | None:

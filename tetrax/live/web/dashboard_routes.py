@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -21,7 +22,11 @@ from tetrax.live.web.dashboard_events import Looking
 from tetrax.live.web.guard import Refused
 from tetrax.live.web.recording_page import recording_page
 
-READING_SECONDS = 0.6  # after which an answer says what is known, and which runs are still to be read
+READING_SECONDS = 0.5  # after which an answer says what is known, and which runs are still to be read
+SECONDS_FOR_EACH = 0.02
+NAMES_SECONDS = 0.1  # the same where only the names of metrics are asked for
+BLOCK_SECONDS = 0.01  # for which reading ahead keeps others waiting, and the block that it has begun
+READ_AHEAD = 8  # runs that a page shows first: the newest
 MOST_RUNS = 200  # in one answer
 MOST_METRICS = 50
 MOST_SMOOTH = 100_000
@@ -55,6 +60,20 @@ class Dashboard:
             Route("/recording", self._recording),
         ]
 
+    def read_ahead(self) -> None:
+        """Read the logs of the newest runs, before anybody asks for them."""
+        entries = [entry for entry in self._shelf.entries().values() if not entry.is_sweep]
+        entries.sort(key=lambda entry: self._shelf.summary(entry)["changed"], reverse=True)
+        for entry in entries[:READ_AHEAD]:
+            with contextlib.suppress(OSError):
+                while (
+                    self._library.columns(
+                        entry.path, places(entry)["metrics"], time.monotonic() + BLOCK_SECONDS
+                    )
+                    is None
+                ):
+                    time.sleep(0.001)  # others come first
+
     async def _events(self, request: Request) -> Response:
         """Answer with what changes: in the list, in the runs that are named, in the watched one."""
         looked_at = request.query_params.getlist("run")[:MOST_RUNS]
@@ -83,7 +102,7 @@ class Dashboard:
             raise Refused(400, f"x: given {x!r:.80}; allowed: {', '.join(curve_points.AXES)}")
         smooth = _number(request, "smooth", 1, MOST_SMOOTH)
         points = _number(request, "points", 600, MOST_POINTS)
-        logs, pending, faults = self._read(entries)
+        logs, pending, faults = self._read(entries, _patience(entries) if metrics else NAMES_SECONDS)
         configs = {entry.name: _config(entry) for entry in entries}
         groups = curve_points.group(configs, seeds_together=asked.get("together") == "yes")
         curves: dict[str, list[Any]] = {metric: [] for metric in metrics}
@@ -105,9 +124,11 @@ class Dashboard:
             }
         )
 
-    def _read(self, entries: Sequence[Entry]) -> tuple[dict[str, Logged], list[str], dict[str, str]]:
+    def _read(
+        self, entries: Sequence[Entry], seconds: float
+    ) -> tuple[dict[str, Logged], list[str], dict[str, str]]:
         """Return the logs of runs that could be read in the time there is, the other runs, and what is wrong."""
-        late = time.monotonic() + READING_SECONDS
+        late = time.monotonic() + seconds
         logs: dict[str, Logged] = {}
         pending: list[str] = []
         faults: dict[str, str] = {}
@@ -212,6 +233,11 @@ def _carry_out(entry: Entry, command: str, arguments: tuple[str, ...], at: int |
 
 def _is_plain_name(name: str) -> bool:
     return name not in ("", ".", "..") and not set(name) & set("/\\\0") and len(name) <= 200
+
+
+def _patience(entries: Sequence[Entry]) -> float:
+    """Return for how long logs are read before an answer, which takes the longer the more runs are in it."""
+    return READING_SECONDS + SECONDS_FOR_EACH * len(entries)
 
 
 def _config(entry: Entry) -> dict[str, Any]:

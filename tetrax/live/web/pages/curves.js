@@ -18,7 +18,8 @@ export function makeCurves() {
   const element = make("div", { class: "curves" }, make("h1", { class: "unseen" }, "Curves"), makeTools(filter), legend, note, sections);
   const charts = new Map(); // metric -> chart
   const folds = new Map(); // section -> { fold, grid }
-  const feed = makeFeed(shownRuns, { together: () => state.options.together, onAnswer });
+  const onBusy = (busy) => sections.setAttribute("aria-busy", busy);
+  const feed = makeFeed(shownRuns, { together: () => state.options.together, onAnswer, onBusy });
 
   function onAnswer(answer) {
     if (answer.error) {

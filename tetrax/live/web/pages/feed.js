@@ -9,8 +9,9 @@ const PATIENCE = 4; // times as long as an answer takes
 const MOST_AT_ONCE = 40; // metrics in a question
 const MOST_POINTS = 40_000; // of all curves in a chart together
 
-/** Make a feed for some runs. `together` says whether seeds are one curve, `onAnswer` is told each answer. */
-export function makeFeed(runs, { together, onAnswer, options = () => state.options }) {
+/** Make a feed for some runs. `together` says whether seeds are one curve, `onAnswer` is told each answer, `onBusy` when
+ *  something is asked for and when all of it is there. */
+export function makeFeed(runs, { together, onAnswer, onBusy, options = () => state.options }) {
   const charts = new Map(); // element -> chart
   const inSight = new Set();
   let [busy, again, timer, begun, took, isOver] = [false, false, 0, 0, 0, false];
@@ -27,6 +28,7 @@ export function makeFeed(runs, { together, onAnswer, options = () => state.optio
 
   function refresh() {
     again = true;
+    onBusy?.(true);
     if (!busy && !timer) timer = setTimeout(ask, 0);
   }
 
@@ -55,6 +57,7 @@ export function makeFeed(runs, { together, onAnswer, options = () => state.optio
     if (isOver) return;
     if (pending) timer = setTimeout(ask, 0);
     else if (again) refreshLater();
+    else onBusy?.(false);
   }
 
   async function askOnce() {

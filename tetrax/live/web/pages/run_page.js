@@ -10,7 +10,8 @@ import { makeSteering } from "./steering.js";
 import { makeFilter, makeTable } from "./tables.js";
 import { makeWatched } from "./watched.js";
 
-const FEW = 4; // charts that are shown at first
+const FEW = 4; // charts that are shown at first beside a game
+const SOME = 6; // the same where there is no game
 const GOES_ON = ["running", "paused"];
 
 export function makeRunPage(run) {
@@ -46,7 +47,7 @@ export function makeRunPage(run) {
   function place() {
     const evaluations = metrics.filter((name) => name.startsWith("eval/") && !/^eval\/cap/.test(name));
     const others = metrics.filter((name) => !name.startsWith("eval/") && !["steps_per_second", "games"].includes(name));
-    const first = [...evaluations.slice(0, 1), ...others.slice(0, 1), ...evaluations.slice(1, 2), ...others.slice(1)].slice(0, FEW);
+    const first = [...evaluations.slice(0, 1), ...others.slice(0, 1), ...evaluations.slice(1, 2), ...others.slice(1)].slice(0, few());
     const wanted = all ? [...new Set([...first, ...metrics])] : first;
     for (const metric of wanted) if (!shown.has(metric)) shown.set(metric, feed.add(metric, { height: 150 }));
     for (const [metric, chart] of shown) {
@@ -58,9 +59,12 @@ export function makeRunPage(run) {
     if (elements.some((one, index) => charts.children[index] !== one) || charts.children.length !== elements.length) {
       charts.replaceChildren(...elements);
     }
-    more.hidden = metrics.length <= FEW;
+    more.hidden = metrics.length <= few();
     more.textContent = all ? "Fewer curves" : `All ${metrics.length} curves`;
     watch.classList.toggle("all", all);
+  }
+  function few() {
+    return watched.element.hidden ? SOME : FEW;
   }
   more.addEventListener("click", () => {
     all = !all;

@@ -23,7 +23,8 @@ def test_what_the_examples_name_is_there():
         if isinstance(node, ast.Attribute) and ast.unparse(node.value) == "tetrax":
             assert node.attr in tetrax.__all__, ast.unparse(node)
             named.add(node.attr)
-    assert set(tetrax.__all__) - named == {"EnvConfig", "Tetris", "TimeStep", "__version__"}
+    elsewhere = {"load_diverged"}  # of a run that failed: docs/training.md, tests/train/test_divergence.py
+    assert set(tetrax.__all__) - named - elsewhere == {"EnvConfig", "Tetris", "TimeStep", "__version__"}
 
 
 @pytest.mark.slow

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tetrax.env.ascii import state_from_ascii
     from tetrax.env.contract import TimeStep
     from tetrax.env.tetris import EnvConfig, Tetris, make
+    from tetrax.train.divergence import load_diverged
     from tetrax.train.folder.policy_io import load
     from tetrax.train.in_python import (
         configure,
@@ -41,6 +42,7 @@ __all__ = [
     "configure",
     "evaluate_policy",
     "load",
+    "load_diverged",
     "make",
     "resume_agent",
     "show",
@@ -58,6 +60,7 @@ _HOME = {
     "TimeStep": "tetrax.env.contract",
     "state_from_ascii": "tetrax.env.ascii",
     "load": "tetrax.train.folder.policy_io",
+    "load_diverged": "tetrax.train.divergence",
     "configure": "tetrax.train.in_python",
     "train_agent": "tetrax.train.in_python",
     "train_in_stages": "tetrax.train.in_python",

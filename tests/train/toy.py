@@ -127,13 +127,14 @@ def quick_games(
     seed: int,
     max_pieces: int,
     record: bool,
+    record_all: bool = False,
     on_progress: Callable[[int, int], None],
 ) -> EvalResult:
     """Stand in for `evaluate`: the toy's own contexts, so that no game of Tetris has to be compiled.
 
     A game has 20 contexts; a line is a right choice of the greedy policy.
     """
-    del env, record
+    del env, record, record_all
     contexts = jax.random.normal(jax.random.key(seed), (episodes, 20, FEATURES))
     right = jnp.argmax(contexts @ actor.policy["weights"], -1) == jnp.argmax(contexts @ RIGHT, -1)
     lines = np.asarray(right.sum(axis=1), np.int64)
@@ -150,7 +151,7 @@ def quick_games(
         },
         steps=np.full(episodes, 20),
         capped=np.ones(episodes, bool),
-        best_actions=None,
+        actions={},
     )
 
 

@@ -37,6 +37,12 @@ PROBABILITIES = (
 WORTHS = "worths"  # what each action is held to be worth, in the agent's own units; of illegal ones anything
 
 
+def keep_memory(memory: Memory, action: Array) -> Memory:
+    """Return what is remembered by agents that do not remember what they did."""
+    del action
+    return memory
+
+
 def nothing_so_far(state: TrainState) -> dict[str, Array]:
     """Tell nothing of games that are not over."""
     del state
@@ -108,6 +114,8 @@ class Agent(NamedTuple):
     max_iterations: int = 2**31 - 1  # that the counters of its TrainState can count
     # Finds the bytes that an iteration of one seed holds beside the TrainState, about; nothing is computed.
     find_working_bytes: Callable[[], int] = lambda: 0
+    # What is remembered where somebody else chose the action after `act`, int32[B]: (memory, action) -> memory.
+    acted: Callable[[Memory, Array], Memory] = keep_memory
     # Lets a state before training know what another policy does: (state, policy) -> state. None where it cannot.
     take_over: Callable[[TrainState, Policy], TrainState] | None = None
     # Plays games, foresees them and compares, compiled: what a world model knows. None where there is none.

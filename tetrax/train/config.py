@@ -26,20 +26,31 @@ from tetrax.fields import as_json
 from tetrax.fields.errors import UserError, wrong, wrong_name
 from tetrax.networks import own_network
 from tetrax.system.disk import as_path, read_json
+from tetrax.train.alerts import read_rule
 from tetrax.train.report.tally import MAX_EPISODES, MAX_LENGTH
+from tetrax.train.watch_config import WatchConfig
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 4
 # format -> the fields that it had not yet, with what was meant; those of a game are that game's alone
 ADDED_SINCE: dict[int, dict[str, Any]] = {
     1: {"game": "tetris", "start_from": None, "evaluation.enough": None, "env.params": []},
     2: {"start_from": None, "evaluation.enough": None, "env.params": []},
+    3: {},
+}
+# What every older format lacks; of its runs nothing is recorded while they train.
+SINCE_3: dict[str, Any] = {
+    "wandb": None,
+    "evaluation.record_every": 0,
+    "watch": {"steps": False, "alerts": [], "alert_command": None},
 }
 
 MAX_MEMBERS = 10_000  # trainings of one command: each is logged and evaluated by itself
 MAX_CHUNK_ITERATIONS = 1_000_000  # nothing is said, saved or obeyed before a chunk ends
 
 # What may change when a run is resumed, besides the agent's tunables: how long, how often saved and looked at.
-CHANGEABLE_ON_RESUME = ("total_steps", "checkpoint_seconds", "keep_checkpoints", "tensorboard", "evaluation")
+CHANGEABLE_ON_RESUME = (
+    "total_steps", "checkpoint_seconds", "keep_checkpoints", "tensorboard", "wandb", "evaluation", "watch",
+)  # fmt: skip
 
 
 def may_change(path: str, of_agent: Collection[str]) -> bool:
@@ -63,6 +74,9 @@ class EvalConfig:
     """Games in the evaluation at the end; 0 = no evaluation at the end."""
     final_max_pieces: int = 2_000
     """Pieces (or steps) after which a game of the evaluation at the end is stopped; 0 = no cap."""
+    record_every: int = 1
+    """Of every so many evaluations while training the best, the median and the worst game are kept as recordings; 0 =
+    of none."""
     enough: float | None = None
     """Training ends, before --total-steps, as soon as the last three evaluations come to this much on average, in the
     game's first measure (lines; elsewhere the return); None = never."""
@@ -84,6 +98,8 @@ class TrainConfig:
     """The kind of game, a name in `tetrax.games.GAMES`; on the command line also cartpole, gymnax:ID, gymnasium:ID."""
     evaluation: EvalConfig = EvalConfig()
     """Evaluation while training and at the end."""
+    watch: WatchConfig = WatchConfig()
+    """What is left of the run for people to look at."""
     total_steps: int = 1_000_000
     """Environment steps to train for, of all games of one seed together, rounded up to whole chunks (of
     --chunk-iterations)."""
@@ -99,6 +115,9 @@ class TrainConfig:
     """Newest checkpoints kept on disk; at least 2, so that a damaged one can be stepped over."""
     tensorboard: bool = False
     """Write TensorBoard events too (in a checkout: pip install -e '.[tensorboard]')."""
+    wandb: str | None = None
+    """Name of a project of Weights & Biases that gets the metrics too (in a checkout: pip install -e '.[wandb]'; with
+    WANDB_MODE=offline they stay in the run's folder); None = none."""
     start_from: str | None = None
     """Folder of another run, or of an exported policy, with whose parameters this one begins, as far as they fit its
     networks; None = none."""
@@ -115,6 +134,9 @@ class TrainConfig:
         _at_least("num_seeds", self.num_seeds, 1, MAX_MEMBERS)
         _at_least("chunk_iterations", self.chunk_iterations, 1, MAX_CHUNK_ITERATIONS)
         _check_evaluation(self.evaluation)
+        _check_watching(self.watch)
+        if self.wandb == "":
+            raise wrong(flag("wandb"), self.wandb, "the name of a project, or None")
         if self.seed + self.num_seeds > 2**31:
             raise wrong(
                 flag("seed"), self.seed, f"seeds below {2**31}, with --num-seeds {self.num_seeds} added"
@@ -227,6 +249,7 @@ def check_config(config: object) -> None:
         ("agent", agent_config_type(config.algorithm)),
         ("env", game_config_type(config.game)),
         ("evaluation", EvalConfig),
+        ("watch", WatchConfig),
     ):
         if not isinstance(getattr(config, name), kind):
             allowed = f"{name_kind(kind)} (algorithm {config.algorithm}, game {config.game})"
@@ -246,6 +269,7 @@ def whole_chunks(steps: int, steps_per_chunk: int) -> int:
 def _check_evaluation(settings: EvalConfig) -> None:
     """Raise UserError for the first number of an evaluation that cannot work."""
     _at_least("evaluation.every", settings.every, 0)
+    _at_least("evaluation.record_every", settings.record_every, 0)
     _at_least("evaluation.episodes", settings.episodes, 1, MAX_EPISODES)
     _at_least("evaluation.final_episodes", settings.final_episodes, 0, MAX_EPISODES)
     for name in ("max_pieces", "final_max_pieces"):
@@ -258,6 +282,12 @@ def _check_evaluation(settings: EvalConfig) -> None:
     if not settings.every:
         allowed = "None, or evaluations while training (--evaluation.every)"
         raise wrong(flag("evaluation.enough"), enough, allowed)
+
+
+def _check_watching(settings: WatchConfig) -> None:
+    """Raise UserError for the first of the settings that cannot work."""
+    for text in settings.alerts:
+        read_rule(text)
 
 
 def _at_least(path: str, value: float, minimum: int, maximum: int | None = None) -> None:
@@ -307,7 +337,8 @@ def from_json(document: Any, source: str = "config") -> TrainConfig:
 def _with_added(content: dict[str, Any], version: int) -> dict[str, Any]:
     """Return the content of an older format with the fields that were added since."""
     grown = dict(content)
-    for path, value in ADDED_SINCE.get(version, {}).items():
+    added = {**ADDED_SINCE[version], **SINCE_3} if version in ADDED_SINCE else {}
+    for path, value in added.items():
         owner, _, name = path.rpartition(".")
         is_of_game = owner == "env" and grown.get("game") != "tetris"
         if not owner:

@@ -12,6 +12,7 @@ import shlex
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +21,9 @@ import jax
 from tetrax.fields.errors import UserError, in_words, wrong
 from tetrax.system import compilation_cache, streams
 from tetrax.system.disk import as_path
-from tetrax.train import start, take_over
+from tetrax.train import divergence, start, take_over
 from tetrax.train.config import TrainConfig, check_config, whole_chunks
-from tetrax.train.folder import checkpoint, log, run_folder
+from tetrax.train.folder import checkpoint, log, run_folder, wandb_log
 from tetrax.train.folder.log import MetricsLog, Row
 from tetrax.train.folder.run_folder import RunFolder
 from tetrax.train.follow import faults, follow
@@ -46,6 +47,7 @@ from tetrax.train.run import (
     save,
 )
 from tetrax.train.steering import Steering
+from tetrax.train.watching import Watching
 
 
 class DivergedError(Exception):
@@ -65,6 +67,8 @@ def train(
     notice = compilation_cache.enable()
     if config.tensorboard:
         log.check_tensorboard()
+    if config.wandb is not None:
+        wandb_log.check()
     if config.evaluation.enough is not None and processes.has_others():
         allowed = "None, where several processes train together: only the first evaluates"
         raise wrong("--evaluation.enough", config.evaluation.enough, allowed)
@@ -105,9 +109,10 @@ def _lead(
         start.claim(folder, config, begun, step)
         folder.finished.unlink(missing_ok=True)  # it was asked for more steps: what is there is of fewer
         tell_others(begun.progress.chunks)
-        events = folder.tensorboard if config.tensorboard else None
         with (
-            MetricsLog(folder.metrics, events, step=step, warn=shown.note) as metrics_log,
+            MetricsLog(
+                folder.metrics, *_other_logs(config, folder, step), step=step, warn=shown.note
+            ) as metrics_log,
             catching_signals(
                 on_first=shown.note,
                 on_second=shown.restore_terminal,
@@ -119,6 +124,14 @@ def _lead(
             if env.spec.on_host and step:
                 shown.note(RESUMED)
             return _carry_out(run, begun)
+
+
+def _other_logs(config: TrainConfig, folder: RunFolder, step: int) -> Iterator[log.Sink]:
+    """Open what gets the metrics besides the run's own log."""
+    if config.tensorboard:
+        yield log.Events(folder.tensorboard, step)
+    if config.wandb is not None:
+        yield wandb_log.WandbLog(config, folder, step)
 
 
 @contextmanager
@@ -141,13 +154,14 @@ def _carry_out(run: Run, begun: start.Start) -> Result:
     """Train to the end, evaluate and say how it went; or stop where the user or a NaN says so."""
     progress = begun.progress
     steering = Steering(run, progress, lambda state: _evaluate(run, state, progress, scheduled=False))
+    watching = Watching(run, progress, log.read(run.folder.metrics))
     try:
         with nullcontext() if processes.has_others() else run.stop.at_once(), run.phase("compiling"):
             state = start.prepare(
                 run.config, begun, run.program, run.display.note, compiling=_chunks_left(run, progress)
             )
         if _chunks_left(run, progress):
-            state = _train_chunks(run, state, progress, steering)
+            state = _train_chunks(run, state, progress, steering, watching)
         else:
             # A kill may have come between the last checkpoint and its policy.
             export_policy(run, state, progress)
@@ -158,6 +172,7 @@ def _carry_out(run: Run, begun: start.Start) -> Result:
     except Interrupted:
         return _stop(run, progress)
     except DivergedError as error:
+        _look_into_divergence(run, progress, watching, str(error))
         return _end(run, progress, DIVERGED, 1, f"Stopped: {error}")
     finally:
         steering.end()
@@ -170,7 +185,7 @@ def _carry_out(run: Run, begun: start.Start) -> Result:
     return _end(run, progress, FINISHED, 0, headline, evaluation)
 
 
-def _train_chunks(run: Run, state: Any, progress: Progress, steering: Steering) -> Any:
+def _train_chunks(run: Run, state: Any, progress: Progress, steering: Steering, watching: Watching) -> Any:
     """Train until the target, or until the chunk in which the user asks to stop; end on a checkpoint."""
     unlogged: Row | None = None
     last_save = time.monotonic()
@@ -191,6 +206,7 @@ def _train_chunks(run: Run, state: Any, progress: Progress, steering: Steering) 
         every = run.config.evaluation.every
         if every and progress.chunks % whole_chunks(every, run.program.steps_per_chunk) == 0:
             unlogged = rows.merge(unlogged, _evaluate(run, state, progress))
+        watching.look(state, unlogged)
         state, unlogged = steering.obey(state, unlogged)
         stopping = run.stop.signal is not None or not _chunks_left(run, progress)
         due = time.monotonic() - last_save >= run.config.checkpoint_seconds
@@ -220,15 +236,36 @@ def _check_finite(run: Run, row: Row, outcome: Outcome) -> None:
         raise DivergedError(f"{found[0]} at step {row['step']:,}.")
 
 
+def _look_into_divergence(run: Run, progress: Progress, watching: Watching, said: str) -> None:
+    """Call somebody, and leave the state of the last iteration whose numbers all were; what fails is said."""
+    try:
+        watching.diverged(_step(run, progress), said)
+        with run.phase("looking for the iteration that failed"), run.stop.at_once():
+            if not processes.has_others():
+                divergence.leave(run, progress)
+    except Interrupted:
+        run.display.note(f"{run.folder.diverged}: not written, for it was stopped")
+    except Exception as error:  # a full disk, memory
+        why = " ".join(f"{type(error).__name__}: {error}".split())
+        run.display.note(f"{run.folder.diverged}: not written ({why})")
+
+
 def _evaluate(run: Run, state: Any, progress: Progress, *, scheduled: bool = True) -> Row:
     """Let the policy play the fixed games and remember the best result."""
     settings = run.config.evaluation
     with run.phase("evaluating"):
         results = artifacts.evaluate_seeds(
-            run, state, episodes=settings.episodes, max_pieces=settings.max_pieces, record=False
+            run,
+            state,
+            episodes=settings.episodes,
+            max_pieces=settings.max_pieces,
+            record=False,
+            record_all=scheduled and artifacts.is_recorded(run, progress),
         )
     row = rows.evaluation_metrics(results)
     progress.leading_seed = artifacts.leading_seed(results)
+    if results[progress.leading_seed].actions:
+        artifacts.record_some(run, results[progress.leading_seed], _step(run, progress))
     headline = row[rows.EVALUATION + run.env.spec.headline]
     if scheduled:
         progress.recent = [*progress.recent, headline][-RECENT:]
@@ -272,7 +309,13 @@ def _header(run: Run) -> Header:
     cores, devices = os.cpu_count() or 1, jax.devices()
     on_cpu = jax.default_backend() == "cpu"
     machine = f"{cores} CPU cores" if on_cpu else f"{len(devices)} × {devices[0].device_kind}"
-    return account.header(run, seeds, machine)
+    logs = log.places(
+        run.folder.root,
+        tensorboard=run.config.tensorboard,
+        wandb=run.config.wandb,
+        steps=run.config.watch.steps,
+    )
+    return replace(account.header(run, seeds, machine), logs=logs)
 
 
 def _chunks_left(run: Run, progress: Progress) -> bool:

@@ -29,6 +29,7 @@ from tetrax.train.run import Progress, Run, save
 
 LOOK_AGAIN_SECONDS = 0.05  # while it is paused
 FACTOR = "x"  # a value that begins so is a factor: x0.5
+LOGS = ("tensorboard", "wandb")  # are opened when a run starts
 MOST_REMEMBERED = 1_000  # commands that a checkpoint names as carried out
 
 Evaluate = Callable[[Any], Row]
@@ -69,8 +70,7 @@ class Steering:
                 self._tell(now=True)
             if not self._paused or self._run.stop.signal is not None:
                 return state, self._unlogged
-            self._run.display.phase("paused")
-            with self._run.stopwatch("paused"):
+            with self._run.phase(mailbox.PAUSED):
                 time.sleep(LOOK_AGAIN_SECONDS)
 
     def end(self) -> None:
@@ -192,7 +192,7 @@ def _differences(before: TrainConfig, after: TrainConfig) -> Mapping[str, tuple[
 
 def _is_changeable(config: TrainConfig, path: str) -> bool:
     """Return whether a setting may change while a run goes on: without another program, and another log."""
-    return path != "tensorboard" and may_change(path, AGENTS[config.algorithm].tunables)
+    return path not in LOGS and may_change(path, AGENTS[config.algorithm].tunables)
 
 
 def _several_times(config: TrainConfig, path: str, text: str) -> str:

@@ -7,11 +7,14 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from tetrax.fields.errors import UserError, exit_code, wrong
 from tetrax.system import disk, streams
 from tetrax.train.command import flags
+
+if TYPE_CHECKING:
+    from tetrax.env.record import Replay
 
 PROGRAM = "python -m tetrax.view"
 SUFFIXES = (".html", ".gif", ".svg", ".txt")
@@ -27,6 +30,9 @@ class Options:
     the board is printed."""
     step: int = -1
     """The board after so many actions, of .svg, .txt and what is printed; -1 is the last, -2 the one before."""
+    policy: str | None = None
+    """Folder of a run or of an exported policy that knows this game: with .html, what it makes of each decision is
+    shown beside, whoever played."""
     part: Literal["first", "last", "spread"] = "last"
     """Which frames of a long game an animation has: its first ones, its last ones, or some evenly spread."""
     max_frames: int = 400
@@ -83,6 +89,8 @@ def _check_meant(given: object, out: Path | None) -> None:
             raise UserError(
                 f"{flags.flag_name(name)}: given without an animation; allowed: with --out FILE.gif"
             )
+    if "policy" in names and suffix != ".html":
+        raise UserError("--policy: given without a page; allowed: with --out FILE.html")
     if "step" in names and suffix in (".gif", ".html"):
         raise UserError(
             f"--step: given with {suffix}, which shows the whole game; allowed: with .svg, .txt or none"
@@ -116,12 +124,24 @@ def _show(file: Path, out: Path | None, options: Options) -> str:
         )
         disk.write_whole(out, animation)
     elif suffix == ".html":
-        disk.write_whole(out, render.render_html(replayed).encode())
+        disk.write_whole(out, _page(replayed, options).encode())
     elif suffix == ".svg":
         disk.write_whole(out, render.render_step(replayed, options.step).encode())
     else:
         disk.write_whole(out, (render_text(frames.scene_at(replayed, options.step)) + "\n").encode())
     return f"{out}: {came_to}"
+
+
+def _page(replayed: Replay, options: Options) -> str:
+    """Return the page that plays the game, with the thoughts of a policy where one is named."""
+    from tetrax.view.page import show
+
+    if options.policy is None:
+        return show(replayed).html
+    from tetrax.train.folder.policy_io import load
+    from tetrax.train.report.thoughts import think
+
+    return show(replayed, thoughts=think(load(options.policy), replayed)).html
 
 
 def _has_colours() -> bool:

@@ -79,7 +79,8 @@ def scene_at(game: Recording | Replay, step: int = -1) -> Scene:
 def _show_start(replayed: Replay) -> Scene:
     recording, start = replayed.recording, read_moments(replayed.states)[0]
     start_level = int(recording.params.game.start_level)
-    return show_moment(recording.config.rules, start, first_board(replayed), start_level)
+    rules = recording.config.rules
+    return show_moment(rules, start, first_board(rules, start), start_level)
 
 
 def _show_lock(rules: Rules, step: Step, start_level: int) -> Scene:

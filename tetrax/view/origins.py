@@ -15,7 +15,8 @@ from typing import NamedTuple
 import numpy as np
 
 from tetrax.env.game.rules import Rules
-from tetrax.env.record import Recording, Replay
+from tetrax.env.record import Replay
+from tetrax.env.tetris import EnvConfig
 from tetrax.view.cells import (
     EMPTY,
     Cell,
@@ -42,6 +43,15 @@ class Pose(NamedTuple):
 AT_THE_LEFT = Pose(0, 0)
 
 
+class Action(NamedTuple):
+    """An action of a game, and what of its event a board does not show."""
+
+    step: int
+    number: int  # 0..A-1
+    entered: int  # garbage rows that entered
+    life_lost: bool
+
+
 @dataclass(frozen=True)
 class Step:
     """One action of a recording and what it did to the coloured board."""
@@ -59,34 +69,41 @@ class Step:
 def explain(replayed: Replay) -> Iterator[Step]:
     """Explain a replayed recording step by step."""
     recording, events = replayed.recording, replayed.events
-    rules = recording.config.rules
     moments = read_moments(replayed.states)
     entered = np.asarray(events.garbage_received).tolist()
     lost = np.asarray(events.life_lost).tolist()
-    cells = first_board(replayed)
+    cells = first_board(recording.config.rules, moments[0])
     for index, (before, after) in enumerate(pairwise(moments)):
-        placed: tuple[Cell, ...] = ()
-        full: tuple[int, ...] = ()
-        kind, locked = -1, cells
-        emptied = lost[index] and not after.game_over  # the board of a life that is over
-        if after.pieces > before.pieces:
-            kind = _find_kind(rules, before, after)
-            if not emptied:
-                hint = _read_hint(recording, before, kind, int(recording.actions[index]))
-                placed = find_placed_cells(rules, before, after, kind=kind, entered=entered[index], hint=hint)
-                locked = _add(cells, placed, kind)
-                full = tuple(int(row) for row in np.flatnonzero((locked != EMPTY).all(axis=1)))
-        cells = np.full_like(cells, EMPTY) if emptied else clear_rows(locked, full)
-        if entered[index] and not emptied:
-            cells = raise_rows(cells, fill(rules, after.rows[: entered[index]], garbage_kind(rules)))
-        _check(rules, cells, after)
-        yield Step(index, before, after, placed, kind, locked, full, cells)
+        action = Action(index, int(recording.actions[index]), entered[index], lost[index])
+        step = explain_step(recording.config, cells, before, after, action)
+        cells = step.cells
+        yield step
 
 
-def first_board(replayed: Replay) -> np.ndarray:
-    """Return the board that a recording starts from, int8[H, W]: empty but for starting garbage."""
-    rules = replayed.recording.config.rules
-    return fill(rules, replayed.states.rows[0], garbage_kind(rules))
+def explain_step(config: EnvConfig, cells: np.ndarray, before: Moment, after: Moment, action: Action) -> Step:
+    """Explain one step of a game whose board is known cell by cell before it, int8[H, W]."""
+    rules, entered = config.rules, action.entered
+    placed: tuple[Cell, ...] = ()
+    full: tuple[int, ...] = ()
+    kind, locked = -1, cells
+    emptied = action.life_lost and not after.game_over  # the board of a life that is over
+    if after.pieces > before.pieces:
+        kind = _find_kind(rules, before, after)
+        if not emptied:
+            hint = _read_hint(config, before, kind, action.number)
+            placed = find_placed_cells(rules, before, after, kind=kind, entered=entered, hint=hint)
+            locked = _add(cells, placed, kind)
+            full = tuple(int(row) for row in np.flatnonzero((locked != EMPTY).all(axis=1)))
+    cells = np.full_like(cells, EMPTY) if emptied else clear_rows(locked, full)
+    if entered and not emptied:
+        cells = raise_rows(cells, fill(rules, after.rows[:entered], garbage_kind(rules)))
+    _check(rules, cells, after)
+    return Step(action.step, before, after, placed, kind, locked, full, cells)
+
+
+def first_board(rules: Rules, start: Moment) -> np.ndarray:
+    """Return the board that a game starts from, int8[H, W]: empty but for starting garbage."""
+    return fill(rules, start.rows, garbage_kind(rules))
 
 
 def find_placed_cells(
@@ -145,11 +162,11 @@ def _find_kind(rules: Rules, before: Moment, after: Moment) -> int:
     return before.queue[0] if before.queue else unknown_kind(rules)  # without a preview it was never seen
 
 
-def _read_hint(recording: Recording, before: Moment, kind: int, action: int) -> Pose:
+def _read_hint(config: EnvConfig, before: Moment, kind: int, action: int) -> Pose:
     """Return where the action meant the piece to go, exactly so for straight drops."""
-    if recording.config.actions != "drop":
+    if config.actions != "drop":
         return Pose(before.orientation, before.x)
-    rules = recording.config.rules
+    rules = config.rules
     orientation, left = divmod(action % (4 * rules.width), rules.width)
     return Pose(orientation, left - int(rules.tables.left[kind, orientation]))
 

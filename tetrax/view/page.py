@@ -8,14 +8,17 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
 from importlib import resources
+from typing import Any
 
 from tetrax.env.record import Recording, Replay, replay
+from tetrax.env.tetris import Tetris
 from tetrax.view import svg
 from tetrax.view.frames import frames
-from tetrax.view.player_data import encode_frames
+from tetrax.view.player_data import encode_frames, encode_thought
 
 IFRAME_HEIGHT = "46rem"  # in a notebook
 
@@ -35,22 +38,29 @@ class Page:
         )
 
 
-def show(game: Recording | Replay, *, title: str | None = None) -> Page:
+def show(
+    game: Recording | Replay, *, title: str | None = None, thoughts: Sequence[dict[str, Any]] | None = None
+) -> Page:
     """Return the page that plays a recording: pause, single steps, speed, and what each action did.
 
     The page needs no other file and no network. A recording is played once, here; a replay is not played again.
-    `title` is the heading, by default what the game came to.
+    `title` is the heading, by default what the game came to. `thoughts` are shown beside, one for each action: what a
+    policy held of the decision (`tetrax.train.report.thoughts.think`).
     """
     replayed = replay(game)
     recording = replayed.recording
     title = default_title(recording) if title is None else title
-    return Page(title, _write_page(replayed, title))
+    return Page(title, _write_page(replayed, title, thoughts))
 
 
-def _write_page(replayed: Replay, title: str) -> str:
+def _write_page(replayed: Replay, title: str, thoughts: Sequence[dict[str, Any]] | None) -> str:
     """Put the first scene, the facts, the data, the style and the program into the page."""
     recording, shown = replayed.recording, list(frames(replayed))
-    data = json.dumps(encode_frames(recording, shown), separators=(",", ":"), allow_nan=False)
+    encoded = encode_frames(recording, shown)
+    if thoughts is not None:
+        names = Tetris(recording.config).action_names
+        encoded["thoughts"] = [encode_thought(each, names) for each in thoughts]
+    data = json.dumps(encoded, separators=(",", ":"), allow_nan=False)
     files = resources.files("tetrax.view") / "player"
     parts = {
         "title": escape(title),

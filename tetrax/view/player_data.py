@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -60,6 +60,18 @@ def encode_frames(recording: Recording, shown: Iterable[Frame]) -> dict[str, Any
         "pieces": pieces,  # the shape of each kind as it enters
         "strings": list(strings),
         "frames": frames,
+    }
+
+
+def encode_thought(thought: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
+    """Return what a policy held of a decision, for the page: `best`, names with scores; whether it was `played`."""
+    return {
+        "best": [[names[action], score] for action, score in thought["scores"]],
+        "kind": thought["kind"],
+        "did": thought["did"],
+        "legal": thought["legal"],
+        "value": thought.get("value"),
+        "played": thought["played"],
     }
 
 

@@ -225,7 +225,7 @@ def test_a_log_on_a_full_disk_ends_in_an_error_and_no_wait(tmp_path: Path, tenso
     with (
         small_files(2_000),
         pytest.raises(OSError, match=f"File too large: '{named}'"),
-        log.MetricsLog(path, events if tensorboard else None, step=0) as metrics_log,
+        log.MetricsLog(path, *([log.Events(events, 0)] if tensorboard else []), step=0) as metrics_log,
     ):
         for step in range(100):
             metrics_log.write({"step": step, "lines": 1.0, "return": 1.0})
@@ -233,7 +233,7 @@ def test_a_log_on_a_full_disk_ends_in_an_error_and_no_wait(tmp_path: Path, tenso
                 metrics_log.sync()
     kept = len(log.read(path))
     assert 5 < kept < 100
-    with log.MetricsLog(path, None, step=200) as metrics_log:
+    with log.MetricsLog(path, step=200) as metrics_log:
         metrics_log.write({"step": 200})
     assert len(log.read(path)) == kept + 1
 

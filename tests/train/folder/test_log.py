@@ -20,7 +20,7 @@ from tetrax.train.report.evaluation import EvalResult
 
 
 def write_rows(path: Path, steps: list[int]) -> None:
-    with log.MetricsLog(path, None, step=0) as metrics_log:
+    with log.MetricsLog(path, step=0) as metrics_log:
         for step in steps:
             metrics_log.write({"step": step, "lines": step / 3, "return": None})
         metrics_log.sync()
@@ -34,14 +34,14 @@ def test_rows_are_one_object_a_line_with_null_for_nothing(tmp_path: Path) -> Non
 
 
 def test_a_row_is_readable_as_soon_as_it_is_written(tmp_path: Path) -> None:
-    with log.MetricsLog(tmp_path / "metrics.jsonl", None, step=0) as metrics_log:
+    with log.MetricsLog(tmp_path / "metrics.jsonl", step=0) as metrics_log:
         metrics_log.write({"step": 1})
         assert log.read(tmp_path / "metrics.jsonl") == [{"step": 1}]
 
 
 def test_nan_is_refused(tmp_path: Path) -> None:
     with (
-        log.MetricsLog(tmp_path / "metrics.jsonl", None, step=0) as metrics_log,
+        log.MetricsLog(tmp_path / "metrics.jsonl", step=0) as metrics_log,
         pytest.raises(ValueError, match="JSON compliant"),
     ):
         metrics_log.write({"step": 1, "lines": float("nan")})
@@ -51,7 +51,7 @@ def test_nan_is_refused(tmp_path: Path) -> None:
 def test_going_on_from_a_step_cuts_off_what_came_after(tmp_path: Path, step: int, kept: list[int]) -> None:
     path = tmp_path / "metrics.jsonl"
     write_rows(path, [10, 20, 30])
-    with log.MetricsLog(path, None, step=step):
+    with log.MetricsLog(path, step=step):
         assert [row["step"] for row in log.read(path)] == kept
 
 
@@ -61,7 +61,7 @@ def test_a_half_written_last_line_is_ignored_and_cut_off(tmp_path: Path) -> None
     with path.open("a") as file:
         file.write('{"step": 30, "lin')
     assert [row["step"] for row in log.read(path)] == [10, 20]
-    with log.MetricsLog(path, None, step=30) as metrics_log:
+    with log.MetricsLog(path, step=30) as metrics_log:
         metrics_log.write({"step": 30})
     assert [row["step"] for row in log.read(path)] == [10, 20, 30]
 
@@ -81,11 +81,11 @@ def read_events(folder: Path) -> list[Event]:
 def test_tensorboard_gets_the_numbers_and_forgets_what_was_cut_off(tmp_path: Path) -> None:
     assert SummaryWriter and RecordWriter  # the extra is installed where tests run
     path, folder = tmp_path / "metrics.jsonl", tmp_path / "tensorboard"
-    with log.MetricsLog(path, folder, step=0) as metrics_log:
+    with log.MetricsLog(path, log.Events(folder, 0), step=0) as metrics_log:
         metrics_log.write({"step": 10, "lines": 1.5, "return": None, "per_seed": {"lines": [1.0, 2.0]}})
     scalars = [(event.step, value.tag) for event in read_events(folder) for value in event.summary.value]
     assert scalars == [(10, "lines")]
-    with log.MetricsLog(path, folder, step=5):
+    with log.MetricsLog(path, log.Events(folder, 5), step=5):
         pass
     starts = [event.step for event in read_events(folder) if event.HasField("session_log")]
     assert 6 in starts  # "from step 6 on, forget what was before"
@@ -149,7 +149,7 @@ def make_result(lines: list[int]) -> EvalResult:
         totals={"lines": numbers, "score": 100 * numbers, "pieces": numbers + 1, "return": numbers / 2},
         steps=numbers,
         capped=numbers > 3,
-        best_actions=None,
+        actions={},
     )
 
 

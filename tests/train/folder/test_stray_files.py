@@ -164,7 +164,7 @@ def test_a_bad_line_of_the_log_is_removed_with_one_warning(tmp_path: Path, bad: 
     path.write_bytes(good[0] + bad + good[1] + b'{"step": 96, "li')
     assert [row["step"] for row in log.read(path)] == [32, 64]
     warnings: list[str] = []
-    with log.MetricsLog(path, None, step=64, warn=warnings.append):
+    with log.MetricsLog(path, step=64, warn=warnings.append):
         assert path.read_bytes() == b"".join(good)
     assert len(warnings) == 1 and f"{path}: line 2 holds no metrics" in warnings[0]
 

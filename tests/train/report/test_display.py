@@ -290,7 +290,9 @@ def test_while_no_game_ends_those_that_run_are_shown(capsys: pytest.CaptureFixtu
     panel = live(80, 24, RUNNING)
     assert "–" not in panel and "lines per game" not in panel
     lines = [line.split("│")[1].split("  ") for line in panel.splitlines()[1:-1]]
-    told = {words[0]: words[-1] for words in ([word for word in line if word] for line in lines) if words}
+    told = {
+        words[0]: words[-1] for words in ([word for word in line if word.strip()] for line in lines) if words
+    }
     shown = {label: value.split()[0] for label, value in told.items()}
     assert "lines, running games" in shown and "lines per piece so far" in shown
     with PlainDisplay() as plain:

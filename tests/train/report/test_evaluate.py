@@ -2,7 +2,9 @@
 
 import csv
 import json
+from contextlib import nullcontext
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import jax
@@ -16,7 +18,7 @@ from tetrax.agents.baselines import BASELINES
 from tetrax.env import record
 from tetrax.env.game.rules import Rules
 from tetrax.evaluate import main
-from tetrax.train.report import blocks, evaluation
+from tetrax.train.report import artifacts, blocks, evaluation
 from tetrax.train.report.evaluation import evaluate, game_key, recording_of_best, statistics
 
 RULES = Rules(width=4, height=8, buffer=4, hold=False, preview=1)  # short games, some with lines
@@ -80,7 +82,7 @@ def test_totals_are_those_of_games_played_one_by_one(env: tetrax.Tetris) -> None
         lost = bool(timestep.terminated)
         played.append((int(state.lines), int(state.score), int(state.pieces), total, len(actions), not lost))
         if game == result.best:
-            assert result.best_actions.tolist() == actions
+            assert result.actions[result.best].tolist() == actions
     for counted, expected in zip(totals(result), played, strict=True):
         assert counted == pytest.approx(expected)
     assert {lost for *_, lost in played} == {True, False}, "the test should see both ways to end"
@@ -96,7 +98,7 @@ def test_a_long_game_goes_on_in_another_block(monkeypatch: pytest.MonkeyPatch) -
         DROP, COUNTING, episodes=20, seed=11, record=True, on_progress=lambda *now: progress.append(now)
     )
     assert totals(joined) == totals(whole)
-    assert joined.best_actions.tolist() == whole.best_actions.tolist()
+    assert joined.actions[joined.best].tolist() == whole.actions[whole.best].tolist()
     games_over = [count for count, _ in progress]
     assert games_over == sorted(games_over) and progress[-1] == (20, 0)
 
@@ -158,6 +160,30 @@ def test_sampling_uses_the_key_of_the_game_and_greedy_play_does_not() -> None:
     drawn = evaluate(DROP, COUNTING, episodes=8, seed=2, greedy=False)
     assert totals(greedy) != totals(drawn)
     assert totals(drawn) == totals(evaluate(DROP, COUNTING, episodes=8, seed=2, greedy=False))
+
+
+def test_best_median_and_worst_game_of_an_evaluation_are_kept(tmp_path: Path) -> None:
+    result = evaluate(DROP, RANDOM, episodes=9, seed=5, max_pieces=40, record_all=True)
+    assert sorted(result.actions) == list(range(9))
+    ranks = [(result.totals["lines"][game], result.totals["score"][game], -game) for game in result.ranking]
+    assert ranks == sorted(ranks, reverse=True) and result.best == result.ranking[0]
+    said: list[str] = []
+    folder = SimpleNamespace(recordings=tmp_path / "recordings")
+    display = SimpleNamespace(note=said.append)
+    run: Any = SimpleNamespace(env=DROP, folder=folder, display=display, phase=lambda name: nullcontext())
+    artifacts.record_some(run, result, 640)
+    for name, game in (
+        ("best", result.ranking[0]),
+        ("median", result.ranking[4]),
+        ("worst", result.ranking[8]),
+    ):
+        recording = record.load(tmp_path / "recordings" / f"step-640-{name}.json")
+        assert recording.outcome.score == result.totals["score"][game]
+        np.testing.assert_array_equal(recording.key_data, jax.random.key_data(game_key(5, game)))
+        record.verify(recording)
+    folder.recordings = tmp_path / "recordings" / "step-640-best.json"  # no folder: it is said
+    artifacts.record_some(run, result, 650)
+    assert len(said) == 1 and "games of step 650 are not recorded" in said[0]
 
 
 def test_the_recording_of_the_best_game_replays_to_its_totals() -> None:

@@ -50,6 +50,7 @@ def make(config: DreamerConfig, env: Game) -> Agent:
         max_iterations=checks.LARGEST // config.num_updates,
         find_working_bytes=lambda: _find_working_bytes(config, env),
         take_over=_take_over,
+        acted=lambda memory, action: memory.replace(action=action.astype(jnp.int32)),
         dream=jax.jit(functools.partial(_dream, mind, config, env), static_argnums=2),
     )
 

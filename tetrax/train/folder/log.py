@@ -1,4 +1,4 @@
-"""The metrics of a run: metrics.jsonl, and TensorBoard events where they are wanted.
+"""The metrics of a run: metrics.jsonl, and other logs where they are wanted, such as TensorBoard's events.
 
 Every line is one whole JSON object, strictly: no NaN, null where there is nothing to tell. Steps only grow,
 so that going back to a checkpoint means cutting off what comes after it.
@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import nullcontext, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from tetrax.fields.errors import UserError, install
 from tetrax.system import disk
@@ -28,32 +28,43 @@ NESTED = (
 Row = dict[str, Any]  # "step", "wall_time", "steps_per_second", metrics, "eval/*", "per_seed"
 
 
-class MetricsLog:
-    """Appends rows to metrics.jsonl and, if given a folder for it, to TensorBoard."""
+class Sink(Protocol):
+    """Another log that gets the rows."""
 
-    def __init__(
-        self, path: Path, tensorboard: Path | None, *, step: int, warn: Warn = warnings.warn
-    ) -> None:
+    def write(self, row: Row) -> None:
+        """Add the numbers of a row."""
+
+    def flush(self) -> None:
+        """Wait until everything is on disk."""
+
+    def close(self) -> None:
+        """Write what is left and end."""
+
+
+class MetricsLog:
+    """Appends rows to metrics.jsonl and to what else there is."""
+
+    def __init__(self, path: Path, *others: Sink, step: int, warn: Warn = warnings.warn) -> None:
         """Continue the log from `step`: what was logged after it is cut off."""
         cut_back(path, step, warn)
         self._path = path
         with disk.naming(path):
             self._file = path.open("ab", buffering=0)
-        self._events = None if tensorboard is None else Events(tensorboard, step)
+        self._others = others
 
     def write(self, row: Row) -> None:
         """Append one row; it is in the system's hands on return, so that killing this process loses nothing."""
         with disk.naming(self._path):
             disk.write_all(self._file, json.dumps(row, allow_nan=False) + "\n")
-        if self._events is not None:
-            self._events.write(row)
+        for other in self._others:
+            other.write(row)
 
     def sync(self) -> None:
         """Wait until everything is on disk."""
         with disk.naming(self._path):
             disk.sync(self._file.fileno())
-        if self._events is not None:
-            self._events.flush()
+        for other in self._others:
+            other.flush()
 
     def __enter__(self) -> MetricsLog:
         return self
@@ -62,10 +73,10 @@ class MetricsLog:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._file.close()
-        if self._events is not None:
+        for other in self._others:
             # What has failed fails in closing again, and the first error is the one that tells.
             with nullcontext() if error is None else suppress(OSError):
-                self._events.close()
+                other.close()
 
 
 class Events:
@@ -171,6 +182,19 @@ def _row(line: bytes) -> Row | None:
         return None
     numbers = (value for name, value in row.items() if name not in NESTED and value is not None)
     return row if all(type(value) in (int, float) for value in numbers) else None
+
+
+def places(folder: Path, *, tensorboard: bool, wandb: str | None, steps: bool) -> str:
+    """Say in one line where the logs of a run are."""
+    told = [f"metrics in {folder / 'metrics.jsonl'}"]
+    if tensorboard:
+        told.append(f"TensorBoard's in {folder / 'tensorboard'}")
+    if wandb is not None:
+        told.append(f"Weights & Biases' in {folder / 'wandb'} (project {wandb})")
+    told.append(
+        f"the watched game's steps in {folder / 'watched.jsonl'}{'' if steps else ' while somebody watches'}"
+    )
+    return ", ".join(told)
 
 
 def check_tensorboard() -> None:

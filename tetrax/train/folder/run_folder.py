@@ -7,8 +7,11 @@ tensorboard/          the same as events, if wanted
 checkpoints/STEP/     everything that decides the future
 policy/               the newest policy alone, ready to act
 plots/                the learning curve; what a world model foresees, beside the truth
-recordings/           the best game of the evaluation
+recordings/           the best game of the evaluation; some games of those while training
 eval.json             the evaluation at the end, if wanted
+watched.jsonl         the facts of each step of a game that somebody watches
+alerts.jsonl          what somebody was called for
+diverged/             where a number was none any more: the state before
 control/              commands to the run, and what it does: see `mailbox`
 finished.json         the step at which the run has finished; written last, when all of the above is there
 """
@@ -88,6 +91,22 @@ class RunFolder:
     @property
     def dream(self) -> Path:
         return self.root / "plots" / "dream.png"
+
+    @property
+    def watched(self) -> Path:
+        return self.root / "watched.jsonl"
+
+    @property
+    def alerts(self) -> Path:
+        return self.root / "alerts.jsonl"
+
+    @property
+    def diverged(self) -> Path:
+        return self.root / "diverged"
+
+    @property
+    def wandb(self) -> Path:
+        return self.root / "wandb"
 
     @property
     def recordings(self) -> Path:

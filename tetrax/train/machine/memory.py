@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +17,7 @@ from tetrax.train.config import TrainConfig, flag
 
 SHARE = 0.9  # of the memory that is free that a training may take: there is more to a run
 MEMINFO, OWN_GROUPS, GROUPS = Path("/proc/meminfo"), Path("/proc/self/cgroup"), Path("/sys/fs/cgroup")
+OWN_PAGES = Path("/proc/self/statm")
 # What makes each part of a training large: settings of the agent, of those that it has.
 GROWS_WITH = {
     "network": ("network.hidden", "network.channels", "network.memory", "network.attention.size"),
@@ -186,6 +188,18 @@ def _forgettable_in(folder: Path, names: GroupFiles) -> int:
         return int(told.get(names.forgettable, 0))
     except (OSError, ValueError):
         return 0
+
+
+def in_use() -> str:
+    """Say how much memory is held now: on accelerators what is allocated there, else what this process holds."""
+    stats = [device.memory_stats() or {} for device in jax.local_devices()]
+    if jax.default_backend() != "cpu" and all("bytes_in_use" in each for each in stats):
+        return readable(sum(each["bytes_in_use"] for each in stats))
+    try:
+        pages = int(OWN_PAGES.read_text(encoding="ascii").split()[1])
+    except (OSError, ValueError, IndexError):  # not Linux
+        return "memory unknown"
+    return readable(pages * os.sysconf("SC_PAGE_SIZE"))
 
 
 def readable(size: int) -> str:

@@ -13,7 +13,9 @@ PLACES = EnvConfig(actions="locked_position", observation="afterstate_features",
 DIRECT = EnvConfig(actions="direct", observation="planes", reward="stacking")
 CHORDS = EnvConfig(actions="chords", observation="planes", reward="stacking")
 
-TINY_EVALUATION = EvalConfig(every=512, episodes=4, max_pieces=20, final_episodes=8, final_max_pieces=50)
+TINY_EVALUATION = EvalConfig(
+    every=512, episodes=4, max_pieces=20, final_episodes=8, final_max_pieces=50, record_every=0
+)
 
 # Looking at all places takes its time: few games, cut off early.
 PLACES_EVALUATION = EvalConfig(

@@ -11,11 +11,12 @@ import numpy as np
 from tetrax.agents.agent import Actor
 from tetrax.env.contract import Spec
 from tetrax.env.record import save
+from tetrax.train.config import whole_chunks
 from tetrax.train.folder import checkpoint, files, log
 from tetrax.train.folder.log import Row
 from tetrax.train.report import account, dream_plot, plots, rows
 from tetrax.train.report.display import Summary
-from tetrax.train.report.evaluation import EvalResult, evaluate, pool, replay_of_best
+from tetrax.train.report.evaluation import EvalResult, evaluate, pool, replay_of
 from tetrax.train.report.metric_labels import Measures
 from tetrax.train.report.plots import FinalEvaluation
 from tetrax.train.run import DIVERGED, STOPPED, Progress, Run
@@ -27,7 +28,9 @@ PICTURES = (".txt", ".gif", ".html")  # what the best game is shown as, besides 
 SEED = 0  # of every evaluation: the default of `python -m tetrax.evaluate`, which gives the same games
 
 
-def evaluate_seeds(run: Run, state: Any, *, episodes: int, max_pieces: int, record: bool) -> list[EvalResult]:
+def evaluate_seeds(
+    run: Run, state: Any, *, episodes: int, max_pieces: int, record: bool, record_all: bool = False
+) -> list[EvalResult]:
     """Let the greedy policy of every seed play the same games."""
     agent, num_seeds, length = run.program.agent, run.program.num_seeds, run.env.spec.length
     results = []
@@ -46,6 +49,7 @@ def evaluate_seeds(run: Run, state: Any, *, episodes: int, max_pieces: int, reco
                 seed=SEED,
                 max_pieces=max_pieces,
                 record=record,
+                record_all=record_all,
                 on_progress=show,
             )
         )
@@ -91,6 +95,33 @@ def evaluate_at_end(run: Run, state: Any, step: int) -> dict[str, Any]:
         document["per_seed"] = [result.summary() for result in results]
     files.write_json(run.folder.evaluation, document)
     return document
+
+
+def is_recorded(run: Run, progress: Progress) -> bool:
+    """Return whether games of the evaluation that is due now are kept as recordings."""
+    settings = run.config.evaluation
+    if not (settings.every and settings.record_every and has_pictures(run.env)):
+        return False
+    number = progress.chunks // whole_chunks(settings.every, run.program.steps_per_chunk)
+    return number % settings.record_every == 0
+
+
+def record_some(run: Run, result: EvalResult, step: int) -> None:
+    """Write the best, the median and the worst game of an evaluation as recordings, named by the step.
+
+    What fails is said, and does not end the run.
+    """
+    ranking, folder = result.ranking, run.folder.recordings
+    chosen = {"best": ranking[0], "median": ranking[len(ranking) // 2], "worst": ranking[-1]}
+    try:
+        with run.phase("recording games"):
+            folder.mkdir(exist_ok=True)
+            for name, number in chosen.items():
+                game = replay_of(run.env, result, number).recording
+                save(game, folder / f"step-{step}-{name}.json")
+    except Exception as error:  # they are for people to look at: a full disk, memory
+        why = " ".join(f"{type(error).__name__}: {error}".split())
+        run.display.note(f"{folder}: games of step {step:,} are not recorded ({why})")
 
 
 def look_into_model(run: Run, state: Any, progress: Progress) -> Row:
@@ -158,6 +189,8 @@ def summarise(
     if status == DIVERGED:
         saved = checkpoint.steps(folder.checkpoints)
         facts["last good checkpoint"] = f"step {saved[-1]:,}" if saved else "none was saved before"
+        if run.folder.diverged.is_dir():
+            facts["the state before it"] = f"{run.folder.diverged} (tetrax.load_diverged reads it)"
         if saved:
             commands["go on from there with"] = (
                 f"python -m tetrax.train --resume {where} --agent.learning-rate …"
@@ -195,7 +228,7 @@ def _number(value: float) -> str:
 def record_best(run: Run, results: list[EvalResult]) -> None:
     """Write the best game as a recording, as text, as an animated picture and as a player."""
     result = max(results, key=lambda result: [values[result.best] for values in result.totals.values()])
-    replayed = replay_of_best(run.env, result)
+    replayed = replay_of(run.env, result, result.best)
     folder = run.folder.recordings
     folder.mkdir(exist_ok=True)
     save(replayed.recording, folder / "best.json")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -13,9 +15,12 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from tetrax.train.folder import mailbox
 from tetrax.train.folder.log import Row
-from tetrax.train.report import live_panel, terminal
+from tetrax.train.machine import memory
+from tetrax.train.report import keyboard, live_panel, terminal
 from tetrax.train.report.clock import Clock
+from tetrax.train.report.keyboard import Keyboard
 from tetrax.train.report.live_panel import Entry, Screen
 from tetrax.train.report.metric_labels import Measures, find_running
 from tetrax.train.report.rows import CAP, EVALUATION, SO_FAR
@@ -33,6 +38,7 @@ class Header:
     folder: Path
     total_steps: int
     measures: Measures
+    logs: str = ""  # where they are, in one line
 
 
 @dataclass(frozen=True)
@@ -110,6 +116,8 @@ class PlainDisplay(SilentDisplay):
         self._measures = header.measures
         _print(f"{header.title}: {header.details}")
         _print(f"run folder: {header.folder}")
+        if header.logs:
+            _print(header.logs)
 
     def row(self, row: Row, scene: Scene | None) -> None:
         assert self._clock is not None, "start comes first"
@@ -143,23 +151,30 @@ class LiveDisplay:
         self._row: Row = {}  # the newest
         self._cap: float | None = None  # of the newest evaluation
         self._scene: Scene | None = None
+        self._keyboard = Keyboard(self._send, self.note, lambda: self._phase == mailbox.PAUSED)
+        self._reading = ExitStack()
+        self._leave_terminal: Callable[[], None] | None = None
         self._live = Live(
             console=console, get_renderable=self._render, refresh_per_second=8, vertical_overflow="visible"
         )
 
     def __enter__(self) -> LiveDisplay:
         self._live.start()
+        self._leave_terminal = self._reading.enter_context(keyboard.reading(self._press))
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._reading.close()
         self._live.stop()
 
     def start(self, header: Header, rows: list[Row]) -> None:
         self._header = header
         self._history = {}
         self._clock = Clock(header.total_steps, rows[-1]["step"] if rows else 0)
+        if header.logs:
+            self._console.print(Text(header.logs, style="dim"))
         for row in rows:
             self._remember(header.measures.with_rates(row))
 
@@ -183,12 +198,28 @@ class LiveDisplay:
 
     def finish(self, summary: Summary) -> None:
         self._phase = ""
+        self._reading.close()
         self._live.stop()
         _print_summary(self._console, summary)
 
     def restore_terminal(self) -> None:
+        if self._leave_terminal is not None:
+            self._leave_terminal()
         self._console.show_cursor(True)
         self._console.print()
+
+    def _press(self, keys: str) -> None:
+        self._keyboard.press(keys)
+        self._live.refresh()
+
+    def _send(self, name: str, arguments: tuple[str, ...]) -> None:
+        """Send a command to the run, which answers with a note once the chunk is over."""
+        if self._header is None:
+            return
+        try:
+            mailbox.send(self._header.folder, name, arguments)
+        except OSError as error:
+            self.note(f"{name}: {error.strerror}: the run takes no commands")
 
     def _remember(self, row: Row) -> None:
         self._cap = row.get(CAP, self._cap)
@@ -207,9 +238,10 @@ class LiveDisplay:
             details=header.details,
             folder=str(header.folder),
             clock=self._clock,
-            phase=self._phase + waiting if self._phase else "",
+            phase=f"{self._phase}{waiting} · {memory.in_use()}" if self._phase else "",
             entries=self._entries(header.measures),
             scene=self._scene,
+            keys=self._keyboard.line if self._leave_terminal is not None and self._phase else "",
         )
         screen = Screen(
             columns=console.width,

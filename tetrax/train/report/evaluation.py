@@ -47,7 +47,7 @@ class EvalResult:
     totals: dict[str, np.ndarray]  # int64[N]; float64[N] of the return
     steps: np.ndarray  # int64[N]
     capped: np.ndarray  # bool[N], stopped by the cap, a time limit or a stall, not ended
-    best_actions: np.ndarray | None  # int32[T], of game `best`, if recorded
+    actions: dict[int, np.ndarray]  # by number of the game, int32[T]: as far as they are recorded
 
     @property
     def headline(self) -> str:
@@ -62,8 +62,14 @@ class EvalResult:
     @property
     def best(self) -> int:
         """Return the number of the best game: by its first measure; among equals by its second, then the first."""
+        return self.ranking[0]
+
+    @property
+    def ranking(self) -> list[int]:
+        """Return the numbers of the games, the best first."""
         ranks = list(self.totals.values())[:2]
-        return int(np.lexsort((-np.arange(len(self.steps)), *reversed(ranks)))[-1])
+        order: list[int] = np.lexsort((-np.arange(len(self.steps)), *reversed(ranks))).tolist()
+        return order[::-1]
 
     def summary(self) -> dict[str, Any]:
         """Return the statistics as JSON values."""
@@ -84,11 +90,13 @@ def evaluate(
     max_pieces: int = 0,
     greedy: bool = True,
     record: bool = False,
+    record_all: bool = False,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> EvalResult:
     """Play `episodes` games of an environment to their end, or to `max_pieces` pieces (in games without them: steps).
 
-    `max_pieces` 0 is no cap. `record` keeps the actions of the best game, and until it is known those of all that run.
+    `max_pieces` 0 is no cap. `record` keeps the actions of the best game, and until it is known those of all that run;
+    `record_all` keeps those of every game.
     `on_progress` is told, now and then, how many games are over and how long the longest running one is. A second
     call with the same environment and act function compiles nothing. ValueError for a number out of its range.
     """
@@ -100,9 +108,10 @@ def evaluate(
     check_whole("episodes", episodes, 1, MAX_EPISODES)
     check_whole("max_pieces", max_pieces, 0, MAX_LENGTH)
     check_whole("seed", seed, 0, MAX_SEED)
-    if record and env.spec.on_host:
+    records = record or record_all
+    if records and env.spec.on_host:
         raise ValueError(f"record: given True for {env.spec.title}; allowed: False for a game on the host")
-    tally = Tally.of(env.spec, episodes, blocks.action_type(env.spec) if record else None)
+    tally = Tally.of(env.spec, episodes, blocks.action_type(env.spec) if records else None, record_all)
     play = host_evaluation.play if env.spec.on_host else blocks.play
     play(Asked(env, actor, seed, max_pieces, greedy, on_progress), tally)
     return EvalResult(
@@ -112,7 +121,7 @@ def evaluate(
         totals=tally.totals,
         steps=tally.steps,
         capped=tally.capped,
-        best_actions=tally.best_actions,
+        actions=tally.actions,
     )
 
 
@@ -133,11 +142,17 @@ def recording_of_best(env: Any, result: EvalResult) -> Recording:
 
 def replay_of_best(env: Any, result: EvalResult) -> Replay:
     """Play an evaluation's best game again: its recording, with every state for those who draw it."""
-    if result.best_actions is None:
-        raise ValueError("best_actions: given None; allowed: the result of evaluate(..., record=True)")
-    return play_recorded(
-        env.config, env.default_params, game_key(result.seed, result.best), result.best_actions
-    )
+    return replay_of(env, result, result.best)
+
+
+def replay_of(env: Any, result: EvalResult, number: int) -> Replay:
+    """Play a recorded game of an evaluation again, by its number."""
+    if number not in result.actions:
+        raise ValueError(
+            f"game {number}: given no actions; allowed: the result of evaluate(..., record=True)"
+        )
+    key = game_key(result.seed, number)
+    return play_recorded(env.config, env.default_params, key, result.actions[number])
 
 
 def pool(results: list[EvalResult]) -> EvalResult:
@@ -150,7 +165,7 @@ def pool(results: list[EvalResult]) -> EvalResult:
         totals={name: np.concatenate([each.totals[name] for each in results]) for name in first.totals},
         steps=np.concatenate([each.steps for each in results]),
         capped=np.concatenate([each.capped for each in results]),
-        best_actions=None,
+        actions={},
     )
 
 

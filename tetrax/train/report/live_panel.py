@@ -62,6 +62,7 @@ class View:
     phase: str
     entries: Sequence[Entry]
     scene: Scene | None
+    keys: str = ""  # which there are, or what is being typed
 
 
 class Layout(NamedTuple):
@@ -176,6 +177,10 @@ def _progress(view: View, layout: Layout) -> list[RenderableType]:
         grid.add_row(bar, text)
         line = grid
     phase = Text(view.phase, style="dim", no_wrap=True, overflow="ellipsis")
+    if view.keys:
+        # What is being done comes first: it is short, and of the keys some may be cut.
+        phase.append(" " * max(GAP, layout.inner - len(view.phase) - len(view.keys)))
+        phase.append(view.keys)
     return [line, phase] if view.phase else [line]
 
 

@@ -30,7 +30,9 @@ SAME_LINE = (
     "checkpoint_seconds",
     "keep_checkpoints",
     "tensorboard",
+    "wandb",
     "evaluation",
+    "watch",
 )
 NO_METRICS = ("step", "wall_time")
 MOST_NAMED = 3  # settings in a label; runs that differ in more are named by their folders

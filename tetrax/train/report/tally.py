@@ -35,34 +35,42 @@ class Tally:
     steps: np.ndarray  # int64[N]
     capped: np.ndarray  # bool[N]
     action_type: Any = None  # of a recorded action; None = nothing is recorded
+    keeps_all: bool = False  # the actions of every game, or of the best one alone
     num_over: int = 0
     _best: tuple[float, ...] | None = None  # its first two measures, -number
-    _best_tape: bytearray = field(default_factory=bytearray)
+    _tapes: dict[int, bytearray] = field(default_factory=dict)  # by number of the game
 
     @classmethod
-    def of(cls, spec: Spec, episodes: int, action_type: Any = None) -> Tally:
+    def of(cls, spec: Spec, episodes: int, action_type: Any = None, keeps_all: bool = False) -> Tally:
         """Return a tally of no games yet, with room for `episodes`."""
         totals = {
             name: np.zeros(episodes, np.float64 if name == RETURN else np.int64) for name in spec.measures
         }
-        return cls(totals, np.zeros(episodes, np.int64), np.zeros(episodes, bool), action_type)
+        return cls(totals, np.zeros(episodes, np.int64), np.zeros(episodes, bool), action_type, keeps_all)
 
     def add(
         self, number: int, came_to: Mapping[str, Any], steps: int, capped: bool, tape: bytearray | None = None
     ) -> None:
-        """Count game `number`, which is over; keep its actions if none was better."""
+        """Count game `number`, which is over; keep its actions if none was better, or all are kept."""
         for name, column in self.totals.items():
             column[number] = came_to[name]
         self.steps[number], self.capped[number] = steps, capped
         self.num_over += 1
         rank = (*(float(column[number]) for column in list(self.totals.values())[:2]), -number)
-        if self._best is None or rank > self._best:
-            self._best, self._best_tape = rank, bytearray() if tape is None else tape
+        is_best = self._best is None or rank > self._best
+        if is_best:
+            self._best = rank
+        if self.keeps_all or is_best:
+            if not self.keeps_all:
+                self._tapes.clear()
+            self._tapes[number] = bytearray() if tape is None else tape
 
     @property
-    def best_actions(self) -> np.ndarray | None:
-        """Return the actions of the best game, int32[T], if they are recorded."""
-        if self.action_type is None or self._best is None:
-            return None
-        length = self.steps[-int(self._best[-1])]
-        return np.frombuffer(self._best_tape, self.action_type)[:length].astype(np.int32)
+    def actions(self) -> dict[int, np.ndarray]:
+        """Return the recorded actions by number of the game, int32[T] each."""
+        if self.action_type is None:
+            return {}
+        return {
+            number: np.frombuffer(tape, self.action_type)[: self.steps[number]].astype(np.int32)
+            for number, tape in self._tapes.items()
+        }

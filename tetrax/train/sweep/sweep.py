@@ -80,7 +80,7 @@ def run(sweep: Sweep, *, run_dir: str | Path, display: Display | None = None) ->
         files.write_json(folder.config, to_json(sweep.config))
         run_folder.record_start(folder, 0, {})
         with (
-            MetricsLog(folder.root / SWEEP_LOG, None, step=0) as log,
+            MetricsLog(folder.root / SWEEP_LOG, step=0) as log,
             catching_signals(
                 on_first=shown.note,
                 on_second=shown.restore_terminal,

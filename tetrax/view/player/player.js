@@ -151,6 +151,7 @@ function start() {
     find("said").className = frame.say ? "" : "old";
     find("scrubber").value = index;
     find("scrubber").setAttribute("aria-valuetext", `step ${frame.step} of ${data.steps}`);
+    drawThought(frame.step);
     const spoken = data.labels.map((label, place) => `${label.toLowerCase()} ${frame.numbers[place]}`);
     stage.querySelector("desc").textContent = spoken.join("; ") + (frame.over ? "; game over" : "");
     find("first").disabled = find("back").disabled = index === 0;
@@ -158,6 +159,40 @@ function start() {
     find("previous-mark").disabled = !(marks[0] < index);
     find("next-mark").disabled = !(marks[marks.length - 1] > index);
   }
+
+  // What a policy held of the decision that led here; there may be none.
+  function drawThought(step) {
+    const thought = data.thoughts && data.thoughts[step - 1];
+    find("thought").hidden = !data.thoughts;
+    if (!data.thoughts) return;
+    const list = find("best");
+    list.replaceChildren();
+    if (!thought) {
+      find("held").textContent = "The game begins.";
+      return;
+    }
+    const value = thought.value === null ? "" : `; it expects ${thought.value}`;
+    const same = thought.played ? "was played" : "was not played";
+    find("held").textContent = `The policy's choice of ${thought.legal}: ${thought.did}, which ${same}${value}.`;
+    const scores = thought.best.map(([, score]) => score);
+    const lowest = thought.kind === "probabilities" ? 0 : Math.min(...scores);
+    const span = (thought.kind === "probabilities" ? 1 : Math.max(...scores) - lowest) || 1;
+    for (const [name, score] of thought.best) {
+      const row = document.createElement("li");
+      const label = document.createElement("code");
+      const bar = document.createElement("meter");
+      const number = document.createElement("span");
+      label.textContent = name;
+      bar.value = (score - lowest) / span;
+      bar.setAttribute("aria-hidden", "true");
+      number.textContent = thought.kind === "probabilities" ? `${(100 * score).toFixed(1)}%` : String(score);
+      row.className = name === frameAction(step) ? "chosen" : "";
+      row.append(label, bar, number);
+      list.append(row);
+    }
+  }
+
+  const frameAction = (step) => (read(index).step === step ? read(index).did : "");
 
   function seek(to) {
     index = Math.max(0, Math.min(last, to));

@@ -1,0 +1,153 @@
+"""A game played by the policy as it is, for people to watch: what was decided at each step, and what came of it.
+
+It is a game of its own, played between two chunks as the policy explores. What is trained is the same, bit for bit,
+whether somebody watches or not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from tetrax.agents.agent import Agent, Sight
+from tetrax.env.wrappers import AutoReset, AutoResetState
+from tetrax.train.report.decisions import Decisions, decision_data, number, summarise
+from tetrax.view.as_data import rules_data
+from tetrax.view.captions import read_happenings
+from tetrax.view.following import Following, step_data
+from tetrax.view.scene import has_pictures, read_moments
+
+STEPS = 32  # of a burst
+
+
+class Standing(NamedTuple):
+    """Where the watched game stands."""
+
+    games: AutoResetState
+    memory: Any  # of the policy, [1, ...]
+    is_first: Array  # bool[], nothing is played yet
+    num_acted: Array  # uint32[], decisions so far, over all games
+
+
+class Burst(NamedTuple):
+    """What the device tells of T steps; every leaf has the steps first."""
+
+    before: Any  # the game before the step
+    after: Any  # and after it
+    is_first: Array  # bool[T], the game began with this step
+    decisions: Decisions
+    reward: Array  # float32[T]
+    is_over: Array  # bool[T], by a loss or a limit
+    event: Any
+
+
+class WatchedGame:
+    """Plays on and on; compiled once, while training goes on."""
+
+    def __init__(self, env: Any, agent: Agent, policy: Any) -> None:
+        self._env, self._agent = env, agent
+        self._auto = AutoReset(env, keep_last=True)
+        # Traced here: two threads must not trace at once. Compiled beside the training.
+        begin = jax.jit(self._begin)
+        self._standing: Any = begin(jax.random.key(0, impl="threefry2x32"))
+        lowered = jax.jit(self._play).lower(policy, self._standing)
+        with_end = ThreadPoolExecutor(1)
+        self._program: Future[Callable[..., tuple[Standing, Burst]]] = with_end.submit(lowered.compile)
+        with_end.shutdown(wait=False)
+        self._following: Following | None = None
+        self._game, self._move = -1, 0  # numbers of the game and of the step in it
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether its program is compiled."""
+        return self._program.done()
+
+    def header(self) -> dict[str, Any]:
+        """Return what all steps have in common, as JSON values: the rules to draw scenes by, names of the actions."""
+        names = getattr(self._env, "action_names", None)
+        return {
+            "rules": rules_data(self._env.rules) if has_pictures(self._env) else None,
+            "actions": list(names) if names is not None else None,
+            "game": self._env.spec.title,
+        }
+
+    def play(self, policy: Any, step: int) -> list[dict[str, Any]]:
+        """Play some steps; return the facts of each as JSON values. `step` is that of the training."""
+        self._standing, burst = self._program.result()(policy, self._standing)
+        burst = jax.device_get(burst)
+        shown = self._show(burst)
+        return [{"step": step, **self._facts(burst, index), **shown[index]} for index in range(STEPS)]
+
+    def _begin(self, key: Array) -> Standing:
+        games, _ = self._auto.reset(key, self._env.default_params)
+        return Standing(games, self._agent.initial_memory((1,)), jnp.bool_(True), jnp.uint32(0))
+
+    def _play(self, policy: Any, standing: Standing) -> tuple[Standing, Burst]:
+        return jax.lax.scan(lambda carry, _: self._step(policy, carry), standing, length=STEPS)
+
+    def _step(self, policy: Any, standing: Standing) -> tuple[Standing, Burst]:
+        env, params, games = self._env, self._env.default_params, standing.games
+        observation = env.observe(games.game, params)
+        sight = Sight(observation=observation, is_first=standing.is_first, state=games.game)
+        sight = jax.tree.map(lambda leaf: leaf[None], sight)  # a batch of one
+        act_key = jax.random.fold_in(games.key, ~standing.num_acted)  # games are numbered from below
+        action, memory, told = self._agent.act(policy, sight, standing.memory, act_key, False)
+        after, timestep = self._auto.step(games, action[0], params)
+        is_over = timestep.terminated | timestep.truncated
+        burst = Burst(
+            before=_without_keys(games.game),
+            after=_without_keys(after.last),
+            is_first=standing.is_first,
+            decisions=summarise(action, sight.observation.legal, told),
+            reward=timestep.reward,
+            is_over=is_over,
+            event=timestep.event,
+        )
+        return Standing(after, memory, is_over, standing.num_acted + 1), burst
+
+    def _facts(self, burst: Burst, index: int) -> dict[str, Any]:
+        """Return what was decided in a step, and what it brought."""
+        if burst.is_first[index]:
+            self._game, self._move = self._game + 1, 0
+        self._move += 1
+        terms = getattr(burst.event, "reward_terms", None)
+        return {
+            "game": self._game,
+            "move": self._move,
+            **decision_data(burst.decisions, index, getattr(self._env, "action_names", None)),
+            "reward": number(burst.reward[index]),
+            "terms": None if terms is None else _terms(terms, index),
+            "over": bool(burst.is_over[index]),
+        }
+
+    def _show(self, burst: Burst) -> list[dict[str, Any]]:
+        """Return how each step looks; nothing of games that have no pictures."""
+        if not has_pictures(self._env):
+            return [{"scene": None}] * STEPS
+        before, after = read_moments(burst.before), read_moments(burst.after)
+        shown = []
+        for index, happening in enumerate(read_happenings(burst.event)):
+            if self._following is None or burst.is_first[index]:
+                self._following = Following(self._env, before[index])
+            shown.append(
+                step_data(self._following.step(after[index], happening, int(burst.decisions.action[index])))
+            )
+        return shown
+
+
+def _without_keys(tree: Any) -> Any:
+    """Return a tree with the data of its keys in their place, so that it can be brought to the host."""
+    is_key = lambda leaf: jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)  # noqa: E731
+    return jax.tree.map(lambda leaf: jax.random.key_data(leaf) if is_key(leaf) else leaf, tree)
+
+
+def _terms(terms: Any, index: int) -> dict[str, float | None]:
+    """Return the terms of a reward that are not zero, by name."""
+    leaves = jax.tree_util.tree_leaves_with_path(terms)
+    named = {jax.tree_util.keystr(path, simple=True, separator="."): leaf[index] for path, leaf in leaves}
+    return {name: number(value) for name, value in named.items() if value != 0}

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from tetrax.fields.errors import UserError, exit_code, missing, wrong
+from tetrax.fields.errors import UserError, exit_code, install, wrong
 from tetrax.system import streams
 from tetrax.train.command import flags
 
@@ -46,7 +46,7 @@ def _run(argv: list[str]) -> int:
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in ("starlette", "uvicorn"):
             raise
-        raise UserError(missing(str(error.name))) from None
+        raise UserError(f"{error.name} is not installed; it comes with: {install('dashboard')}") from None
     dashboard = Dashboard(roots)
     threading.Thread(target=dashboard.read_ahead, daemon=True).start()
     serving.serve(dashboard.routes(), options.host, options.port, "dashboard", say=_say)

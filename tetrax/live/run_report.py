@@ -39,6 +39,7 @@ def describe(entry: Entry) -> dict[str, Any]:
         "evaluation": evaluation(entry, faults),
         "pictures": files(entry, "pictures"),
         "recordings": files(entry, "recordings"),
+        "has_policy": (RunFolder(entry.path).policy / "config.json").is_file(),
         "saved_step": _saved_step(entry),
         "waiting": [{"command": one.words, "at": one.at} for one in mailbox.waiting(entry.path)],
         "sweep": sweep(entry, faults) if entry.is_sweep else None,

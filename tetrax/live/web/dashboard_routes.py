@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import time
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
@@ -182,7 +183,8 @@ class Dashboard:
     async def _recording(self, request: Request) -> Response:
         """Answer with the page that plays a recording, which can do nothing but that."""
         entry, path = await run_in_threadpool(self._file, request, "recordings")
-        page = await run_in_threadpool(recording_page, entry, path)
+        thoughts = request.query_params.get("thoughts") == "yes"
+        page = await run_in_threadpool(functools.partial(recording_page, entry, path, thoughts=thoughts))
         return HTMLResponse(page.html, page.status, headers={"content-security-policy": page.policy})
 
     def _file(self, request: Request, what: str) -> tuple[Entry, Path]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -31,16 +30,19 @@ class RecordingPage:
     policy: str = POLICY
 
 
-def recording_page(entry: Entry, path: Path) -> RecordingPage:
-    """Return the page that plays a recording, or one that says why there is none."""
+def recording_page(entry: Entry, path: Path, *, thoughts: bool = False) -> RecordingPage:
+    """Return the page that plays a recording, or one that says why there is none.
+
+    With `thoughts`, what the run's policy makes of each decision is beside.
+    """
     made = path.with_suffix(".html")
     known, newer = safe_reading.mark(path), safe_reading.mark(made)
     try:
-        if known is not None and newer is not None and newer.changed >= known.changed:
+        if not thoughts and known is not None and newer is not None and newer.changed >= known.changed:
             with safe_reading.open_file(entry.path, made) as file:
                 return RecordingPage(file.read(LARGEST_PAGE).decode("utf-8", "replace"), 200)
         with safe_reading.open_file(entry.path, path):
-            return RecordingPage(_made(os.path.realpath(path), known), 200)
+            return RecordingPage(_made(path, known, entry.path if thoughts else None), 200)
     except OSError as error:
         said = in_words(error)
     except (UserError, ValueError, TypeError, KeyError) as error:
@@ -49,9 +51,15 @@ def recording_page(entry: Entry, path: Path) -> RecordingPage:
 
 
 @functools.lru_cache(maxsize=KEPT)
-def _made(path: str, known: Mark | None) -> str:
-    """Play a recording again and return its page; `known` tells a file from the one that was there before."""
+def _made(path: Path, known: Mark | None, run: Path | None) -> str:
+    """Play a recording again and return its page; `known` tells a file from the one that was there before.
+
+    With the thoughts of a run's policy where one is given.
+    """
     from tetrax.env import record
+    from tetrax.train.folder import policy_io
+    from tetrax.train.report.thoughts import think
     from tetrax.view import page
 
-    return page.show(record.load(path)).html
+    replayed = record.replay(record.load(path))
+    return page.show(replayed, thoughts=None if run is None else think(policy_io.load(run), replayed)).html

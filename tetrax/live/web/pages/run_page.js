@@ -110,14 +110,14 @@ export function makeRunPage(run) {
     fill(sweep, report.sweep, () => section("Points of the sweep", sweepTable(report.sweep)));
     fill(evaluation, report.evaluation, () => section("Evaluation at the end", evaluationTable(report.evaluation)));
     fill(pictures, report.pictures.length, () => section("Pictures", drawPictures(run, report.pictures)));
-    recordings.update(report.recordings);
+    recordings.update(report.recordings, report.has_policy);
     drawSettings();
     fill(history, report.history.length, () => section("What was asked of it", historyTable(report.history)));
   }
 
   function drawBanners() {
     const alerts = report.alerts.slice(-3).reverse().map((alert) =>
-      make("p", { class: "banner warn" }, make("b", {}, alert.rule), ` ${alert.said} `, make("span", { class: "number" }, `step ${whole(alert.step)}`)));
+      make("p", { class: "banner warn" }, make("b", {}, alert.rule), ` · ${alert.said} · `, make("span", { class: "number" }, `step ${whole(alert.step)}`)));
     const older = report.alerts.length > 3
       ? [make("details", { class: "banner" }, make("summary", {}, `${report.alerts.length - 3} earlier alerts`),
         ...report.alerts.slice(0, -3).reverse().map((alert) => make("p", {}, `${alert.rule}: ${alert.said} (step ${whole(alert.step)})`)))] : [];
@@ -194,18 +194,26 @@ function makeRecordings(run) {
   const list = make("div", { class: "row" });
   const stage = make("div", { class: "player" });
   const element = section("Recordings", list, stage);
-  let open = null;
+  const think = make("button", { type: "button", hidden: true, title: "Play it again with what the policy makes of each decision; the first time takes a while" }, "what its policy thinks");
+  element.insertBefore(think, stage);
+  let [open, openChanged, hasPolicy] = [null, 0, false];
   element.hidden = true;
+  think.addEventListener("click", () => play({ run, name: open, changed: openChanged, thoughts: "yes" }, "The policy looks at the game …"));
 
   function show(name, changed) {
-    open = open === name ? null : name;
+    [open, openChanged] = [open === name ? null : name, changed];
+    think.hidden = !open || !hasPolicy;
     for (const button of list.children) button.setAttribute("aria-pressed", button.dataset.name === open);
     if (!open) {
       stage.replaceChildren();
       return;
     }
-    const frame = make("iframe", { src: `/recording?${new URLSearchParams({ run, name, changed })}`, title: `Recording ${name}`, sandbox: "allow-scripts" });
-    const wait = make("p", { class: "quiet" }, "The game is played again …");
+    play({ run, name, changed }, "The game is played again …");
+  }
+
+  function play(asked, said) {
+    const frame = make("iframe", { src: `/recording?${new URLSearchParams(asked)}`, title: `Recording ${asked.name}`, sandbox: "allow-scripts" });
+    const wait = make("p", { class: "quiet", role: "status" }, said);
     frame.addEventListener("load", () => {
       wait.remove();
       frame.focus();
@@ -215,7 +223,8 @@ function makeRecordings(run) {
 
   return {
     element,
-    update(files) {
+    update(files, knowsPolicy) {
+      hasPolicy = knowsPolicy;
       element.hidden = !files.length;
       list.replaceChildren(...files.map(({ name, changed }) =>
         make("button", { type: "button", "data-name": name, "aria-pressed": String(name === open), onclick: () => show(name, changed) }, name.replace(".json", ""))));

@@ -1,7 +1,7 @@
 // The watched game of a run: played at a steady pace, with what the policy thought of its actions.
 
 import { makeBoard } from "./board.js";
-import { short } from "./formats.js";
+import { short, whole } from "./formats.js";
 import { make } from "./sending.js";
 import { on } from "./state.js";
 
@@ -36,15 +36,15 @@ export function makeWatched(run) {
   let [index, playing, following, due, drawnAt, board, shownRules] = [-1, true, true, 0, 0, null, null];
   let [rules, actions] = [null, []];
 
-  function take({ run: of, fresh, lines }) {
+  function take({ run: of, lines }) {
     if (of !== run) return;
-    if (fresh && steps.length && !lines.some((line) => line.scene)) return;
     for (const line of lines) {
-      if (line.rules) {
+      if ("rules" in line) {
         rules = line.rules;
         actions = Array.isArray(line.actions) ? line.actions : [];
+      } else if ("action" in line) {
+        steps.push({ rules, actions, step: line });
       }
-      if (line.scene && rules) steps.push({ rules, actions, step: line });
     }
     if (steps.length > MOST_KEPT) {
       index = Math.max(0, index - (steps.length - MOST_KEPT));
@@ -66,12 +66,14 @@ export function makeWatched(run) {
     live.setAttribute("aria-pressed", following);
     const now = steps[index];
     if (!now) return;
-    if (now.rules !== shownRules) {
+    const hasPicture = Boolean(now.rules && now.step.scene); // some games have none
+    stage.hidden = !hasPicture;
+    if (hasPicture && now.rules !== shownRules) {
       board ??= makeBoard(stage, now.rules, { maxHeight: () => Math.max(300, Math.min(620, window.innerHeight - 230)) });
       board.setRules(now.rules);
       shownRules = now.rules;
     }
-    board.draw(now.step.scene);
+    if (hasPicture) board.draw(now.step.scene);
     told.replaceChildren(...decision(now));
   }
 
@@ -94,9 +96,9 @@ export function makeWatched(run) {
     drawnAt = time;
     if (!playing || index >= steps.length - 1) return;
     due += passed * STEPS_PER_SECOND * Number(speed.value);
-    const whole = Math.floor(due);
-    due -= whole;
-    if (whole) seek(index + whole, false);
+    const passing = Math.floor(due);
+    due -= passing;
+    if (passing) seek(index + passing, false);
   }
 
   function step(by) {
@@ -160,6 +162,11 @@ export function makeWatched(run) {
   };
 }
 
+function percent(share) {
+  if (share > 0 && share < 0.0005) return "<0.1%";
+  return `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)}%`;
+}
+
 /** What the policy decided, as elements: the action, who chose it, what else it thought of. */
 function decision({ actions, step }) {
   const scores = Array.isArray(step.scores) ? step.scores : [];
@@ -171,7 +178,7 @@ function decision({ actions, step }) {
     const bar = make("meter", { min: "0", max: "1", value: String(step.kind === "worths" ? 0.06 + 0.94 * part : part / 1), "aria-hidden": "true" });
     return make("li", { class: action === step.action ? "chosen" : null },
       make("span", { class: "name" }, actions[action] ?? `action ${action}`), bar,
-      make("b", { class: "number" }, step.kind === "probabilities" ? `${(100 * value).toFixed(value < 0.0995 ? 1 : 0)}%` : short(value)));
+      make("b", { class: "number" }, step.kind === "probabilities" ? percent(value) : short(value)));
   });
   const others = (step.legal ?? 0) - scores.length;
   const terms = Object.entries(step.terms ?? {}).map(([name, value]) => `${name} ${short(value)}`).join(", ");
@@ -181,7 +188,7 @@ function decision({ actions, step }) {
     ["reward", step.reward === null || step.reward === undefined ? null : `${short(step.reward)}${terms ? ` (${terms})` : ""}`],
     ["locked", step.locked ? `${step.locked}${step.why ? `: ${step.why.replaceAll("_", " ")}` : ""}` : null],
     ["happened", step.said || null],
-    ["game", `${step.game ?? "–"}, move ${step.move ?? "–"}`],
+    ["game", `${whole((step.game ?? 0) + 1)}, move ${whole(step.move)}${step.over ? ", its last" : ""}`],
     ["trained", step.step === undefined ? null : `${short(step.step)} steps`],
   ];
   return [

@@ -6,7 +6,6 @@ browser sees. The memory of the page is that of its process: what of it no other
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import json
 import math
@@ -19,9 +18,12 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks import measure
+from tetrax.fields.errors import exit_code
 from tetrax.train.config import to_json
 from tetrax.train.in_python import configure
 
@@ -31,6 +33,20 @@ OTHERS = [
     *("entropy", "kl", "grad_norm", "clip_fraction", "explained_variance", "learning_rate", "games"),
 ]
 LATENCY_TRIES = 10
+
+
+@dataclass(frozen=True)
+class Options:
+    """Which runs are made up, and what is shown of them."""
+
+    runs: int = 100
+    """Runs in the folder."""
+    rows: int = 10_000
+    """Rows in the log of each."""
+    show_all: bool = False
+    """Then show the curves of all runs, too."""
+    json: bool = False
+    """Print one JSON object at the end."""
 
 
 def write_runs(root: Path, number: int, rows: int) -> None:
@@ -92,7 +108,7 @@ def renderers(browser_pid: int) -> list[int]:
     return found
 
 
-def measure(root: Path, show_all: bool) -> dict[str, float]:
+def open_page(root: Path, show_all: bool) -> dict[str, float]:
     """Open the page and measure: seconds to the list, to the first curves; MB; seconds until a new row is seen."""
     from playwright.sync_api import sync_playwright
 
@@ -146,18 +162,27 @@ def latency(page: Any, run: Path) -> float:
     return statistics.median(times)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--runs", type=int, default=100)
-    parser.add_argument("--rows", type=int, default=10_000)
-    parser.add_argument("--show-all", action="store_true", help="then show the curves of all runs, too")
-    asked = parser.parse_args()
+def main() -> int:
+    """Make the runs, open the page, and say what was measured."""
+    return exit_code(_run, None, when_stopped="stopped")
+
+
+def _run(argv: list[str]) -> int:
+    options = measure.options(Options(), argv, "dashboard", "Measure the dashboard in a headless Chromium.")
+    if options is None:
+        return 0
+    for flag, given in (("--runs", options.runs), ("--rows", options.rows)):
+        measure.check_positive(flag, given)
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "runs"
-        write_runs(root, asked.runs, asked.rows)
-        for name, value in measure(root, asked.show_all).items():
-            print(f"{name}: {value:.2f}")
+        write_runs(root, options.runs, options.rows)
+        found = {name: round(value, 3) for name, value in open_page(root, options.show_all).items()}
+    for name, value in found.items():
+        print(f"{name}: {value:.2f}")
+    if options.json:
+        print(json.dumps(found))
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

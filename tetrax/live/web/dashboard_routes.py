@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from tetrax.fields.errors import in_words
+from tetrax.fields.errors import UserError, in_words
 from tetrax.live import curve_points, run_report, safe_reading, sending
 from tetrax.live.metric_columns import Library, Logged
 from tetrax.live.shelf import Entry, Shelf, places
@@ -170,6 +170,8 @@ class Dashboard:
         self._commands += 1
         try:
             told = await run_in_threadpool(_carry_out, entry, asked["command"], arguments, asked["at"])
+        except UserError as error:  # a fair question with a clear answer, as what the run itself refuses
+            told = {"done": False, "step": None, "said": str(error)}
         finally:
             self._commands -= 1
         return JSONResponse(told)
@@ -209,7 +211,7 @@ class Dashboard:
 
 
 def _carry_out(entry: Entry, command: str, arguments: tuple[str, ...], at: int | None) -> dict[str, Any]:
-    """Steer a run and return what came of it; UserError for what is refused here, `done` false for what the run did."""
+    """Steer a run and return what came of it; UserError for what it is not even asked."""
     try:
         safe_reading.read_object(entry.path, places(entry)["config"])
     except (OSError, ValueError) as error:

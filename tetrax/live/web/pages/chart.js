@@ -29,7 +29,7 @@ matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => {
 export function makeChart(metric, { height = 190 } = {}) {
   const canvas = make("canvas");
   const told = make("div", { class: "cursor", hidden: true });
-  const stage = make("div", { class: "stage", tabindex: "0", role: "img" }, canvas, told);
+  const stage = make("div", { class: "stage", tabindex: "0", role: "img", "aria-label": words(metric) }, canvas, told);
   const element = make("figure", { class: "chart card" }, make("figcaption", {}, words(metric)), stage);
   const pen = canvas.getContext("2d");
   let curves = null; // until they are known

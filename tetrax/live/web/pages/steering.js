@@ -29,8 +29,8 @@ export function makeSteering(run) {
       make("label", { class: "check quiet" }, "at step", at)),
     make("div", { class: "row" }, set, branch), said);
   let values = new Map();
-  name.addEventListener("change", () => {
-    if (values.has(name.value)) value.value = values.get(name.value);
+  name.addEventListener("input", () => {
+    value.placeholder = values.has(name.value) ? `now ${values.get(name.value)}` : "1e-4 or x0.5";
   });
 
   async function send(command, words) {

@@ -161,7 +161,7 @@ function plan(curves, how, width, high, pen) {
   const pad = (y1 - y0) * 0.06 || Math.abs(y0) * 0.1 || 0.5;
   y0 -= pad;
   y1 += pad;
-  const yTicks = how.log ? logTicks(y0, y1) : ticks(y0, y1, Math.max(2, Math.floor(high / 42)));
+  const yTicks = how.log ? logTicks(y0, y1) : ticks(y0, y1, Math.max(2, Math.floor(high / 34)));
   const labels = yTicks.map((tick) => short(how.log ? 10 ** tick : tick));
   const left = Math.ceil(Math.max(16, ...labels.map((label) => pen.measureText(label).width))) + 12;
   const plot = { left, top: EDGE.top, width: width - left - EDGE.right, height: high - EDGE.top - EDGE.bottom };

@@ -214,8 +214,10 @@ function makeRecordings(run) {
   function play(asked, said) {
     const frame = make("iframe", { src: `/recording?${new URLSearchParams(asked)}`, title: `Recording ${asked.name}`, sandbox: "allow-scripts" });
     const wait = make("p", { class: "quiet", role: "status" }, said);
+    frame.hidden = true;
     frame.addEventListener("load", () => {
       wait.remove();
+      frame.hidden = false;
       frame.focus();
     });
     stage.replaceChildren(wait, frame);
@@ -226,7 +228,8 @@ function makeRecordings(run) {
     update(files, knowsPolicy) {
       hasPolicy = knowsPolicy;
       element.hidden = !files.length;
-      list.replaceChildren(...files.map(({ name, changed }) =>
+      const newestFirst = [...files].sort((one, other) => other.changed - one.changed || one.name.localeCompare(other.name));
+      list.replaceChildren(...newestFirst.map(({ name, changed }) =>
         make("button", { type: "button", "data-name": name, "aria-pressed": String(name === open), onclick: () => show(name, changed) }, name.replace(".json", ""))));
     },
   };
@@ -241,7 +244,7 @@ function historyTable(lines) {
 
 function sweepTable({ status, metric, command, columns, tuned, rows }) {
   const cell = (content) => (typeof content === "object" && content !== null ? `${short(content.mean)}${content.std ? ` ± ${short(content.std)}` : ""}` : short(content));
-  const table = makeTable(["", ...columns.map(words), "diverged", "step"], rows.map((row) => [
+  const table = makeTable(["", ...columns.map((name, index) => (index < tuned ? name : words(name))), "diverged", "step"], rows.map((row) => [
     row.label, ...row.cells.map((content, index) => (index < tuned ? String(content ?? "–") : cell(content))), row.diverged ? whole(row.diverged) : "–", whole(row.step),
   ]), { caption: "Points" });
   const said = [status, metric ? `ranked by ${words(metric)}` : null].filter(Boolean).join(" · ");

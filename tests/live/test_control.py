@@ -103,6 +103,7 @@ def test_a_run_that_does_not_answer_keeps_nothing(tmp_path: Path, straight: Path
         (["run", "save", "--timeout", "0"], "--timeout: given 0.0; allowed: more than 0 seconds"),
         (["run", "status", "--at", "3"], "--at: given 3; allowed: nothing with status"),
         (["STRAIGHT", "save"], "which is not running; allowed: a run that is being trained"),
+        (["STRAIGHT", "set", "agent.learning_rate", "0.1.2"], "given '0.1.2'; allowed: a finite number"),
         (["STRAIGHT", "save", "--at", "-3"], "at: given -3; allowed: an environment step"),
     ],
 )

@@ -34,7 +34,10 @@ def tell(run: Path, name: str, arguments: tuple[str, ...], at: int | None, timeo
         raise UserError(str(error)) from None
     folder, state = open_run(run), mailbox.read_state(run)
     if name == "set":
-        changed(load_config(folder.config), *arguments)  # what cannot be is said now, and not at its step
+        try:
+            changed(load_config(folder.config), *arguments)  # what cannot be is said now, and not at its step
+        except ValueError as error:
+            raise UserError(str(error)) from None
     if state is None or mailbox.is_alive(state) is False:
         raise UserError(f"{name}: given to {run}, which is not running; allowed: a run that is being trained")
     try:

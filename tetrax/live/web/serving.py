@@ -1,7 +1,8 @@
 """Serving a page: an application of routes behind the guard, on a port of this machine, until it is stopped.
 
 `serve` is all that an entry needs. Files of `pages/` are at /pages/NAME. An endpoint says what is wrong by raising
-`Refused` or UserError, which the page gets as {"error": "…"}; `read_object` reads what a page has sent.
+`Refused` or UserError, or by letting an OSError through, which the page gets as {"error": "…"}; `read_object` reads
+what a page has sent.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from tetrax.fields.errors import UserError, wrong
+from tetrax.fields.errors import UserError, in_words, wrong
 from tetrax.live.web.guard import TOKEN, Guard, Refused, Rights
 
 PAGES = Path(__file__).parent / "pages"
@@ -53,6 +54,7 @@ def make_app(
         exception_handlers={
             Refused: _refuse,
             UserError: _say_what_is_wrong,
+            OSError: _say_what_cannot_be_read,
             HTTPException: _say_what_http_says,
             Exception: _say_that_it_failed,
         },
@@ -206,6 +208,11 @@ async def _refuse(request: Request, error: Exception) -> Response:
 
 async def _say_what_is_wrong(request: Request, error: Exception) -> Response:
     return JSONResponse({"error": str(error)}, 400)
+
+
+async def _say_what_cannot_be_read(request: Request, error: Exception) -> Response:
+    assert isinstance(error, OSError)
+    return JSONResponse({"error": in_words(error)}, 404)
 
 
 async def _say_what_http_says(request: Request, error: Exception) -> Response:

@@ -1,0 +1,42 @@
+// Numbers and times for people.
+
+/** A number in few letters: 1.31M, 26.4k, 0.00025. */
+export function short(value) {
+  if (value === null || value === undefined || !Number.isFinite(value)) return "–";
+  const size = Math.abs(value);
+  for (const [least, letter] of [[1e9, "G"], [1e6, "M"], [1e3, "k"]]) {
+    if (size >= least) return `${trim((value / least).toPrecision(3))}${letter}`;
+  }
+  if (size !== 0 && size < 1e-4) return value.toExponential(1).replace("e", "e");
+  return trim(value.toPrecision(size >= 100 ? 4 : 3));
+}
+
+function trim(text) {
+  return text.includes(".") && !text.includes("e") ? text.replace(/\.?0+$/, "") : text;
+}
+
+/** A whole number with its digits in threes. */
+export function whole(value) {
+  return value === null || value === undefined ? "–" : Math.round(value).toLocaleString("en");
+}
+
+/** Minutes as 42 s, 12 min, 3.4 h. */
+export function minutes(value) {
+  if (value < 1) return `${Math.round(value * 60)} s`;
+  return value < 120 ? `${trim(value.toPrecision(3))} min` : `${trim((value / 60).toPrecision(3))} h`;
+}
+
+/** How long ago a time in seconds is. */
+export function ago(seconds) {
+  const past = Date.now() / 1000 - seconds;
+  if (past < 5) return "just now";
+  for (const [length, name] of [[86400, "d"], [3600, "h"], [60, "min"]]) {
+    if (past >= length) return `${Math.floor(past / length)} ${name} ago`;
+  }
+  return `${Math.floor(past)} s ago`;
+}
+
+/** A metric's name as words. */
+export function words(name) {
+  return name.replaceAll("_", " ");
+}

@@ -56,8 +56,8 @@ def assert_same_run(one: Path, other: Path, config: TrainConfig) -> None:
     assert times == sorted(times)
 
 
-def start_process(folder: Path, mode: str) -> subprocess.Popen[bytes]:
-    command = [sys.executable, "-m", "tests.train.toy", str(folder), mode, str(KILLED_RUN)]
+def start_process(folder: Path, mode: str, steps: int = KILLED_RUN) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "tests.train.toy", str(folder), mode, str(steps)]
     return subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 
 

@@ -82,7 +82,7 @@ def test_a_server_goes_on_whatever_it_is_sent_and_ends_when_it_is_told_to(tmp_pa
         with httpx.stream("GET", f"{address}api/events", params={"run": str(run)}, timeout=60) as answer:
             lines = answer.iter_lines()
             assert next(lines) == "event: runs"
-            for _ in range(300):
+            for _ in range(200):
                 begin = chance.choice(
                     [b"", b"GET / HTTP/1.1\r\n", b"POST /api/control HTTP/1.1\r\nHost: x\r\n"]
                 )

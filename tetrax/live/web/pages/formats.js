@@ -7,7 +7,7 @@ export function short(value) {
   for (const [least, letter] of [[1e9, "G"], [1e6, "M"], [1e3, "k"]]) {
     if (size >= least) return `${trim((value / least).toPrecision(3))}${letter}`;
   }
-  if (size !== 0 && size < 1e-4) return value.toExponential(1).replace("e", "e");
+  if (size !== 0 && size < 1e-4) return value.toExponential(1);
   return trim(value.toPrecision(size >= 100 ? 4 : 3));
 }
 

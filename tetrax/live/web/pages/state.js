@@ -42,11 +42,14 @@ export function tell(name, data) {
   for (const listener of [...(listeners.get(name) ?? [])]) listener(data);
 }
 
-/** Runs, those that go on first, then the newest. */
+/** Runs, those that go on first, by name so that none moves while one reads; then the others, newest first. */
 export function sorted() {
-  const goesOn = (run) => (run.state === "running" || run.state === "paused" ? 1 : 0);
-  return [...state.runs.values()].sort((one, other) =>
-    goesOn(other) - goesOn(one) || other.changed - one.changed || one.name.localeCompare(other.name));
+  const goesOn = (run) => run.state === "running" || run.state === "paused";
+  const age = (run) => (goesOn(run) ? Infinity : run.changed);
+  return [...state.runs.values()].sort((one, other) => {
+    const [first, second] = [age(one), age(other)];
+    return first === second ? one.name.localeCompare(other.name) : second - first;
+  });
 }
 
 export function takeRuns({ changed, gone }) {
@@ -63,6 +66,7 @@ export function showNewest() {
 }
 
 export function show(names, byHand = true) {
+  if (!byHand && names.length === state.shown.size && names.every((name) => state.shown.has(name))) return;
   state.shown = new Set(names);
   chosen = chosen || byHand;
   if (byHand) keep();

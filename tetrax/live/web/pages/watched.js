@@ -175,7 +175,7 @@ function decision({ actions, step }) {
   const least = step.kind === "probabilities" ? 0 : Math.min(...values, most - 1e-9);
   const rows = scores.map(([action, value]) => {
     const part = most > least ? (value - least) / (most - least) : 1;
-    const bar = make("meter", { min: "0", max: "1", value: String(step.kind === "worths" ? 0.06 + 0.94 * part : part / 1), "aria-hidden": "true" });
+    const bar = make("meter", { min: "0", max: "1", value: String(step.kind === "worths" ? 0.06 + 0.94 * part : part), "aria-hidden": "true" });
     return make("li", { class: action === step.action ? "chosen" : null },
       make("span", { class: "name" }, actions[action] ?? `action ${action}`), bar,
       make("b", { class: "number" }, step.kind === "probabilities" ? percent(value) : short(value)));

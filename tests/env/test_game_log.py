@@ -105,7 +105,7 @@ def test_the_pieces_are_those_that_the_boards_tell() -> None:
     assert [line["piece"] for line in of_kind(lines, "piece")] == kinds
 
 
-@pytest.mark.parametrize("wrapper", [AutoReset, LateReset])
+@pytest.mark.parametrize("wrapper", [AutoReset, pytest.param(LateReset, marks=pytest.mark.slow)])
 def test_many_boards_that_start_again(wrapper: Any) -> None:
     """Games of 5 boards, written in bulk, are those that `EpisodeStatistics` counts on the device."""
     env = EpisodeStatistics(wrapper(MINI))
@@ -170,6 +170,7 @@ def test_a_game_without_reset_is_written_once() -> None:
     assert len(lines) == 1
 
 
+@pytest.mark.slow
 def test_a_time_limit_is_an_end_of_its_own() -> None:
     env = Batch(AutoReset(tetrax.make("mini", actions="drop", time_limit=2)))
     state, timestep = jax.jit(env.reset)(jax.random.split(jax.random.key(0), 3))

@@ -25,6 +25,7 @@ def advance(match: Match, ticks: int) -> None:
         match.advance()
 
 
+@pytest.mark.slow
 def test_a_sprint_ends_at_forty_lines(tmp_path):
     ended = []
     match = Match(setting("sprint", guest=dellacherie(), keys_per_second=60.0), lambda *of: ended.append(of))

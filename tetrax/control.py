@@ -120,6 +120,7 @@ def _status_in_words(found: dict[str, Any]) -> str:
             if _is_number(value)
         )
         lines.append(f"evaluation at step {found['evaluated']['step']:,}: " + ", ".join(told))
+    lines += [f"alert at step {one['step']:,}: {one['said']}" for one in found["alerts"]]
     lines += [f"waits for step {one['at'] or 0:,}: {one['command']}" for one in found["waiting"]]
     return "\n".join(lines)
 

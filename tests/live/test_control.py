@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shutil
 import threading
@@ -20,6 +21,7 @@ from tetrax.live import sending
 from tetrax.train.config import load_config
 from tetrax.train.folder import mailbox
 from tetrax.train.loop import train
+from tetrax.train.watch_config import WatchConfig
 
 
 @pytest.fixture(autouse=True)
@@ -46,11 +48,13 @@ def test_it_steers_a_run(tmp_path: Path, capsys: Any) -> None:
 
     thread = threading.Thread(target=steer)
     thread.start()
-    train(toy_config(), run_dir=run, display=Listener(96, lambda: mailbox.send(run, "pause")))
+    config = dataclasses.replace(toy_config(), watch=WatchConfig(alerts=("entropy above 0",)))
+    train(config, run_dir=run, display=Listener(96, lambda: mailbox.send(run, "pause")))
     thread.join()
     said, errors = capsys.readouterr()
     assert codes[0] == 0
     assert "paused, step 96 of 320, saved at step 96" in said
+    assert "alert at step 32: entropy is " in said
     assert "agent.learning_rate: " in said
     assert codes[1:] == [0, 0, 2, 0, 0, 0]
     assert "given 'agent.num_envs', which cannot change in a run" in errors

@@ -9,6 +9,7 @@ from typing import Any
 
 from tetrax.fields.errors import UserError, in_words, wrong
 from tetrax.system import disk
+from tetrax.train import alerts
 from tetrax.train.config import TrainConfig, load_config
 from tetrax.train.folder import checkpoint, log, mailbox, run_folder
 from tetrax.train.folder.mailbox import ENDED, Reply
@@ -19,6 +20,7 @@ LOOK_AGAIN_SECONDS = 0.05
 GRACE_SECONDS = 60.0  # for a command that is being carried out when the time is over
 GONE_SECONDS = 1.0  # the same, where the process has ended
 NOT_RUNNING = "not running"
+SHOWN_ALERTS = 3  # the newest
 SHOWN = ("lines", "return", "steps_per_second")  # of the newest row of metrics
 
 
@@ -94,6 +96,7 @@ def status(run: Path) -> dict[str, Any]:
         "saved_step": saved[-1] if saved else None,
         "measured": {name: newest[name] for name in SHOWN if newest.get(name) is not None},
         "evaluated": _newest_evaluation(rows),
+        "alerts": alerts.read(folder.alerts)[-SHOWN_ALERTS:],
         "waiting": [{"command": command.words, "at": command.at} for command in mailbox.waiting(run)],
     }
 

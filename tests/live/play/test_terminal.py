@@ -247,6 +247,38 @@ def test_a_signal_ends_the_game_and_puts_the_terminal_back(pseudo, number):
     assert [signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGHUP, signal.SIGTSTP)] == handlers
 
 
+def test_a_second_signal_does_not_lose_the_game(pseudo):
+    terminal, _ = pseudo(b"\x1b[?62c")
+    numbers = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+    ended: list[Seat] = []
+    late: list[int] = []
+
+    def keep(seat: Seat, result: object) -> None:
+        for number in numbers:  # a terminal that is closed tells of it twice: itself, and by its shell
+            signal.raise_signal(number)
+        ended.append(seat)
+
+    def type_all() -> None:
+        terminal.wait("key begins")
+        terminal.type(b" ")
+        terminal.wait("locked by hard drop")
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGHUP)
+        while LEAVE.encode() not in terminal.everything + terminal.shown:
+            terminal.read(0.1)
+
+    before = {number: signal.signal(number, lambda number, frame: late.append(number)) for number in numbers}
+    typist = threading.Thread(target=type_all, daemon=True)
+    typist.start()
+    try:
+        terminal_play.play(setting("practice"), DEFAULT_BINDINGS, keep, colour=True)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        typist.join(PATIENCE)
+    assert [seat.session.played.moment.pieces for seat in ended] == [1]
+    assert not late
+
+
 def test_a_fault_puts_the_terminal_back_too(pseudo, monkeypatch):
     terminal, slave = pseudo(b"\x1b[?62c")
     before = termios.tcgetattr(slave)

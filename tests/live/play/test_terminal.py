@@ -94,6 +94,8 @@ def test_it_draws_boards_and_a_panel_that_fit():
         text = "\n".join(lines)
         assert "40 lines to go" in text and "key begins" in text
     assert sum("HOLD" in part for line in drawn(match, (120, 24)) for part in line.split("  ")) == 2
+    panel = "\n".join(drawn(Match(setting("sprint")), (120, 40)))
+    assert "hold" in panel and "turn around" not in panel  # keys that these rules have
     [said] = drawn(match, (40, 24))
     assert said.endswith("characters are needed, here are 40 x 24.")
 

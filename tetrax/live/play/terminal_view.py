@@ -98,7 +98,8 @@ def _help(match: Match, bindings: Mapping[str, str], width: int, with_releases: 
         useful = [meant.UNDO, *useful]
     lines = [meant.in_words(bindings, [meaning]) for meaning in useful]
     if match.phase in (READY, PAUSED):
-        game = [meant.in_words(bindings, [meaning]) for meaning in meant.GAME_KEYS]
+        keys = match.setting.board.useful_keys
+        game = [meant.in_words(bindings, [meaning]) for meaning in meant.GAME_KEYS if meaning in keys]
         lines = [*(line for line in game if line), *lines]
     elif match.phase == OVER:
         lines = [meant.in_words(bindings, [meaning]) for meaning in (meant.RESTART, meant.QUIT)]

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from tetrax.live.play import key_bindings as meant
 from tetrax.live.play.match import OVER, PAUSED, READY, Match
 from tetrax.live.play.match_words import show, state_in_words, time_shown
+from tetrax.live.play.modes import count
 from tetrax.live.play.seats import Seat
 from tetrax.view.scene import ROWS_ABOVE
 from tetrax.view.text import render_half_blocks, render_text
@@ -82,7 +83,7 @@ def _panel(
             lines.append(ink(BOLD, plays))
         if len(match.seats) > 1:
             came_to = seat.session.played.moment
-            lines.append(f"{name}: {came_to.lines} lines, {came_to.score:,}")
+            lines.append(f"{name}: {count(came_to.lines, 'line')}, {came_to.score:,}")
     lines += ["", *(ink(BOLD, line) for line in textwrap.wrap(match.person.said, width)[:2])]
     lines += [ink(ALARM, line) for line in textwrap.wrap(state_in_words(match), width)]
     lines += ["", *(ink(QUIET, line) for line in _help(match, bindings, width, with_releases))]

@@ -210,6 +210,25 @@ def test_a_game_by_taps(pseudo, tmp_path):
     assert termios.tcgetattr(slave) == before
 
 
+def test_a_game_that_has_no_room_pauses(pseudo, monkeypatch):
+    terminal, _ = pseudo(b"\x1b[?62c")
+
+    def script(terminal: Terminal) -> None:
+        terminal.wait("key begins")
+        terminal.type(b" ")
+        terminal.wait("locked by hard drop")
+        monkeypatch.setenv("COLUMNS", "40")
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGWINCH)
+        terminal.wait("characters are needed")
+        monkeypatch.setenv("COLUMNS", "90")
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGWINCH)
+        terminal.wait("paused")
+        terminal.type(b"q")
+
+    [seat] = play(terminal, script)
+    assert seat.session.played.moment.pieces == 1
+
+
 def test_a_game_with_releases(pseudo):
     terminal, _ = pseudo(b"\x1b[?0u\x1b[?62c")  # a terminal that has the protocol
 

@@ -42,6 +42,8 @@ def _loop(match: Match, pace: Pace, screen: Screen, bindings: Mapping[str, str],
         if screen.size_changed:
             screen.size_changed, drawn = False, -1
             screen.forget()
+            if not terminal_view.fits(match, shutil.get_terminal_size()):
+                match.pause()  # nobody sees it
         now = time.monotonic()
         if (match.phase == RUNNING) != is_running:
             is_running = match.phase == RUNNING

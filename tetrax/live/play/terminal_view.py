@@ -33,11 +33,9 @@ def draw(
     with_releases: bool,
 ) -> list[str]:
     """Draw a match in a terminal of (columns, rows); say what it needs where it is too small."""
-    rules = match.setting.board.rules
     columns, rows = size
-    board = 2 * rules.width + BOARD_SIDES
-    high = rules.height + ROWS_ABOVE + 1
-    if columns < board + PANEL_WIDTH // 2 or rows < high:
+    board, high = _board_size(match)
+    if not fits(match, size):
         return [f"{board + PANEL_WIDTH} x {high} characters are needed, here are {columns} x {rows}."]
     side_by_side = len(match.seats) > 1 and columns >= 2 * board + PANEL_WIDTH
     middle = [_seat_lines(match.person, colour)]
@@ -56,6 +54,18 @@ def draw(
             line += f"\x1b[{board * number + 1}G{part}"
         lines.append(f"{line}\x1b[{at}G{panel[row] if row < len(panel) else ''}")
     return lines
+
+
+def fits(match: Match, size: tuple[int, int]) -> bool:
+    """Tell whether a terminal of (columns, rows) has room for the player's board and something beside it."""
+    board, high = _board_size(match)
+    return size[0] >= board + PANEL_WIDTH // 2 and size[1] >= high
+
+
+def _board_size(match: Match) -> tuple[int, int]:
+    """Return the columns and rows that a board takes, with what belongs to it."""
+    rules = match.setting.board.rules
+    return 2 * rules.width + BOARD_SIDES, rules.height + ROWS_ABOVE + 1
 
 
 def _seat_lines(seat: Seat, colour: bool) -> list[str]:

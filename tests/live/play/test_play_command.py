@@ -113,7 +113,7 @@ def test_keys_are_bound_in_place_of_others() -> None:
 
 
 def test_an_agents_game_is_its_own() -> None:
-    """Without --preset, people play by the rules that an agent was trained by, at the pace of people."""
+    """Without --preset, people play by the rules that an agent was trained by."""
     folder = ROOT / "pretrained" / "classic-10x10"
     rules = json.loads((folder / "config.json").read_text())["env"]["rules"]
     from tetrax.live.play.guest import invite

@@ -1,7 +1,9 @@
 """Notebooks run from start to end, and show what they promise."""
 
+import importlib.util
 import itertools
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,16 @@ def test_a_notebook_runs(path, monkeypatch):
     made = [shown(cell) for cell in notebook.cells if cell.cell_type == "code"]
     assert made == kept  # as many outputs of the same kinds as readers see without running it
     assert any("image/png" in kinds for cell in made for kinds in cell)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_opens_with_a_picture_and_leads_somewhere(path):
+    words = [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "markdown"]
+    assert re.search(r"!\[[^]]+\]\(", words[0])
+    for target in re.findall(r"\]\(([^)#\s]+)", "\n".join(words)):
+        assert "://" in target or (path.parent / target).is_file(), target
+    for module in re.findall(r"python -m ([\w.]+\w)", "\n".join(words)):
+        assert importlib.util.find_spec(module), module
 
 
 def shown(cell):

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tetrax.env.game.rules import RULE_PRESETS, Rules
 from tetrax.env.tetris import ENV_PRESETS
-from tetrax.fields.errors import UserError, exit_code, install, wrong, wrong_name
+from tetrax.fields.errors import UserError, exit_code, in_words, install, wrong, wrong_name
 from tetrax.system import streams
 from tetrax.train.command import flags
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 PROGRAM = "python -m tetrax.play"
 TICKS_PER_SECOND = 60
 LONGEST_DELAY = 2_000  # milliseconds
+RULES = dataclasses.replace(RULE_PRESETS["guideline"], ticks_per_second=TICKS_PER_SECOND)
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class Game:
 
     preset: str | None = None
     """Rules to begin with: guideline (when not given, unless an agent brings its own), tetrio, classic-10x20, …."""
-    rules: Rules = RULE_PRESETS["guideline"]
+    rules: Rules = RULES
     """The rules of the game, one by one."""
     params: tuple[str, ...] = ()
     """Numbers of the game in place of the rules' own, NAME=VALUE each: game.start_level=5, game.lock_delay=60."""
@@ -214,15 +215,22 @@ def _play_in_terminal(options: Options, setting: Setting, bindings: dict[str, st
     from tetrax.train.report.terminal import console, has_colours
 
     kept: list[str] = []
+    failures: list[str] = []
 
     def keep(seat: Seat, result: Result) -> None:
-        path = keeping.keep_game(folder, options.mode, seat)
+        try:
+            path = keeping.keep_game(folder, options.mode, seat)
+        except OSError as error:  # the next game may be saved again
+            failures.append(in_words(error))
+            return
         if path is not None:
             kept.append(keeping.in_words(path, result))
 
     terminal_play.play(setting, bindings, keep, colour=has_colours(console()))
     for line in kept:
         print(line)
+    if failures:
+        raise UserError(f"games that could not be saved: {'; '.join(failures)}")
 
 
 def _play_in_browser(options: Options, setting: Setting, bindings: dict[str, str], folder: Path) -> None:

@@ -266,6 +266,8 @@ def test_wrong_calls_are_told_in_a_line(tmp_path: Path) -> None:
     log.begin(timestep)
     with pytest.raises(TypeError, match="timesteps: given 1; allowed: a TimeStep"):
         log.write(np.zeros(3), 1)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match=r"actions: given float64\[3\]; allowed: integers \[3\]"):
+        log.write(np.zeros(3), timestep)
     with pytest.raises(ValueError, match=r"actions: given int64\[2\]; allowed: integers \[3\]"):
         log.write(np.zeros(2, int), timestep)
     with pytest.raises(

@@ -76,7 +76,7 @@ def read_timesteps(
         raise ValueError(
             f"timesteps: given {list(shape)}; " + NOT_STEPPED.format(boards=list(boards), more=more)
         )
-    if np.shape(actions) != shape:
+    if np.shape(actions) != shape or np.asarray(actions).dtype.kind not in "iu":
         raise ValueError(f"actions: given {describe(np.asarray(actions))}; allowed: integers {list(shape)}")
 
     def as_two(leaf: Any) -> Any:

@@ -14,9 +14,10 @@ from tetrax.env import record
 from tetrax.env.finesse import Placement
 from tetrax.fields.errors import UserError
 from tetrax.live.play import keeping
-from tetrax.live.play.guest import check_rules
+from tetrax.live.play.guest import Choice, check_rules
 from tetrax.live.play.match import OVER, PAUSED, READY, RUNNING, Match
 from tetrax.live.play.pilot import Pilot, cells_of
+from tetrax.live.play.seats import submit
 from tetrax.live.play.session import Session
 
 
@@ -128,6 +129,23 @@ def test_a_hint_is_where_the_agent_would_put_the_piece():
     filled = {(int(x), int(y)) for y, x in np.argwhere(seat.session.cells >= 0)}
     assert filled == set(hint)
     assert seat.hint == ()
+
+
+@pytest.mark.parametrize("use_hold", [False, True])
+def test_a_hint_is_gone_when_another_piece_comes_from_hold(use_hold):
+    match = Match(setting(guest=dellacherie(), part="helps"))
+    seat = match.person
+    match.press("left")
+    match.advance()
+    match.press("suggest")
+    if use_hold:  # that piece is what the hint is for
+        seat.asked = submit(None, lambda: Choice(Placement(True, 0, 1, 0), frozenset()))
+        match.advance()
+    assert len(seat.hint) == 4
+    match.press("hold")
+    match.advance()
+    assert seat.session.played.moment.hold_used
+    assert bool(seat.hint) == use_hold
 
 
 def test_cells_of_a_placement():

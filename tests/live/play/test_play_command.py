@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tetrax import play
+from tetrax.fields.errors import UserError
 from tetrax.live.play.key_bindings import DEFAULT_BINDINGS, KEYS, MEANINGS, bind
 
 ROOT = Path(__file__).parents[3]
@@ -73,8 +74,31 @@ def test_what_shows_later_is_one_line_too(words: list[str], said: str, tmp_path:
 def test_the_help_names_every_key(capsys: Any) -> None:
     assert play.main(["--help"]) == 0
     said = capsys.readouterr().out
-    for words in ("space: drop", "--browser", "--policy", "--das", "kitty"):
+    seconds = "10 for agents, 60 for people. (default: 60)"
+    for words in ("space: drop", "--browser", "--policy", "--das", "kitty", seconds):
         assert words in " ".join(said.replace("│", " ").split())
+
+
+def test_games_that_cannot_be_saved_are_told_of_in_the_end(
+    tmp_path: Path, monkeypatch: Any, capsys: Any
+) -> None:
+    """And those that can are saved, and named."""
+    from tests.live.play.boards import setting
+    from tetrax.live.play import terminal_play
+    from tetrax.live.play.match import Match
+
+    def play_two(setting: Any, bindings: Any, on_end: Any, *, colour: bool) -> None:
+        for is_file in (True, False):
+            tmp_path.joinpath("folder").touch() if is_file else tmp_path.joinpath("folder").unlink()
+            match = Match(setting, on_end)
+            match.press("hard_drop")
+            match.advance()
+            match.end()
+
+    monkeypatch.setattr(terminal_play, "play", play_two)
+    with pytest.raises(UserError, match=r"games that could not be saved: .*folder: File exists"):
+        play._play_in_terminal(play.Options(), setting("sprint"), {}, tmp_path / "folder")
+    assert ".json: 0:00.02" in capsys.readouterr().out
 
 
 def test_keys_are_bound_in_place_of_others() -> None:
@@ -89,7 +113,7 @@ def test_keys_are_bound_in_place_of_others() -> None:
 
 
 def test_an_agents_game_is_its_own() -> None:
-    """Without --preset, people play by the rules that an agent was trained by, at the pace of people."""
+    """Without --preset, people play by the rules that an agent was trained by."""
     folder = ROOT / "pretrained" / "classic-10x10"
     rules = json.loads((folder / "config.json").read_text())["env"]["rules"]
     from tetrax.live.play.guest import invite

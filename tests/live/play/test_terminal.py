@@ -94,6 +94,8 @@ def test_it_draws_boards_and_a_panel_that_fit():
         text = "\n".join(lines)
         assert "40 lines to go" in text and "key begins" in text
     assert sum("HOLD" in part for line in drawn(match, (120, 24)) for part in line.split("  ")) == 2
+    panel = "\n".join(drawn(Match(setting("sprint")), (120, 40)))
+    assert "hold" in panel and "turn around" not in panel  # keys that these rules have
     [said] = drawn(match, (40, 24))
     assert said.endswith("characters are needed, here are 40 x 24.")
 
@@ -208,6 +210,25 @@ def test_a_game_by_taps(pseudo, tmp_path):
     assert termios.tcgetattr(slave) == before
 
 
+def test_a_game_that_has_no_room_pauses(pseudo, monkeypatch):
+    terminal, _ = pseudo(b"\x1b[?62c")
+
+    def script(terminal: Terminal) -> None:
+        terminal.wait("key begins")
+        terminal.type(b" ")
+        terminal.wait("locked by hard drop")
+        monkeypatch.setenv("COLUMNS", "40")
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGWINCH)
+        terminal.wait("characters are needed")
+        monkeypatch.setenv("COLUMNS", "90")
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGWINCH)
+        terminal.wait("paused")
+        terminal.type(b"q")
+
+    [seat] = play(terminal, script)
+    assert seat.session.played.moment.pieces == 1
+
+
 def test_a_game_with_releases(pseudo):
     terminal, _ = pseudo(b"\x1b[?0u\x1b[?62c")  # a terminal that has the protocol
 
@@ -245,6 +266,38 @@ def test_a_signal_ends_the_game_and_puts_the_terminal_back(pseudo, number):
     assert seat.session.played.moment.pieces == 1
     assert termios.tcgetattr(slave) == before
     assert [signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGHUP, signal.SIGTSTP)] == handlers
+
+
+def test_a_second_signal_does_not_lose_the_game(pseudo):
+    terminal, _ = pseudo(b"\x1b[?62c")
+    numbers = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+    ended: list[Seat] = []
+    late: list[int] = []
+
+    def keep(seat: Seat, result: object) -> None:
+        for number in numbers:  # a terminal that is closed tells of it twice: itself, and by its shell
+            signal.raise_signal(number)
+        ended.append(seat)
+
+    def type_all() -> None:
+        terminal.wait("key begins")
+        terminal.type(b" ")
+        terminal.wait("locked by hard drop")
+        signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGHUP)
+        while LEAVE.encode() not in terminal.everything + terminal.shown:
+            terminal.read(0.1)
+
+    before = {number: signal.signal(number, lambda number, frame: late.append(number)) for number in numbers}
+    typist = threading.Thread(target=type_all, daemon=True)
+    typist.start()
+    try:
+        terminal_play.play(setting("practice"), DEFAULT_BINDINGS, keep, colour=True)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        typist.join(PATIENCE)
+    assert [seat.session.played.moment.pieces for seat in ended] == [1]
+    assert not late
 
 
 def test_a_fault_puts_the_terminal_back_too(pseudo, monkeypatch):

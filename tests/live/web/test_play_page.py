@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from starlette.websockets import WebSocketDisconnect
 from tests.live.play.boards import dellacherie, setting
 from tetrax.env import record
 from tetrax.live.play.key_bindings import DEFAULT_BINDINGS
-from tetrax.live.web import serving
+from tetrax.live.web import play_page, serving
 from tetrax.live.web.guard import Rights
 from tetrax.live.web.play_page import House, routes
 
@@ -92,7 +93,8 @@ def test_a_page_chooses_the_game(tmp_path):
     [
         "no JSON", "[1]", "{}", '{"jump": 1}', '{"press": "jump"}', '{"press": ["left"]}', '{"press": "quit"}',
         '{"begin": 3}', '{"begin": {"mode": "x"}}', '{"begin": {"das": -1}}', '{"begin": {"arr": "1"}}',
-        '{"begin": {"das": NaN}}', '{"begin": {"mode": []}}',
+        '{"begin": {"das": NaN}}', '{"begin": {"mode": []}}', '{"begin": {"das": 1' + "0" * 400 + "}}",
+        '{"' + "\N{SLOT MACHINE}" * 40 + '": 1}',
     ],
 )  # fmt: skip
 def test_what_no_page_sends_ends_it(tmp_path, message):
@@ -105,6 +107,73 @@ def test_what_no_page_sends_ends_it(tmp_path, message):
             websocket.receive_text()
     assert ended.value.code == 1003
     assert "given" in ended.value.reason
+    assert len(ended.value.reason.encode()) <= 123  # more is no websocket's
+
+
+def test_bytes_are_refused(tmp_path):
+    with (
+        client(tmp_path).websocket_connect(PLACE, headers=FROM_HERE) as websocket,
+        pytest.raises(WebSocketDisconnect) as ended,
+    ):
+        websocket.send_bytes(b"\0")
+        while True:
+            websocket.receive_text()
+    assert ended.value.reason == "given no JSON object"
+
+
+def test_the_seed_is_of_the_first_game_alone(tmp_path):
+    def pieces(match: dict[str, Any]) -> list[Any]:
+        return [match["seats"][0]["scene"][name] for name in ("piece", "queue")]
+
+    with client(tmp_path).websocket_connect(PLACE, headers=FROM_HERE) as websocket:
+        first = pieces(until(websocket, lambda match: True))
+        say(websocket, begin={"mode": "ultra"})  # of another kind, but nobody has played yet
+        assert pieces(until(websocket, lambda match: match["state"].startswith("ultra"))) == first
+        later = []
+        for number in range(1, 5):
+            say(websocket, press="left", key=number)
+            until(websocket, lambda match: match["phase"] == "running")
+            say(websocket, begin={})
+            later.append(pieces(until(websocket, lambda match: match["phase"] == "ready")))
+    assert any(each != first for each in later)
+
+
+def test_a_game_that_cannot_be_saved_is_told_of(tmp_path):
+    folder = tmp_path / "file"
+    folder.write_text("")
+    with client(folder).websocket_connect(PLACE, headers=FROM_HERE) as websocket:
+        say(websocket, press="hard_drop", key=1)
+        until(websocket, lambda match: match["key"] == 1)
+        say(websocket, press="restart")
+        match = until(websocket, lambda match: match["phase"] == "ready" and "not_kept" in match)
+    assert str(folder) in match["not_kept"] and "File exists" in match["not_kept"]
+    assert "kept" not in match
+
+
+def test_a_full_house_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(play_page, "MOST_PLAYERS", 0)
+    with (
+        client(tmp_path).websocket_connect(PLACE, headers=FROM_HERE) as websocket,
+        pytest.raises(WebSocketDisconnect) as ended,
+    ):
+        websocket.receive_text()
+    assert "people play already" in ended.value.reason
+
+
+def test_a_terminal_that_is_closed_ends_it_as_sigterm_does(tmp_path, monkeypatch):
+    """Which saves the games; SIGHUP alone would end this process at once."""
+    came: list[int] = []
+    before = {
+        signal.SIGTERM: signal.signal(signal.SIGTERM, lambda number, frame: came.append(number)),
+        signal.SIGHUP: signal.signal(signal.SIGHUP, signal.SIG_DFL),
+    }
+    monkeypatch.setattr(serving, "serve", lambda *given, **named: signal.raise_signal(signal.SIGHUP))
+    try:
+        play_page.serve(House(setting(), DEFAULT_BINDINGS, 167.0, 33.0, tmp_path), "127.0.0.1", 0, print)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert came == [signal.SIGTERM]
 
 
 def test_other_sites_may_not_play(tmp_path):
@@ -121,6 +190,7 @@ def test_the_page_and_what_it_needs_to_know(tmp_path):
     about = client(tmp_path).get("/about").json()
     assert about["agent"] is None and about["parts"] == {}
     assert about["bindings"]["space"] == "hard_drop"
+    assert "hold" in about["keys"] and "rotate_180" not in about["keys"]
     assert set(about["modes"]) == {"sprint", "ultra", "endless", "practice"}
     assert about["rules"]["columns"] == 6
     assert client(tmp_path, guest=dellacherie()).get("/about").json()["agent"] == "dellacherie"

@@ -34,6 +34,7 @@ def keep_game(folder: Path, mode: str, seat: Seat) -> Path | None:
         return None
     by = {(True, False): "", (True, True): "-with-agent", (False, True): "-agent"}
     who = by[(seat.ticks_by[False] > 0, seat.ticks_by[True] > 0)]
+    folder.mkdir(parents=True, exist_ok=True)  # somebody may have removed it since
     now = datetime.datetime.now().strftime("%Y%m%d-%H%M%S")
     name, number = f"{now}-{mode}{who}", 2
     path = folder / f"{name}.json"

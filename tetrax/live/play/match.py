@@ -11,7 +11,7 @@ from tetrax.live.play import handling as fingers
 from tetrax.live.play import key_bindings as meant
 from tetrax.live.play.handling import Hands
 from tetrax.live.play.modes import MODES, Result, ended_by
-from tetrax.live.play.pilot import Pilot, cells_of
+from tetrax.live.play.pilot import Pilot, cells_of, kind_of
 from tetrax.live.play.seats import Seat, Setting, settle, sound_of, submit
 from tetrax.live.play.session import Session
 
@@ -174,24 +174,28 @@ class Match:
         elif seat.agent_plays:
             seat.said = "the agent plays already"
         elif seat.asked is None:
-            seat.hint_piece = seat.session.played.moment.pieces
+            moment = seat.session.played.moment
+            seat.hint_piece, seat.hint_kinds = moment.pieces, (moment.piece,)
             seat.asked = submit(worker, seat.pilot.suggest, seat.session.played)
             self._read_hint()
 
     def _read_hint(self) -> None:
         seat = self.person
-        pieces = seat.session.played.moment.pieces
-        if seat.hint and seat.hint_piece != pieces:
+        moment = seat.session.played.moment
+        is_old = moment.pieces != seat.hint_piece or moment.piece not in seat.hint_kinds
+        if seat.hint and is_old:
             seat.hint = ()
         if seat.asked is None or not seat.asked.done():
             return
         choice, seat.asked = seat.asked.result(), None
-        if seat.hint_piece != pieces:
+        if is_old:
             return
         self.changes += 1
         if choice.placement is None:
             seat.said = f"the agent would press {', '.join(sorted(choice.keys)) or 'nothing'}"
         else:
+            if choice.placement.use_hold:
+                seat.hint_kinds += (kind_of(seat.session, choice.placement),)
             seat.hint = cells_of(seat.session, choice.placement)
             seat.said = "the agent would hold first" if choice.placement.use_hold else ""
 

@@ -6,7 +6,7 @@ import dataclasses
 from typing import Any
 
 from tetrax.live.play.match import OVER, PAUSED, READY, Match
-from tetrax.live.play.modes import clock
+from tetrax.live.play.modes import clock, count
 from tetrax.live.play.seats import Seat
 from tetrax.view.as_data import scene_data
 from tetrax.view.scene import Scene
@@ -26,7 +26,7 @@ def time_shown(match: Match) -> str:
         left = max(0.0, mode.seconds - result.seconds)
         shown = f"{clock(left)[:-1]} left"
     if mode.lines is not None:
-        shown += f", {max(0, mode.lines - result.lines)} lines to go"
+        shown += f", {count(max(0, mode.lines - result.lines), 'line')} to go"
     return shown
 
 

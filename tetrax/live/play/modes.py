@@ -50,8 +50,8 @@ class Result:
     def in_words(self) -> str:
         """Say it in one line."""
         return (
-            f"{clock(self.seconds)}, {_count(self.lines, 'line')}, {_count(self.score, 'point')}, "
-            f"{_count(self.pieces, 'piece')}, {self.pieces_per_second:.2f} pieces a second, "
+            f"{clock(self.seconds)}, {count(self.lines, 'line')}, {count(self.score, 'point')}, "
+            f"{count(self.pieces, 'piece')}, {self.pieces_per_second:.2f} pieces a second, "
             f"{self.keys_per_piece:.2f} keys a piece"
         )
 
@@ -73,5 +73,6 @@ def clock(seconds: float) -> str:
     return f"{hundredths // 6000}:{hundredths // 100 % 60:02d}.{hundredths % 100:02d}"
 
 
-def _count(number: int, thing: str) -> str:
+def count(number: int, thing: str) -> str:
+    """Say how many there are of a thing: "1 line"."""
     return f"{number:,} {thing}" + ("s" if number != 1 else "")

@@ -20,10 +20,9 @@ from tetrax.env.env_params import EnvParams
 from tetrax.env.game.rules import Rules
 from tetrax.env.game.state import Event, State, no_event
 from tetrax.env.tetris import EnvConfig, Tetris
+from tetrax.live.play.handling import HOLD
 from tetrax.view.captions import Happening
 from tetrax.view.scene import Moment
-
-TICKS_PER_SECOND = 60
 
 
 class Played(NamedTuple):
@@ -59,6 +58,11 @@ class OneBoard:
         """Return what each key of the game adds to an action."""
         names = [name for name in direct_keys(self.rules) if name != NOOP]
         return {name: 1 << bit for bit, name in enumerate(names)}
+
+    @property
+    def useful_keys(self) -> list[str]:
+        """Return the keys of the game that do something by its rules."""
+        return [name for name in self.key_bits if name != HOLD or self.rules.hold]
 
     def action(self, keys: frozenset[str]) -> int:
         """Return the action that presses keys together; those that the rules do not have press nothing."""

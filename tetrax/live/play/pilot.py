@@ -112,13 +112,17 @@ class Pilot:
         return [HARD_DROP]
 
 
+def kind_of(session: Session, placement: Placement) -> int:
+    """Return the kind of the piece that a placement is for: the active one, or the one that hold brings."""
+    moment = session.played.moment
+    if not placement.use_hold:
+        return moment.piece
+    return moment.hold if moment.hold >= 0 else moment.queue[0]
+
+
 def cells_of(session: Session, placement: Placement) -> tuple[Cell, ...]:
     """Return the cells that a placement fills."""
-    moment, tables = session.played.moment, session.board.rules.tables
-    kind = moment.piece
-    if placement.use_hold:
-        kind = moment.hold if moment.hold >= 0 else moment.queue[0]
-    bits = np.asarray(tables.rows[kind, placement.orientation])
+    bits = np.asarray(session.board.rules.tables.rows[kind_of(session, placement), placement.orientation])
     cells = [(dx, dy) for dy, row in enumerate(bits) for dx in range(len(bits)) if int(row) >> dx & 1]
     left, bottom = min(x for x, _ in cells), min(y for _, y in cells)
     return tuple((placement.x + x - left, placement.y + y - bottom) for x, y in cells)

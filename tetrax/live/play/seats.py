@@ -49,6 +49,7 @@ class Seat:
     said: str = ""  # the last caption, or an answer to the player
     hint: tuple[Cell, ...] = ()
     hint_piece: int = -1  # locked before the one that the hint is for
+    hint_kinds: tuple[int, ...] = ()  # of the piece that was asked about, and of one that hold shall bring
     sounds: deque[str] = field(
         default_factory=lambda: deque(maxlen=8)
     )  # of SOUNDS, that nobody has heard yet

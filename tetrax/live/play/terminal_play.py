@@ -27,11 +27,13 @@ def play(
     pace = Pace(setting.board.rules.ticks_per_second, time.monotonic())
     try:
         with taken_over(on_suspend=match.pause) as screen:
-            _loop(match, pace, screen, bindings, colour)
+            try:
+                _loop(match, pace, screen, bindings, colour)
+            finally:
+                screen.ignore_signals()
+                match.end()  # which saves the game
     except (Stopped, KeyboardInterrupt):
         pass
-    finally:
-        match.end()
 
 
 def _loop(match: Match, pace: Pace, screen: Screen, bindings: Mapping[str, str], colour: bool) -> None:
@@ -40,6 +42,8 @@ def _loop(match: Match, pace: Pace, screen: Screen, bindings: Mapping[str, str],
         if screen.size_changed:
             screen.size_changed, drawn = False, -1
             screen.forget()
+            if not terminal_view.fits(match, shutil.get_terminal_size()):
+                match.pause()  # nobody sees it
         now = time.monotonic()
         if (match.phase == RUNNING) != is_running:
             is_running = match.phase == RUNNING

@@ -23,6 +23,7 @@ ENTER, LEAVE = "\x1b[?1049h\x1b[?25l\x1b[2J", "\x1b[0m\x1b[?25h\x1b[?1049l"
 BEGIN_FRAME, END_FRAME = "\x1b[?2026h", "\x1b[?2026l"  # terminals that know it show no half-drawn frame
 PATIENCE = 0.3  # seconds to wait for a terminal's answer
 ESCAPE_WAIT = 0.03  # seconds in which the rest of a key's bytes follows
+ENDING = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
 class Stopped(Exception):
@@ -108,6 +109,11 @@ class Screen:
         signal.signal(signal.SIGTSTP, handler)
         self.enter()
 
+    def ignore_signals(self) -> None:
+        """Let nothing interrupt what is left to do: a terminal that is closed sends more than one signal."""
+        for number in (*ENDING, signal.SIGTSTP):
+            signal.signal(number, signal.SIG_IGN)
+
     def _receive(self) -> bytes:
         try:
             data = os.read(self._descriptor, 4096)
@@ -126,11 +132,12 @@ class Screen:
 def taken_over(on_suspend: Callable[[], None]) -> Iterator[Screen]:
     """Take the terminal over within this block; whatever ends it, the terminal is put back.
 
-    SIGTERM and SIGHUP raise Stopped here.
+    The first SIGTERM, SIGHUP or SIGINT raises Stopped here; those after it are ignored.
     """
     screen = Screen(on_suspend)
 
     def stop(signum: int, frame: FrameType | None) -> None:
+        screen.ignore_signals()
         raise Stopped
 
     def resize(signum: int, frame: FrameType | None) -> None:
@@ -140,8 +147,7 @@ def taken_over(on_suspend: Callable[[], None]) -> Iterator[Screen]:
         screen.suspend()
 
     handlers: dict[int, Any] = {
-        signal.SIGTERM: stop,
-        signal.SIGHUP: stop,
+        **dict.fromkeys(ENDING, stop),
         signal.SIGWINCH: resize,
         signal.SIGTSTP: suspend,
     }

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from tetrax.live.play import key_bindings as meant
 from tetrax.live.play.match import OVER, PAUSED, READY, Match
 from tetrax.live.play.match_words import show, state_in_words, time_shown
+from tetrax.live.play.modes import count
 from tetrax.live.play.seats import Seat
 from tetrax.view.scene import ROWS_ABOVE
 from tetrax.view.text import render_half_blocks, render_text
@@ -32,11 +33,9 @@ def draw(
     with_releases: bool,
 ) -> list[str]:
     """Draw a match in a terminal of (columns, rows); say what it needs where it is too small."""
-    rules = match.setting.board.rules
     columns, rows = size
-    board = 2 * rules.width + BOARD_SIDES
-    high = rules.height + ROWS_ABOVE + 1
-    if columns < board + PANEL_WIDTH // 2 or rows < high:
+    board, high = _board_size(match)
+    if not fits(match, size):
         return [f"{board + PANEL_WIDTH} x {high} characters are needed, here are {columns} x {rows}."]
     side_by_side = len(match.seats) > 1 and columns >= 2 * board + PANEL_WIDTH
     middle = [_seat_lines(match.person, colour)]
@@ -55,6 +54,18 @@ def draw(
             line += f"\x1b[{board * number + 1}G{part}"
         lines.append(f"{line}\x1b[{at}G{panel[row] if row < len(panel) else ''}")
     return lines
+
+
+def fits(match: Match, size: tuple[int, int]) -> bool:
+    """Tell whether a terminal of (columns, rows) has room for the player's board and something beside it."""
+    board, high = _board_size(match)
+    return size[0] >= board + PANEL_WIDTH // 2 and size[1] >= high
+
+
+def _board_size(match: Match) -> tuple[int, int]:
+    """Return the columns and rows that a board takes, with what belongs to it."""
+    rules = match.setting.board.rules
+    return 2 * rules.width + BOARD_SIDES, rules.height + ROWS_ABOVE + 1
 
 
 def _seat_lines(seat: Seat, colour: bool) -> list[str]:
@@ -82,7 +93,7 @@ def _panel(
             lines.append(ink(BOLD, plays))
         if len(match.seats) > 1:
             came_to = seat.session.played.moment
-            lines.append(f"{name}: {came_to.lines} lines, {came_to.score:,}")
+            lines.append(f"{name}: {count(came_to.lines, 'line')}, {came_to.score:,}")
     lines += ["", *(ink(BOLD, line) for line in textwrap.wrap(match.person.said, width)[:2])]
     lines += [ink(ALARM, line) for line in textwrap.wrap(state_in_words(match), width)]
     lines += ["", *(ink(QUIET, line) for line in _help(match, bindings, width, with_releases))]
@@ -98,7 +109,8 @@ def _help(match: Match, bindings: Mapping[str, str], width: int, with_releases: 
         useful = [meant.UNDO, *useful]
     lines = [meant.in_words(bindings, [meaning]) for meaning in useful]
     if match.phase in (READY, PAUSED):
-        game = [meant.in_words(bindings, [meaning]) for meaning in meant.GAME_KEYS]
+        keys = match.setting.board.useful_keys
+        game = [meant.in_words(bindings, [meaning]) for meaning in meant.GAME_KEYS if meaning in keys]
         lines = [*(line for line in game if line), *lines]
     elif match.phase == OVER:
         lines = [meant.in_words(bindings, [meaning]) for meaning in (meant.RESTART, meant.QUIT)]

@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import dataclasses
 import json
-import math
+import signal
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,9 +22,10 @@ from starlette.responses import JSONResponse
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from tetrax.fields.errors import in_words
 from tetrax.live.play import handling, keeping
 from tetrax.live.play import key_bindings as meant
-from tetrax.live.play.match import RUNNING, Match
+from tetrax.live.play.match import READY, RUNNING, Match
 from tetrax.live.play.match_words import match_data, time_shown
 from tetrax.live.play.modes import MODES, Result
 from tetrax.live.play.pacing import Pace
@@ -67,10 +68,10 @@ def routes(house: House) -> list[BaseRoute]:
         return JSONResponse(_about(house))
 
     async def play(websocket: WebSocket) -> None:
+        await websocket.accept()  # before it is refused, too: else no page is told why
         if len(players) >= MOST_PLAYERS:
             await websocket.close(1013, f"{MOST_PLAYERS} people play already")
             return
-        await websocket.accept()
         players.add(websocket)
         try:
             await _Table(house, websocket).run()
@@ -91,6 +92,7 @@ def _about(house: House) -> dict[str, Any]:
         "part": setting.part,
         "agent": None if setting.guest is None else setting.guest.name,
         "bindings": dict(house.bindings),
+        "keys": setting.board.useful_keys,
         "meanings": {meaning: meant.DOES[meaning] for meaning in meant.MEANINGS if meaning != meant.QUIT},
         "das": house.das,
         "arr": house.arr,
@@ -102,7 +104,8 @@ class _Table:
 
     def __init__(self, house: House, websocket: WebSocket) -> None:
         self.house, self.websocket = house, websocket
-        self.kept: list[str] = []
+        self.kept: list[str] = []  # games saved, that the page has not been told of
+        self.not_kept = ""  # why one could not be
         self.match = Match(house.setting, self._keep)
         self.pace = Pace(house.setting.board.rules.ticks_per_second, time.monotonic())
         self.running = False
@@ -118,7 +121,7 @@ class _Table:
             await self._loop(messages)
         except Wrong as error:
             with contextlib.suppress(WebSocketDisconnect, RuntimeError):
-                await self.websocket.close(1003, str(error)[:100])
+                await self.websocket.close(1003, ascii(str(error))[1:-1][:100])  # at most 123 bytes
         except WebSocketDisconnect:
             pass
         finally:
@@ -130,8 +133,10 @@ class _Table:
         try:
             while True:
                 await messages.put(await self.websocket.receive_text())
-        except (WebSocketDisconnect, KeyError, RuntimeError):  # gone, or bytes
+        except (WebSocketDisconnect, RuntimeError):  # gone
             await messages.put(None)
+        except KeyError:
+            await messages.put("bytes")  # refused as what is no JSON
 
     async def _loop(self, messages: asyncio.Queue[str | None]) -> None:
         while True:
@@ -160,10 +165,12 @@ class _Table:
         if not match.person.hands.waiting:
             self.played_key = self.key
         ticks = match.person.session.ticks
-        if match.changes != self.sent or self.played_key != self.sent_key or self.kept:
+        if match.changes != self.sent or self.played_key != self.sent_key or self.kept or self.not_kept:
             data = match_data(match) | {"key": self.played_key}
             if self.kept:
                 data["kept"], self.kept = self.kept, []
+            if self.not_kept:
+                data["not_kept"], self.not_kept = self.not_kept, ""
             self.sent, self.sent_key = match.changes, self.played_key
         elif self.running and ticks % TICKS_OF_CLOCK == 0 and ticks != self.told:
             data = {"clock": time_shown(match)}
@@ -211,13 +218,15 @@ class _Table:
             raise Wrong("begin: given another mode or part; allowed: those of /about")
         das, arr = (asked.get(name, getattr(self.house, name)) for name in ("das", "arr"))
         for delay in (das, arr):
-            if type(delay) not in (int, float) or not math.isfinite(delay) or not 0 <= delay <= LONGEST_DELAY:
+            if type(delay) not in (int, float) or not 0 <= delay <= LONGEST_DELAY:
                 raise Wrong(
                     f"begin: given das {das!r:.20}, arr {arr!r:.20}; allowed: 0 to {LONGEST_DELAY} ms"
                 )
         fingers = handling.handling(das, arr, setting.board.rules.ticks_per_second)
+        seed = setting.seed if self.match.phase == READY else None  # that of the first game
         self.match.end()
-        self.match = Match(dataclasses.replace(setting, mode=mode, part=part, handling=fingers), self._keep)
+        changed = dataclasses.replace(setting, mode=mode, part=part, handling=fingers, seed=seed)
+        self.match = Match(changed, self._keep)
         self.sent, self.running = -1, False
 
     def _keep(self, seat: Seat, result: Result) -> None:
@@ -225,7 +234,7 @@ class _Table:
         try:
             path = keeping.keep_game(self.house.folder, self.match.setting.mode, seat)
         except OSError as error:
-            self.kept.append(f"the game cannot be saved: {error.strerror}")
+            self.not_kept = in_words(error)
             return
         if path is not None:
             self.kept.append(str(path))
@@ -247,5 +256,9 @@ async def _within(seconds: float, messages: asyncio.Queue[str | None]) -> str | 
 
 
 def serve(house: House, host: str, port: int, say: Callable[[str], object]) -> None:
-    """Serve the page until Ctrl-C or SIGTERM; `say` is told its address."""
+    """Serve the page until Ctrl-C, SIGTERM or the end of its terminal; `say` is told its address."""
+    if (
+        hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) == signal.SIG_DFL
+    ):  # and not that of nohup
+        signal.signal(signal.SIGHUP, lambda number, frame: signal.raise_signal(signal.SIGTERM))
     serving.serve(routes(house), host, port, "play", say=say)

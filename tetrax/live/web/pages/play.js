@@ -111,6 +111,7 @@ function show(match) {
   if (element("said").textContent !== match.seats[0].said) element("said").textContent = match.seats[0].said;
   match.sounds.forEach((name) => sound.play(name));
   if (match.kept) element("kept").textContent = `Saved: ${match.kept.join(", ")}`;
+  if (match.not_kept) element("kept").textContent = `The game could not be saved: ${match.not_kept}`;
   element("pause").textContent = phase === "paused" ? "Go on" : "Pause";
   element("take-over").textContent = match.agent_plays ? "Take over" : "Hand over";
 }
@@ -168,6 +169,7 @@ function showButtons() {
 
 function makeTouch() {
   for (const [meaning, sign] of Object.entries(TOUCH)) {
+    if (!about.keys.includes(meaning)) continue;
     const made = make("button", { type: "button", tabindex: "-1", "aria-label": about.meanings[meaning] }, sign);
     made.addEventListener("pointerdown", (event) => {
       event.preventDefault();

@@ -81,7 +81,7 @@ def find(
 def _of_other_game(algorithm: str, name: str, game: str, env: Any) -> TrainConfig:
     env = games.GAMES[game].config() if env is None else env
     variants = PRESETS[algorithm][name]
-    config = variants.get(f"{game}:{env.id}") or variants.get(game)
+    config = variants.get(games.word_for(game, env)) or variants.get(game)
     if config is None:
         kinds = sorted({variant.split(":")[0] for variant in variants} & games.GAMES.keys())
         allowed = ", ".join(["tetris", *kinds])

@@ -187,7 +187,10 @@ class Game(Environment, Protocol):
 
 
 class TurnGame(Game, Protocol):
-    """A game of several players who take turns (`spec.num_players` > 1): `Observation.player` is the one to move."""
+    """A game of several players who take turns (`spec.num_players` > 1).
+
+    Its states and its observations have a `player`, int32[]: the one to move, whose observation it is.
+    """
 
     @property
     def opponents(self) -> tuple[str, ...]:

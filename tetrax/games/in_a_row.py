@@ -22,7 +22,10 @@ from tetrax.games import perfect_play
 
 WINS, DRAWS, LOSSES = "wins", "draws", "losses"
 NOBODY = -1  # has won: a draw, or a game that goes on
-SEAT, FIRST_MOVE = np.uint32(2**32 - 1), np.uint32(2**32 - 2)  # folded into a game's key; no move has such a number
+SEAT, FIRST_MOVE = (
+    np.uint32(2**32 - 1),
+    np.uint32(2**32 - 2),
+)  # folded into a game's key; no move has such a number
 
 Opponent = Literal["self", "random", "perfect"]
 Seat = Literal["both", "first", "second"]
@@ -63,7 +66,9 @@ class Table:
     width: int
     height: int
     in_a_row: int  # stones that win
-    falls: bool  # a stone falls to the lowest free cell of its column, which is the action; else that is a cell
+    falls: (
+        bool  # a stone falls to the lowest free cell of its column, which is the action; else that is a cell
+    )
     opponents: tuple[str, ...]  # that there are
 
     @property
@@ -190,7 +195,7 @@ class InARow:
         is_legal = jnp.any(legal & (jnp.arange(legal.shape[0]) == action))
         mine = state.rows[state.player] | self._stone(state, action)
         rows = jnp.where(jnp.arange(2)[:, None] == state.player, mine[None], state.rows)
-        wins = self._has_row(mine)
+        wins = self.has_row(mine)
         full = jnp.sum(jax.lax.population_count(rows)) == self.table.width * self.table.height
         moved = state.replace(rows=rows, player=1 - state.player, over=wins | full)
         moved = select(is_legal, moved, state.replace(over=jnp.bool_(True)))
@@ -236,7 +241,9 @@ class InARow:
 
     def check_param(self, name: str, value: float) -> None:
         """Raise ValueError: there are no numbers."""
-        raise ValueError(f"{name}: given {value!r} for {self.spec.title}; allowed: nothing, it has no numbers")
+        raise ValueError(
+            f"{name}: given {value!r} for {self.spec.title}; allowed: nothing, it has no numbers"
+        )
 
     def with_height(self, height: int) -> "InARow":
         """Raise ValueError: the board is as it is."""
@@ -244,9 +251,7 @@ class InARow:
             f"height: given {height} for {self.spec.title}; allowed: a game whose board may have any height"
         )
 
-    def _answer(
-        self, state: InARowState, winner: Int32[Array, ""]
-    ) -> tuple[InARowState, Int32[Array, ""]]:
+    def _answer(self, state: InARowState, winner: Int32[Array, ""]) -> tuple[InARowState, Int32[Array, ""]]:
         """Let the opponent move, where it is his turn."""
         assert state.key is not None
         stones = jnp.sum(jax.lax.population_count(state.rows))
@@ -275,7 +280,7 @@ class InARow:
         bit = np.uint32(1) << column.astype(jnp.uint32)
         return jnp.where(jnp.arange(height) == row, bit, np.uint32(0))
 
-    def _has_row(self, rows: UInt32[Array, "H"]) -> Bool[Array, ""]:
+    def has_row(self, rows: UInt32[Array, "H"]) -> Bool[Array, ""]:
         """Tell whether there are K stones in a row, column or diagonal."""
         count, height = self.table.in_a_row, self.table.height
         sideways = found = rows
@@ -286,8 +291,8 @@ class InARow:
         for slope in (-1, 0, 1):
             upwards = rows[:starts]
             for step in range(1, count):
-                row, shift = rows[step : step + starts], np.uint32(step)
-                upwards = upwards & (row if slope == 0 else row << shift if slope < 0 else row >> shift)
+                row, across = rows[step : step + starts], np.uint32(step)
+                upwards = upwards & (row if slope == 0 else row << across if slope < 0 else row >> across)
             found = found | jnp.any(upwards != 0)
         return found
 

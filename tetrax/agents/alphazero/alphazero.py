@@ -81,7 +81,7 @@ def _slot_like(env: Game) -> Slot:
     return jax.eval_shape(slot, jax.random.key(0, impl="threefry2x32"))
 
 
-def _replay_sizes(config: AlphaZeroConfig) -> dict[str, int]:
+def _replay_sizes(config: AlphaZeroConfig) -> dict[str, Any]:
     return {
         "capacity": config.replay_capacity,
         "num_envs": config.num_envs,
@@ -170,9 +170,7 @@ def _train(searcher: Searcher, state: TrainState) -> tuple[TrainState, Metrics]:
 
 
 @jax.named_scope("learning")
-def _learn(
-    searcher: Searcher, state: TrainState, key: PRNGKeyArray
-) -> tuple[TrainState, dict[str, Array]]:
+def _learn(searcher: Searcher, state: TrainState, key: PRNGKeyArray) -> tuple[TrainState, dict[str, Array]]:
     """Make `num_updates` updates from positions of the replay."""
 
     def update(carry: tuple[Any, Any], update_key: PRNGKeyArray) -> Any:
@@ -194,9 +192,7 @@ def _learn(
     return state.replace(params=params, optimiser=optimiser), jax.tree.map(jnp.mean, metrics)
 
 
-def _loss(
-    searcher: Searcher, params: Any, state: TrainState, slots: Slot
-) -> tuple[Array, dict[str, Array]]:
+def _loss(searcher: Searcher, params: Any, state: TrainState, slots: Slot) -> tuple[Array, dict[str, Array]]:
     """Return AlphaZero's loss (equation 1 of the paper, without decay of weights) on N positions, and its parts."""
     discount = state.tunables["discount"]
     observation = kept_games.show(searcher.env, state.env_params, discount, slots.seen)

@@ -68,7 +68,9 @@ class AlphaZeroConfig:
     def validate(self, env: Game) -> None:
         """Raise ValueError naming the first setting that cannot work."""
         if env.spec.on_host:
-            raise ValueError(f"game: given {env.spec.title}, which steps on the host; allowed: a compiled game")
+            raise ValueError(
+                f"game: given {env.spec.title}, which steps on the host; allowed: a compiled game"
+            )
         checks.check_network(self.network, env, has_own_network=False)
         if self.network.recurrent != "none":
             raise checks.wrong("network.recurrent", repr(self.network.recurrent), "'none'")

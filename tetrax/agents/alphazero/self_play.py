@@ -150,9 +150,7 @@ def _value_of(model: Model, observation: Observation, env_state: EpisodeState, k
     return model.root(model.params, Sight(observation=observation, is_first=None, state=game), key).value
 
 
-def _stray(
-    share: Array, observation: Observation, action: Array, key: PRNGKeyArray
-) -> tuple[Array, Array]:
+def _stray(share: Array, observation: Observation, action: Array, key: PRNGKeyArray) -> tuple[Array, Array]:
     """Put random legal moves in the place of some."""
     whether_key, which_key = jax.random.split(key)
     legal = observation.legal

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 from tetrax.agents.alphazero import AlphaZeroConfig
-from tetrax.env.tetris import EnvConfig
 from tetrax.games.in_a_row import ConnectFourConfig, TicTacToeConfig
 from tetrax.networks.network_config import NetworkConfig
 from tetrax.search.tree import SearchConfig
@@ -13,6 +10,7 @@ from tetrax.train.config import EvalConfig, TrainConfig
 from tetrax.train.presets.preset_parts import DROP_BOARDS, TINY_EVALUATION
 
 AGAINST_RANDOM = EvalConfig(every=100_000, episodes=64, max_pieces=0, final_episodes=256, final_max_pieces=0)
+DROP_EVALUATION = EvalConfig(every=65_536, episodes=32, max_pieces=500)
 
 TINY = AlphaZeroConfig(
     num_envs=8,
@@ -42,7 +40,7 @@ CONNECT_FOUR = AlphaZeroConfig(
     num_steps=16,
     num_simulations=32,
     search=SearchConfig(considered=7),
-    network=NetworkConfig(encoder="resnet", hidden=(128,), channels=(32, 32)),
+    network=NetworkConfig(encoder="cnn", hidden=(128, 128), channels=(128, 128)),
     replay_capacity=131_072,
     num_updates=32,
     batch_size=256,
@@ -64,37 +62,41 @@ DROP = AlphaZeroConfig(
 )
 
 
-def _config(preset: str, game: str, env: object, agent: AlphaZeroConfig, steps: int, **others: object) -> TrainConfig:
+def _small(game: str, env: object, agent: AlphaZeroConfig, steps: int, evaluation: EvalConfig) -> TrainConfig:
     return TrainConfig(
-        algorithm="alphazero", preset=preset, game=game, env=env, agent=agent, total_steps=steps, **others
+        algorithm="alphazero",
+        preset="small",
+        game=game,
+        env=env,
+        agent=agent,
+        evaluation=evaluation,
+        total_steps=steps,
+        chunk_iterations=4,
+    )
+
+
+def _tiny(game: str, env: object) -> TrainConfig:
+    return TrainConfig(
+        algorithm="alphazero",
+        preset="tiny",
+        game=game,
+        env=env,
+        agent=TINY,
+        evaluation=TINY_EVALUATION,
+        total_steps=512,
+        chunk_iterations=2,
     )
 
 
 ALPHAZERO: dict[str, dict[str, TrainConfig]] = {
     "tiny": {
-        "drop": _config("tiny", "tetris", DROP_BOARDS, TINY, 512, evaluation=TINY_EVALUATION, chunk_iterations=2),
-        "tictactoe": _config(
-            "tiny", "tictactoe", TicTacToeConfig(), TINY, 512, evaluation=TINY_EVALUATION, chunk_iterations=2
-        ),
-        "connect4": _config(
-            "tiny", "connect4", ConnectFourConfig(), TINY, 512, evaluation=TINY_EVALUATION, chunk_iterations=2
-        ),
+        "drop": _tiny("tetris", DROP_BOARDS),
+        "tictactoe": _tiny("tictactoe", TicTacToeConfig()),
+        "connect4": _tiny("connect4", ConnectFourConfig()),
     },
     "small": {
-        "drop": _config(
-            "small",
-            "tetris",
-            DROP_BOARDS,
-            DROP,
-            524_288,
-            evaluation=EvalConfig(every=65_536, episodes=32, max_pieces=500),
-            chunk_iterations=4,
-        ),
-        "tictactoe": _config(
-            "small", "tictactoe", TicTacToeConfig(), TIC_TAC_TOE, 204_800, evaluation=AGAINST_RANDOM, chunk_iterations=4
-        ),
-        "connect4": _config(
-            "small", "connect4", ConnectFourConfig(), CONNECT_FOUR, 1_048_576, evaluation=AGAINST_RANDOM, chunk_iterations=4
-        ),
+        "drop": _small("tetris", DROP_BOARDS, DROP, 524_288, DROP_EVALUATION),
+        "tictactoe": _small("tictactoe", TicTacToeConfig(), TIC_TAC_TOE, 204_800, AGAINST_RANDOM),
+        "connect4": _small("connect4", ConnectFourConfig(), CONNECT_FOUR, 1_048_576, AGAINST_RANDOM),
     },
 }

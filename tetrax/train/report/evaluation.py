@@ -136,7 +136,9 @@ def against(env: Any, opponent: str | None = None) -> Any:
     if env.spec.num_players > 1:
         return env.against(env.opponents[0] if opponent is None else opponent)
     if opponent is not None:
-        raise ValueError(f"opponent: given {opponent!r} in {env.spec.title}; allowed: None in a game of one player")
+        raise ValueError(
+            f"opponent: given {opponent!r} in {env.spec.title}; allowed: None in a game of one player"
+        )
     return env
 
 

@@ -3,7 +3,7 @@
 import functools
 from collections.abc import Iterator
 
-import jax.numpy as jnp
+import numpy as np
 
 from tetrax.games.in_a_row import InARow, InARowState
 
@@ -24,7 +24,7 @@ def state(env: InARow, board: Board) -> InARowState:
             rows["XO".index(cell)][height - 1 - number // width] |= 1 << number % width
     ended = winner(board, width, env.table.in_a_row) is not None or "." not in board
     player = sum(cell != "." for cell in board) % 2
-    return InARowState(rows=jnp.asarray(rows, jnp.uint32), player=jnp.int32(player), over=jnp.bool_(ended))
+    return InARowState(rows=np.array(rows, np.uint32), player=np.int32(player), over=np.bool_(ended))
 
 
 def board_of(env: InARow, position: InARowState) -> Board:

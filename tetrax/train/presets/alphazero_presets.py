@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 from tetrax.agents.alphazero import AlphaZeroConfig
 from tetrax.games.in_a_row import ConnectFourConfig, TicTacToeConfig
 from tetrax.networks.network_config import NetworkConfig
@@ -61,11 +63,36 @@ DROP = AlphaZeroConfig(
     trace_decay=0.8,
 )
 
+# For one data-centre GPU, where many positions cost as little as few.
+CONNECT_FOUR_LARGE = dataclasses.replace(
+    CONNECT_FOUR,
+    num_envs=1024,
+    num_groups=8,  # for up to 8 devices
+    num_simulations=64,
+    network=NetworkConfig(encoder="resnet", hidden=(256,), channels=(64,) * 5),
+    replay_capacity=1_048_576,
+    num_updates=64,
+    batch_size=2048,
+)
+DROP_LARGE = dataclasses.replace(
+    DROP,
+    num_envs=1024,
+    num_groups=8,
+    num_simulations=32,
+    search=SearchConfig(considered=16),
+    network=NetworkConfig(hidden=(128, 128), channels=(64, 64)),
+    replay_capacity=1_048_576,
+    num_updates=64,
+    batch_size=2048,
+)
 
-def _small(game: str, env: object, agent: AlphaZeroConfig, steps: int, evaluation: EvalConfig) -> TrainConfig:
+
+def _config(
+    preset: str, game: str, env: object, agent: AlphaZeroConfig, steps: int, evaluation: EvalConfig
+) -> TrainConfig:
     return TrainConfig(
         algorithm="alphazero",
-        preset="small",
+        preset=preset,
         game=game,
         env=env,
         agent=agent,
@@ -95,8 +122,15 @@ ALPHAZERO: dict[str, dict[str, TrainConfig]] = {
         "connect4": _tiny("connect4", ConnectFourConfig()),
     },
     "small": {
-        "drop": _small("tetris", DROP_BOARDS, DROP, 524_288, DROP_EVALUATION),
-        "tictactoe": _small("tictactoe", TicTacToeConfig(), TIC_TAC_TOE, 204_800, AGAINST_RANDOM),
-        "connect4": _small("connect4", ConnectFourConfig(), CONNECT_FOUR, 1_048_576, AGAINST_RANDOM),
+        "drop": _config("small", "tetris", DROP_BOARDS, DROP, 524_288, DROP_EVALUATION),
+        "tictactoe": _config("small", "tictactoe", TicTacToeConfig(), TIC_TAC_TOE, 204_800, AGAINST_RANDOM),
+        "connect4": _config("small", "connect4", ConnectFourConfig(), CONNECT_FOUR, 700_000, AGAINST_RANDOM),
+    },
+    "large": {
+        "drop": _config("large", "tetris", DROP_BOARDS, DROP_LARGE, 50_000_000, DROP_EVALUATION),
+        "tictactoe": _config("large", "tictactoe", TicTacToeConfig(), TIC_TAC_TOE, 204_800, AGAINST_RANDOM),
+        "connect4": _config(
+            "large", "connect4", ConnectFourConfig(), CONNECT_FOUR_LARGE, 50_000_000, AGAINST_RANDOM
+        ),
     },
 }

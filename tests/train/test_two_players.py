@@ -17,9 +17,13 @@ from tetrax.train import presets, start
 from tetrax.train.config import load_config
 from tetrax.train.folder import checkpoint, log
 from tetrax.train.loop import train
+from tetrax.train.watch_config import WatchConfig
 
 TINY = dataclasses.replace(
-    presets.find("alphazero", "tiny", game="tictactoe"), checkpoint_seconds=0.0, keep_checkpoints=20
+    presets.find("alphazero", "tiny", game="tictactoe"),
+    checkpoint_seconds=0.0,
+    keep_checkpoints=20,
+    watch=WatchConfig(steps=True),
 )
 
 
@@ -45,6 +49,8 @@ def test_every_game_has_presets() -> None:
 def test_a_run_tells_wins_and_goes_on_as_if_it_had_never_stopped(whole: Path, tmp_path: Path) -> None:
     rows = log.read(whole / "metrics.jsonl")
     assert {"wins", "draws", "losses", "games", "loss/policy", "search/entropy"} <= rows[-1].keys()
+    watched = log.read(whole / "watched.jsonl")
+    assert {row["reward"] for row in watched} == {0.0, 1.0}, "who wins moves last"
     assert any({"eval/wins", "eval/losses"} <= row.keys() for row in rows)
     told = json.loads((whole / "eval.json").read_text())
     assert told["wins"]["mean"] + told["draws"]["mean"] + told["losses"]["mean"] == pytest.approx(1)

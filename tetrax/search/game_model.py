@@ -70,11 +70,11 @@ def game_model(env: Game, judge: Judge, params: GameParams) -> Model:
     return Model(params, root, recurrent)
 
 
-def reward_of_mover(env: Game, reward: Array, state: Any) -> Float32[Array, "B"]:
-    """Return the rewards of those who moved in B games, from float32[B], or float32[B, P] with P players."""
+def reward_of_mover(env: Game, reward: Array, state: Any) -> Float32[Array, "*n"]:
+    """Return the rewards of those who moved, from float32[*n], or float32[*n, P] with P players."""
     if env.spec.num_players == 1:
         return reward
-    return jnp.take_along_axis(reward, state.player[:, None], axis=-1)[:, 0]
+    return jnp.take_along_axis(reward, state.player[..., None], axis=-1)[..., 0]
 
 
 def discount_to_next(env: Game, before: Any, after: Any, discount: Array) -> Float32[Array, "B"]:

@@ -47,7 +47,7 @@ ROOMS["tetrax.env.game.reach"] -= {"tetrax.fields", "tetrax.system"}
 GAME_LIBRARIES = {"jax", "numpy", "chex", "jaxtyping", "flax.struct"}
 # The core dependencies; any other library is an extra and is imported where it is used, inside a function.
 CORE_LIBRARIES = {
-    "jax", "flax", "optax", "chex", "orbax", "numpy", "jaxtyping", "tyro", "rich", "matplotlib", "PIL",
+    "jax", "flax", "optax", "mctx", "chex", "orbax", "numpy", "jaxtyping", "tyro", "rich", "matplotlib", "PIL",
 }  # fmt: skip
 # An adapter's module is imported by those who have the library it adapts to, and the web's by those who have a server.
 ADAPTERS = ("tetrax.adapters", "tetrax.games.from_", "tetrax.live.web")

@@ -43,12 +43,15 @@ class Options:
     policy: str | None = None
     """A baseline to play instead of a run: random, dellacherie, bcts, dt10 or dt20."""
     game: str | None = None
-    """The game that policy random plays, as in training: tetris (when not given), cartpole, gymnax:ID, gymnasium:ID."""
+    """The game that policy random plays, as in training: tetris (when not given), cartpole, tictactoe, connect4,
+    gymnax:ID, gymnasium:ID."""
     preset: str | None = None
     """The environment that a baseline plays: guideline (when not given), classic-10x10, …."""
     actions: Literal["direct", "chords", "drop", "locked_position"] | None = None
     """The action set of a baseline; when not given that of the preset, or drop where the baseline needs it. Only
     random plays others than drop."""
+    opponent: str | None = None
+    """Who plays the other side of a game of two players: random (when not given), in tic-tac-toe also perfect."""
     episodes: int = 256
     """Games to play."""
     seed: int = 0
@@ -81,6 +84,7 @@ def _run(argv: list[str]) -> int:
     options = flags.put(Options(), {path: words.values[path] for path in words.values if path not in acting})
     _check(options, words.positionals, acting)
     env, actor, name = _player(options, words.positionals, acting)
+    env = _against(options, env)
     from tetrax.env import record
     from tetrax.system import compilation_cache, libraries
     from tetrax.train.report import evaluation
@@ -205,6 +209,16 @@ def _player(
     except ValueError as error:
         raise UserError("--" + str(error).removeprefix("env.")) from None
     return env, baselines.BASELINES[options.policy](env), options.policy
+
+
+def _against(options: Options, env: Any) -> Any:
+    """Return what is played: of two players the game against an opponent."""
+    from tetrax.train.report import evaluation
+
+    try:
+        return evaluation.against(env, options.opponent)
+    except ValueError as error:
+        raise UserError("--" + str(error)) from None
 
 
 def _other_game(options: Options) -> Any:

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from tetrax.agents import cross_entropy, dqn, dreamer, ppo
+from tetrax.agents import alphazero, cross_entropy, dqn, dreamer, ppo
 from tetrax.agents.agent import Agent
 
 
@@ -29,6 +29,13 @@ AGENTS: dict[str, AgentSpec] = {
         tuple(dreamer.TUNABLE_RANGES),
         dreamer.CHANGEABLE,
         dreamer.ACTING,
+    ),
+    "alphazero": AgentSpec(
+        alphazero.AlphaZeroConfig,
+        alphazero.make,
+        tuple(alphazero.TUNABLE_RANGES),
+        changeable=alphazero.ACTING,
+        acting=alphazero.ACTING,
     ),
     "cross-entropy": AgentSpec(
         cross_entropy.CrossEntropyConfig, cross_entropy.make, tuple(cross_entropy.TUNABLE_RANGES)

@@ -10,21 +10,13 @@ from jax import Array
 
 from tetrax.env import batch
 from tetrax.env.contract import Observation
+from tetrax.env.contract import Sight as Sight
 from tetrax.networks.attention import AttentionWeights
 from tetrax.world_model.dreams import Comparison, Dream, Plan
 
 TrainState = Any  # a pytree with a dict of float32[] in `.tunables`
 Policy = Any  # a pytree: parameters and frozen normalisers, all that acting needs
 Memory = Any  # a pytree, [B, ...]; () for agents that remember nothing
-
-
-class Sight(struct.PyTreeNode):
-    """What a policy decides by, of B games."""
-
-    observation: Observation  # [B, ...]
-    # bool[B], whether the game has just begun: what is remembered then belongs to another one.
-    is_first: Array | None  # None from those who remember nothing
-    state: Any = None  # of the games, for those that plan; None where it is not given
 
 
 Act = Callable[..., tuple[Array, Memory, dict[str, Array]]]

@@ -8,10 +8,18 @@ LARGEST = 2**31 - 1  # what is counted or numbered on a device is int32
 MAX_EPOCHS = 10_000  # passes over a rollout: each keeps its losses until the iteration ends
 
 
-def check_kinds(config: object, kind: type, env: object) -> None:
-    """Raise a TypeError for settings of another algorithm or of none, and for what is no game."""
+def check_kinds(config: object, kind: type, env: Game | HostGame, most_players: int = 1) -> None:
+    """Raise a TypeError for settings of another algorithm or of none, and for what is no game.
+
+    ValueError for a game of more players than the algorithm plays.
+    """
     check_kind("config", config, kind)
     check_game(env)
+    if env.spec.num_players > most_players:
+        raise ValueError(
+            f"game: given {env.spec.title}, a game of {env.spec.num_players} players; allowed: a game of one player, "
+            "such as this one with --env.opponent random, or algorithm alphazero"
+        )
 
 
 def wrong(name: str, given: object, allowed: str) -> ValueError:

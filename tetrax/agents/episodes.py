@@ -21,7 +21,7 @@ def sum_finished(timestep: TimeStep, env_state: EpisodeState) -> dict[str, Array
     `env_state` is the state after the step, with the games on the last axis.
     """
     done = timestep.terminated | timestep.truncated
-    came_to = {GAMES: jnp.ones_like(timestep.reward), **env_state.finished.totals}
+    came_to = {GAMES: jnp.ones(done.shape, jnp.float32), **env_state.finished.totals}
     return {
         name: jnp.sum(jnp.where(done, jnp.asarray(value, jnp.float32), 0.0))
         for name, value in came_to.items()

@@ -15,6 +15,7 @@ from typing import Any
 
 import chex
 import jax
+import jax.numpy as jnp
 import numpy as np
 from jax import Array
 from jax.sharding import Mesh, PartitionSpec
@@ -63,6 +64,11 @@ class Batch:
 def game(states: Any, index: Int32[Array, ""] | int) -> Any:
     """Take one game out of a batch of states."""
     return _each_game(by_array, jax.tree.map(lambda leaf: leaf[..., index], states))
+
+
+def games_first(states: Any) -> Any:
+    """Return a batch of states with the games on the first axis, by array, as `jax.vmap(env.step)` has them."""
+    return jax.tree.map(lambda leaf: jnp.moveaxis(leaf, GAMES, 0), _each_game(by_array, states))
 
 
 def _each_game(change: Callable[[State], State], states: Any) -> Any:

@@ -57,6 +57,16 @@ class Observation(struct.PyTreeNode):
     ghost: GhostOutcome | None = None  # of dropping the active piece now
     bitboards: Array | None = None  # uint32[2, R], locked cells and the active piece, bit x = column x
     history: Array | None = None  # uint8[n, R, W], locked cells before each of the last n steps, newest first
+    player: Array | None = None  # int32[], who decides next; None in games of one player alone
+
+
+class Sight(struct.PyTreeNode):
+    """What a policy decides by, of B games."""
+
+    observation: Observation  # [B, ...]
+    # bool[B], whether the game has just begun: what is remembered then belongs to another one.
+    is_first: Array | None  # None from those who remember nothing
+    state: Any = None  # of the games, for those that plan; None where it is not given
 
 
 def vector_observation(flat: Array, num_actions: int) -> Observation:
@@ -74,7 +84,7 @@ class TimeStep(struct.PyTreeNode):
     """What one step gives back."""
 
     observation: Observation  # what the next decision sees
-    reward: Array  # float32[], of the step just taken
+    reward: Array  # float32[], of the step just taken; float32[P] where P players take turns
     terminated: Array  # bool[], the step just taken ended the game
     truncated: Array  # bool[], it reached the time limit (never with terminated)
     event: Any  # a record of what happened in it; None where the game has nothing to tell
@@ -174,6 +184,20 @@ class Game(Environment, Protocol):
 
     def with_height(self, height: int) -> "Game":
         """Return the same game on a board of another height; ValueError where it has none."""
+
+
+class TurnGame(Game, Protocol):
+    """A game of several players who take turns (`spec.num_players` > 1).
+
+    Its states and its observations have a `player`, int32[]: the one to move, whose observation it is.
+    """
+
+    @property
+    def opponents(self) -> tuple[str, ...]:
+        """Return the names of those who play against somebody, the first of them where none is named."""
+
+    def against(self, opponent: str) -> Game:
+        """Return the game of one player against an opponent, from every side; ValueError for one there is not."""
 
 
 class HostGame(Protocol):

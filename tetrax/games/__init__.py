@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from tetrax.env.contract import Game, HostGame
 from tetrax.env.tetris import ENV_PRESETS, EnvConfig, Tetris
 from tetrax.games.configs import GymnasiumConfig, GymnaxConfig
+from tetrax.games.in_a_row import ConnectFourConfig, TicTacToeConfig, make_connect_four, make_tic_tac_toe
 
 
 class GameEntry(NamedTuple):
@@ -38,6 +39,8 @@ GAMES: dict[str, GameEntry] = {
     "tetris": GameEntry(EnvConfig, Tetris, ENV_PRESETS),
     "gymnax": GameEntry(GymnaxConfig, _make_gymnax, {"cartpole": GymnaxConfig("CartPole-v1")}, takes_id=True),
     "gymnasium": GameEntry(GymnasiumConfig, _make_gymnasium, {}, takes_id=True),
+    "tictactoe": GameEntry(TicTacToeConfig, make_tic_tac_toe, {}),
+    "connect4": GameEntry(ConnectFourConfig, make_connect_four, {}),
 }
 
 
@@ -73,7 +76,7 @@ def word_for(game: str, config: Any) -> str:
 
 def names() -> list[str]:
     """Return the words that name a game."""
-    return ["tetris", "cartpole", "gymnax:ID", "gymnasium:ID"]
+    return ["tetris", "cartpole", "gymnax:ID", "gymnasium:ID", "tictactoe", "connect4"]
 
 
 def make(game: str, config: Any) -> Any:

@@ -95,7 +95,8 @@ class TrainConfig:
     agent: Any
     """The algorithm's own settings: the frozen dataclass of its entry in `tetrax.agents.AGENTS`."""
     game: str = "tetris"
-    """The kind of game, a name in `tetrax.games.GAMES`; on the command line also cartpole, gymnax:ID, gymnasium:ID."""
+    """The kind of game, a name in `tetrax.games.GAMES`; on the command line also cartpole, gymnax:ID,
+    gymnasium:ID."""
     evaluation: EvalConfig = EvalConfig()
     """Evaluation while training and at the end."""
     watch: WatchConfig = WatchConfig()

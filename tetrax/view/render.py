@@ -12,7 +12,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 from PIL import Image
@@ -22,8 +22,9 @@ from tetrax.env.game.state import State
 from tetrax.env.game.vector import describe
 from tetrax.env.record import Recording, Replay, check_path, replay
 from tetrax.env.tetris import Tetris
+from tetrax.games.in_a_row import InARow, InARowState
 from tetrax.system.disk import write_whole
-from tetrax.view import film, page, svg
+from tetrax.view import film, page, stones, svg
 from tetrax.view.frames import scene_at, scenes
 from tetrax.view.picture import check_cell, palette, picture
 from tetrax.view.scene import Scene, scene
@@ -35,8 +36,12 @@ MAX_FRAMES = MAX_LEVEL = 2**31 - 1
 LAST_FRAME_TIME = 3000  # milliseconds for which the end of an animation stands still
 
 
-def render(env: Tetris | Rules, state: State, *, colour: bool = False, start_level: int = 1) -> str:
-    """Draw one State as text; `colour` for a terminal that knows ANSI colours and Unicode."""
+def render(
+    env: Tetris | Rules | InARow, state: State | InARowState, *, colour: bool = False, start_level: int = 1
+) -> str:
+    """Draw one state as text; `colour`, of Tetris, for a terminal that knows ANSI colours and Unicode."""
+    if isinstance(env, InARow):
+        return stones.draw_text(env, stones.check_state(env, state))
     return render_text(_scene(env, state, start_level), colour=colour)
 
 
@@ -45,8 +50,10 @@ def render_rgb(env: Tetris | Rules, state: State, *, cell: int = 24, start_level
     return picture(_scene(env, state, start_level), cell=cell)
 
 
-def render_svg(env: Tetris | Rules, state: State, *, start_level: int = 1) -> svg.Svg:
-    """Draw one State as SVG: a str of the image, which a notebook shows as the picture."""
+def render_svg(env: Tetris | Rules | InARow, state: State | InARowState, *, start_level: int = 1) -> svg.Svg:
+    """Draw one state as SVG: a str of the image, which a notebook shows as the picture."""
+    if isinstance(env, InARow):
+        return svg.Svg(stones.draw_svg(env, stones.check_state(env, state)))
     return svg.draw(_scene(env, state, start_level))
 
 
@@ -142,7 +149,7 @@ def _check_animation(part: str, max_frames: int, frames_per_second: float, cell:
         raise ValueError(f"frames_per_second: given {frames_per_second!r}; allowed: 1 to 50")
 
 
-def _scene(env: Tetris | Rules, state: State, start_level: int) -> Scene:
+def _scene(env: Tetris | Rules, state: Any, start_level: int) -> Scene:
     if not isinstance(env, (Tetris, Rules)):
         raise TypeError(
             f"env: given {describe(env)}; allowed: an environment, as tetrax.make gives it, or its Rules"

@@ -15,6 +15,7 @@ from tetrax import games
 from tetrax.env.tetris import ENV_PRESETS, EnvConfig
 from tetrax.fields.errors import wrong, wrong_name
 from tetrax.train.config import TrainConfig
+from tetrax.train.presets.alphazero_presets import ALPHAZERO
 from tetrax.train.presets.cross_entropy_presets import CROSS_ENTROPY
 from tetrax.train.presets.dqn_presets import DQN
 from tetrax.train.presets.dreamer_presets import DREAMER
@@ -27,6 +28,7 @@ PRESETS: dict[str, dict[str, dict[str, TrainConfig]]] = {
     "ppo": PPO,
     "dqn": DQN,
     "dreamer": DREAMER,
+    "alphazero": ALPHAZERO,
     "cross-entropy": CROSS_ENTROPY,
 }
 
@@ -81,7 +83,7 @@ def find(
 def _of_other_game(algorithm: str, name: str, game: str, env: Any) -> TrainConfig:
     env = games.GAMES[game].config() if env is None else env
     variants = PRESETS[algorithm][name]
-    config = variants.get(f"{game}:{env.id}") or variants.get(game)
+    config = variants.get(games.word_for(game, env)) or variants.get(game)
     if config is None:
         kinds = sorted({variant.split(":")[0] for variant in variants} & games.GAMES.keys())
         allowed = ", ".join(["tetris", *kinds])

@@ -91,12 +91,14 @@ def evaluate(
     greedy: bool = True,
     record: bool = False,
     record_all: bool = False,
+    opponent: str | None = None,
     on_progress: Callable[[int, int], None] | None = None,
 ) -> EvalResult:
     """Play `episodes` games of an environment to their end, or to `max_pieces` pieces (in games without them: steps).
 
     `max_pieces` 0 is no cap. `record` keeps the actions of the best game, and until it is known those of all that run;
-    `record_all` keeps those of every game.
+    `record_all` keeps those of every game. A game of two players is played against an opponent, one of its own
+    `opponents` (when not named the first of them), from a side that each game draws.
     `on_progress` is told, now and then, how many games are over and how long the longest running one is. A second
     call with the same environment and act function compiles nothing. ValueError for a number out of its range.
     """
@@ -111,6 +113,7 @@ def evaluate(
     records = record or record_all
     if records and env.spec.on_host:
         raise ValueError(f"record: given True for {env.spec.title}; allowed: False for a game on the host")
+    env = against(env, opponent)
     tally = Tally.of(env.spec, episodes, blocks.action_type(env.spec) if records else None, record_all)
     play = host_evaluation.play if env.spec.on_host else blocks.play
     play(Asked(env, actor, seed, max_pieces, greedy, on_progress), tally)
@@ -123,6 +126,20 @@ def evaluate(
         capped=tally.capped,
         actions=tally.actions,
     )
+
+
+def against(env: Any, opponent: str | None = None) -> Any:
+    """Return what is played in an evaluation: the game, or where it has two players that against an opponent.
+
+    ValueError for an opponent that there is not.
+    """
+    if env.spec.num_players > 1:
+        return env.against(env.opponents[0] if opponent is None else opponent)
+    if opponent is not None:
+        raise ValueError(
+            f"opponent: given {opponent!r} in {env.spec.title}; allowed: None in a game of one player"
+        )
+    return env
 
 
 def default_cap(spec: Spec) -> int:

@@ -16,6 +16,7 @@ from jax import Array
 
 from tetrax.agents.agent import Agent, Sight
 from tetrax.env.wrappers import AutoReset, AutoResetState
+from tetrax.search.game_model import reward_of_mover
 from tetrax.train.report.decisions import Decisions, decision_data, number, summarise
 from tetrax.view.as_data import rules_data
 from tetrax.view.captions import read_happenings
@@ -41,7 +42,7 @@ class Burst(NamedTuple):
     after: Any  # and after it
     is_first: Array  # bool[T], the game began with this step
     decisions: Decisions
-    reward: Array  # float32[T]
+    reward: Array  # float32[T], of who moved
     is_over: Array  # bool[T], by a loss or a limit
     event: Any
 
@@ -104,7 +105,7 @@ class WatchedGame:
             after=_without_keys(after.last),
             is_first=standing.is_first,
             decisions=summarise(action, sight.observation.legal, told),
-            reward=timestep.reward,
+            reward=reward_of_mover(env, timestep.reward, games.game),
             is_over=is_over,
             event=timestep.event,
         )

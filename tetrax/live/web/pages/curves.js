@@ -18,6 +18,7 @@ export function makeCurves() {
   const element = make("div", { class: "curves" }, make("h1", { class: "unseen" }, "Curves"), makeTools(filter), legend, note, sections);
   const charts = new Map(); // metric -> chart
   const folds = new Map(); // section -> { fold, grid }
+  let known = []; // metrics that the shown runs have
   const onBusy = (busy) => sections.setAttribute("aria-busy", busy);
   const feed = makeFeed(shownRuns, { together: () => state.options.together, onAnswer, onBusy });
 
@@ -44,19 +45,17 @@ export function makeCurves() {
 
   /** Make a chart for each metric that has none, and show those that the filter lets through. */
   function place(metrics) {
-    let isNew = false;
     const asked = filter.value.toLowerCase().trim();
     const ordered = [...metrics].sort((one, other) => rank(one) - rank(other) || LAST.indexOf(one) - LAST.indexOf(other));
     for (const metric of ordered) {
       const chart = charts.get(metric) ?? feed.add(metric);
-      isNew ||= !charts.has(metric);
       charts.set(metric, chart);
       const { grid } = sectionOf(metric);
       if (chart.element.parentElement !== grid) grid.append(chart.element);
     }
-    const known = new Set(metrics);
+    known = metrics;
     for (const [metric, chart] of charts) {
-      chart.element.hidden = !known.has(metric) || !metric.toLowerCase().includes(asked);
+      chart.element.hidden = !metrics.includes(metric) || !metric.toLowerCase().includes(asked);
     }
     for (const { fold, grid } of folds.values()) {
       const seen = [...grid.children].filter((chart) => !chart.hidden).length;
@@ -64,7 +63,6 @@ export function makeCurves() {
       fold.querySelector(".count").textContent = seen;
       if (asked && seen) fold.open = true;
     }
-    return isNew;
   }
 
   function sectionOf(metric) {
@@ -80,7 +78,7 @@ export function makeCurves() {
     return folds.get(name);
   }
 
-  filter.addEventListener("input", () => place([...charts.keys()].filter((metric) => !charts.get(metric).gone)));
+  filter.addEventListener("input", () => place(known));
   const off = [on("shown", feed.refresh), on("groups", feed.refresh)];
   feed.refresh();
   return {

@@ -13,6 +13,8 @@ import { makeWatched } from "./watched.js";
 const FEW = 4; // charts that are shown at first beside a game
 const SOME = 6; // the same where there is no game
 const GOES_ON = ["running", "paused"];
+const drawn = new WeakMap(); // place -> what is shown there, as JSON
+const some = (list) => (list.length ? list : null);
 
 export function makeRunPage(run) {
   const head = make("header", { class: "run-head" });
@@ -109,10 +111,10 @@ export function makeRunPage(run) {
     drawBanners();
     fill(sweep, report.sweep, () => section("Points of the sweep", sweepTable(report.sweep)));
     fill(evaluation, report.evaluation, () => section("Evaluation at the end", evaluationTable(report.evaluation)));
-    fill(pictures, report.pictures.length, () => section("Pictures", drawPictures(run, report.pictures)));
+    fill(pictures, some(report.pictures), () => section("Pictures", drawPictures(run, report.pictures)));
     recordings.update(report.recordings, report.has_policy);
     drawSettings();
-    fill(history, report.history.length, () => section("What was asked of it", historyTable(report.history)));
+    fill(history, some(report.history), () => section("What was asked of it", historyTable(report.history)));
   }
 
   function drawBanners() {
@@ -127,18 +129,18 @@ export function makeRunPage(run) {
   }
 
   function drawSettings() {
-    const open = settings.querySelector("details")?.open ?? false;
-    if (!report.config.length) {
-      settings.replaceChildren();
-      return;
-    }
     const goesOn = GOES_ON.includes(state.runs.get(run)?.state);
+    fill(settings, report.config.length ? { config: report.config, goesOn } : null, () => settingsFold(goesOn));
+  }
+
+  function settingsFold(goesOn) {
+    const open = settings.querySelector("details")?.open ?? false;
     const table = makeTable(["setting", "value"], report.config.map(({ name, value, may_change: mayChange }) => [
       make("code", {}, name),
       make("span", {}, make("code", {}, value), mayChange && goesOn
         ? make("button", { type: "button", class: "small", "aria-label": `Set ${name}`, onclick: () => steering.begin(name) }, "set") : ""),
     ]), { numbers: 9, caption: "Settings" });
-    settings.replaceChildren(fold("Configuration", `${report.config.length} settings`, open, makeFilter("Filter settings", table), table));
+    return fold("Configuration", `${report.config.length} settings`, open, makeFilter("Filter settings", table), table);
   }
 
   const off = [
@@ -159,8 +161,11 @@ export function makeRunPage(run) {
   };
 }
 
-/** Show a part where there is something to show. */
+/** Show a part where there is something to show; one that says the same stays, with what is typed or chosen in it. */
 function fill(place, there, draw) {
+  const said = JSON.stringify(there);
+  if (drawn.get(place) === said) return;
+  drawn.set(place, said);
   place.replaceChildren(...(there ? [draw()] : []));
 }
 

@@ -31,6 +31,7 @@ export function makeCompare() {
   const wanted = ["config", "evaluation"];
   const off = [
     on("shown", update),
+    on("again", update),
     on("changed", ({ parts }) => parts.some((part) => wanted.includes(part)) && update()),
   ];
   update();

@@ -145,6 +145,7 @@ export function makeRunPage(run) {
 
   const off = [
     on("runs", drawHead),
+    on("again", update),
     on("changed", ({ run: of, parts }) => of === run && parts.some((part) => part !== "metrics" && part !== "finished") && update()),
   ];
   drawHead();

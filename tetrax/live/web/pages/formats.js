@@ -41,3 +41,8 @@ export function ago(seconds) {
 export function words(name) {
   return name.replaceAll("_", " ");
 }
+
+/** What was measured, as words: that of games that are not over has another name in the log. */
+export function measured(name) {
+  return words(name.replace(/^running\/(.*)$/, "$1, running games").replace(/^eval\//, "evaluation: "));
+}

@@ -3,7 +3,7 @@
 import { meanOf } from "./compare.js";
 import { makeChartTools } from "./curves.js";
 import { makeFeed } from "./feed.js";
-import { short, whole, words } from "./formats.js";
+import { measured, short, whole, words } from "./formats.js";
 import { get, make } from "./sending.js";
 import { on, shortName, state, takeGroups } from "./state.js";
 import { makeSteering } from "./steering.js";
@@ -83,8 +83,8 @@ export function makeRunPage(run) {
     const facts = [
       summary.total_steps ? `step ${whole(summary.step)} of ${whole(summary.total_steps)}` : `step ${whole(summary.step)}`,
       summary.speed && GOES_ON.includes(summary.state) ? `${short(summary.speed)} steps per second` : null,
-      summary.measured ? `${words(summary.measured.name)} ${short(summary.measured.value)}` : null,
-      summary.evaluated ? `${words(summary.evaluated.name.replace("eval/", "evaluation: "))} ${short(summary.evaluated.value)}` : null,
+      summary.measured ? `${measured(summary.measured.name)} ${short(summary.measured.value)}` : null,
+      summary.evaluated ? `${measured(summary.evaluated.name)} ${short(summary.evaluated.value)}` : null,
       report?.saved_step ? `saved at step ${whole(report.saved_step)}` : null,
     ];
     const host = summary.host ? ` on ${summary.host}, as it said last` : "";
@@ -121,7 +121,7 @@ export function makeRunPage(run) {
     const alerts = report.alerts.slice(-3).reverse().map((alert) =>
       make("p", { class: "banner warn" }, make("b", {}, alert.rule), ` · ${alert.said} · `, make("span", { class: "number" }, `step ${whole(alert.step)}`)));
     const older = report.alerts.length > 3
-      ? [make("details", { class: "banner" }, make("summary", {}, `${report.alerts.length - 3} earlier alerts`),
+      ? [make("details", { class: "banner" }, make("summary", {}, `the ${report.alerts.length - 3} before`),
         ...report.alerts.slice(0, -3).reverse().map((alert) => make("p", {}, `${alert.rule}: ${alert.said} (step ${whole(alert.step)})`)))] : [];
     const waiting = report.waiting.map((one) => make("p", { class: "banner" }, `waits for ${one.at === null ? "the end of the chunk" : `step ${whole(one.at)}`}: ${one.command}`));
     const faults = report.faults.map((said) => make("p", { class: "banner bad" }, said));

@@ -29,6 +29,17 @@ def test_a_run_tells_its_settings_and_which_of_them_may_change(tmp_path):
     assert told["faults"] == [] and told["evaluation"] is None and told["saved_step"] is None
 
 
+def test_settings_that_the_page_cannot_set_are_not_offered(tmp_path):
+    run = make_run(tmp_path / "a")
+    config = json.loads((run / "config.json").read_text())
+    watch = {"steps": False, "alert_command": None}
+    (run / "config.json").write_text(
+        json.dumps(config | {"wandb": None, "tensorboard": False, "watch": watch})
+    )
+    offered = {one["name"] for one in run_report.describe(entry(run))["config"] if one["may_change"]}
+    assert offered & {"wandb", "tensorboard", "watch.steps", "watch.alert_command"} == {"watch.steps"}
+
+
 def test_pictures_recordings_alerts_and_history(tmp_path):
     run = make_run(tmp_path / "a")
     for folder, name in (

@@ -3,11 +3,12 @@
 import json
 import os
 import socket
+from pathlib import Path
 
 import pytest
 
 from tests.live.web.made_runs import add_row, make_run, make_sweep
-from tetrax.live import shelf
+from tetrax.live import run_report, shelf
 from tetrax.live.shelf import Shelf
 from tetrax.train.folder import mailbox
 from tetrax.train.folder.mailbox import Mailbox
@@ -78,6 +79,22 @@ def test_a_run_whose_process_is_gone_is_not_running_and_one_elsewhere_may_be(tmp
     told = runs.summary(entry)
     here = host == socket.gethostname()
     assert (told["state"], told["host"]) == (("stopped", None) if here else ("running", host))
+
+
+def test_a_folder_that_nobody_may_look_into_is_no_end_of_the_list(tmp_path, monkeypatch):
+    make_run(tmp_path / "closed")
+    runs = Shelf([tmp_path])
+    (entry,) = runs.entries().values()
+    stat = Path.stat
+
+    def closed(path, **how):
+        if entry.path in path.parents:
+            raise PermissionError(13, "Permission denied", str(path))
+        return stat(path, **how)
+
+    monkeypatch.setattr(Path, "stat", closed)
+    assert runs.summary(entry)["state"] == "stopped"
+    assert run_report.describe(entry)["has_policy"] is False
 
 
 def test_garbage_is_said_run_by_run(tmp_path):

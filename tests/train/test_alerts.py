@@ -23,12 +23,14 @@ def said(path: Path, rule: str, values: list[float | None]) -> list[int]:
 @pytest.mark.parametrize(
     ("rule", "values", "steps"),
     [
-        ("speed below 2", [3, 1, 0, 3, 1, None, 1], [10, 40]),  # once each time; null tells nothing
-        ("speed above 2", [2, 2.5, 3, 2, 3], [10, 40]),
-        # Highest at 10; 20 steps later it has stalled; a new highest ends that, and it stalls again.
-        ("speed stalls 20", [1, 2, 1, 2, 1, 3, 1, 1], [30, 70]),
+        # Once at 10; it wavers; then it has not held for five rows, and calls at 100. Null tells nothing.
+        ("speed below 2", [3, 1, 0, 3, 1, 3, 3, 3, 3, 3, 1, None, 1], [10, 100]),
+        ("speed below 2", [3, 1, 0, 3, 1, 3, 3, 3, 3, 1, None, 1], [10]),
+        ("speed above 2", [2, 2.5, 3, 2, 3], [10]),
+        # Highest at 10; 20 steps later it has stalled; new highest ones end that for five rows, and it stalls again.
+        ("speed stalls 20", [1, 2, 1, 2, 1, 3, 4, 5, 6, 7, 1, 1], [30, 110]),
         # Usual is the median of what came before, of five at least: 10. 4 is below half of that, 6 is not.
-        ("speed falls 0.5", [10, 10, 30, 10, 2, 4, 6, 4], [50, 70]),
+        ("speed falls 0.5", [10, 10, 30, 10, 2, 4, 6, 6, 6, 6, 6, 2], [50, 110]),
         ("other below 2", [1, 1], []),
     ],
 )
@@ -52,16 +54,16 @@ def test_what_is_no_rule_is_refused(rule: str) -> None:
 
 def test_a_resumed_run_calls_for_nothing_twice(tmp_path: Path) -> None:
     path = tmp_path / "alerts.jsonl"
-    values = [3.0, 1.0, 1.0, 3.0, 1.0]
+    values = [3.0, 1.0, 1.0, 3.0, 3.0, 3.0, 3.0, 3.0, 1.0]
     rows = [{"step": 10 * index, "speed": value} for index, value in enumerate(values)]
     for row in rows:
         first = Alerts(path, ["speed below 2"], None, rows[: row["step"] // 10])
         first.look(row)
-    assert [alert["step"] for alert in alerts.read(path)] == [10, 40]
+    assert [alert["step"] for alert in alerts.read(path)] == [10, 80]
     # It goes on from step 20: what came after is to come again.
     again = Alerts(path, ["speed below 2"], None, rows[:3])
     assert [alert["step"] for alert in alerts.read(path)] == [10]
-    assert [alert.step for row in rows[3:] for alert in again.look(row)] == [40]
+    assert [alert.step for row in rows[3:] for alert in again.look(row)] == [80]
 
 
 def test_other_rules_leave_what_stays_as_it_is(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from tetrax.fields.errors import UserError, nearest, wrong, wrong_name
 from tetrax.networks.network_config import AttentionConfig, NetworkConfig
 from tetrax.train import presets
 from tetrax.train.config import EvalConfig, TrainConfig, from_json, load_config, to_json, whole_chunks
+from tetrax.train.watch_config import WatchConfig
 
 TINY = presets.find("ppo", "tiny")
 BAR = (Piece("bar", ("...", "###", "..."), spins=True),)
@@ -173,6 +174,19 @@ def test_files_that_are_no_configuration(tmp_path) -> None:
     ("change", "said"),
     [
         ({"total_steps": 0}, "--total-steps: given 0; allowed: 1 or more"),
+        ({"total_steps": 10**400}, "--total-steps: given 1"),
+        (
+            {"watch": WatchConfig(alert_command="a\0b")},
+            "--watch.alert-command: given 'a\\x00b'; allowed: a comm",
+        ),
+        (
+            {"watch": WatchConfig(alert_command="\ud800")},
+            "--watch.alert-command: given '\\ud800'; allowed: a",
+        ),
+        (
+            {"watch": WatchConfig(alert_command=" ")},
+            "--watch.alert-command: given ' '; allowed: a command line",
+        ),
         ({"seed": -1}, "--seed: given -1; allowed: 0 or more"),
         ({"seed": 2**31 - 1, "num_seeds": 2}, "--seed: given 2147483647; allowed: seeds below"),
         ({"num_seeds": 0}, "--num-seeds: given 0; allowed: 1 or more"),

@@ -150,6 +150,25 @@ def test_what_fails_in_watching_ends_no_run(tmp_path: Path, monkeypatch: pytest.
     ]
 
 
+def test_an_alert_that_fails_ends_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_quick_games(monkeypatch.setattr)
+
+    def failing(*given: Any, **how: Any) -> None:
+        raise BlockingIOError(11, "no more processes")
+
+    monkeypatch.setattr(alerts.subprocess, "Popen", failing)
+    shown = Listener()
+    watch = WatchConfig(
+        alerts=("steps_per_second above 0", "steps_per_second above -1"), alert_command="true"
+    )
+    config = dataclasses.replace(toy_config(), watch=watch)
+    assert train(config, run_dir=tmp_path / "run", display=shown).status == "finished"
+    lost = [note for note in shown.notes if "no more processes" in note]
+    assert len(lost) == 1 and lost[0].startswith(
+        f"{tmp_path / 'run' / 'alerts.jsonl'}: an alert has reached nobody"
+    )
+
+
 def test_thoughts_of_a_game_are_those_it_was_played_by(loaded: LoadedPolicy) -> None:
     game = record.replay(loaded.play(seed=3, max_pieces=18))
     thoughts = think(loaded, game)

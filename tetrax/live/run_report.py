@@ -16,12 +16,14 @@ from tetrax.live.shelf import Entry, places
 from tetrax.train.config import may_change
 from tetrax.train.folder import checkpoint, mailbox
 from tetrax.train.folder.run_folder import RunFolder, differences
+from tetrax.train.steering import LOGS
 
 PICTURES = (".png",)
 RECORDINGS = (".json",)
 MOST_FILES = 200
 MOST_LINES = 100  # of a history, of alerts
 TAIL = 262_144  # bytes of them
+SHELL = "watch.alert_command"
 NO_MEASURES = ("step", "seed", "episodes", "max_pieces", "capped")  # of eval.json
 
 
@@ -39,7 +41,7 @@ def describe(entry: Entry) -> dict[str, Any]:
         "evaluation": evaluation(entry, faults),
         "pictures": files(entry, "pictures"),
         "recordings": files(entry, "recordings"),
-        "has_policy": (RunFolder(entry.path).policy / "config.json").is_file(),
+        "has_policy": safe_reading.mark(RunFolder(entry.path).policy / "config.json") is not None,
         "saved_step": _saved_step(entry),
         "waiting": [{"command": one.words, "at": one.at} for one in mailbox.waiting(entry.path)],
         "sweep": sweep(entry, faults) if entry.is_sweep else None,
@@ -196,7 +198,12 @@ def _members(entry: Entry, faults: list[str]) -> dict[str, Any] | None:
 
 def _may_change(config: Mapping[str, Any], path: str) -> bool:
     agent = AGENTS.get(config["algorithm"]) if isinstance(config.get("algorithm"), str) else None
-    return agent is not None and path != "tensorboard" and may_change(path, agent.tunables)
+    return agent is not None and path not in LOGS and not is_shell(path) and may_change(path, agent.tunables)
+
+
+def is_shell(name: str) -> bool:
+    """Return whether a setting is a command line: whoever may look at a page need not run programs here."""
+    return name.removeprefix("--").replace("-", "_") == SHELL
 
 
 def _change(line: Mapping[str, Any]) -> dict[str, Any]:

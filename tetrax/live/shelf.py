@@ -147,7 +147,7 @@ def _summary(entry: Entry, state: mailbox.RunState | None, alive: bool | None) -
     paths = places(entry)
     config, fault = _config(entry)
     rows: list[dict[str, Any]] = []
-    if paths["metrics"].exists():
+    if mark(paths["metrics"]) is not None:
         try:
             lines = safe_reading.read_tail(entry.path, paths["metrics"], TAIL)
             # The last row, and the last one with an evaluation: the others need not be read.
@@ -198,7 +198,7 @@ def _state(entry: Entry, state: mailbox.RunState | None, alive: bool | None) -> 
     if state is not None and state.state != mailbox.ENDED and alive is not False:
         return state.state
     done = RunFolder(entry.path).finished if not entry.is_sweep else entry.path / RESULTS
-    return "finished" if done.exists() else "stopped"
+    return "stopped" if mark(done) is None else "finished"  # nobody may be allowed to look
 
 
 def _first(row: dict[str, Any], *, evaluated: bool) -> dict[str, Any] | None:

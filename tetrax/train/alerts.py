@@ -1,7 +1,7 @@
 """Alerts: rules on metrics that call somebody when they begin to hold.
 
-A rule is looked at with every row of metrics that has its metric. It calls once, and again only after it has not held
-in between. What was called is in RUN/alerts.jsonl, and every view shows it.
+A rule is looked at with every row of metrics that has its metric. It calls once, and again only after it has not held for
+some rows. What was called is in RUN/alerts.jsonl, and every view shows it.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from tetrax.train.folder.log import Row
 FORM = "METRIC below NUMBER, METRIC above NUMBER, METRIC stalls STEPS, METRIC falls SHARE"
 USUAL = 20  # rows whose median is the usual value of a metric
 FEWEST = 5  # rows without which nothing is usual
+CALM = 5  # rows for which a rule has not held before it calls again: a metric that wavers calls once
 NAN = "nan"  # the rule that always is there
 
 
@@ -50,7 +51,7 @@ class Alert:
 class Seen:
     """What a rule has seen of its metric."""
 
-    holds: bool = False
+    calm: int = CALM  # rows since it held last, 0 while it holds
     recent: list[float] = field(default_factory=list)  # up to USUAL values
     highest: float | None = None
     highest_step: int = 0
@@ -109,9 +110,9 @@ class Alerts:
             if not isinstance(value, int | float):
                 continue
             said = CHECKS[rule.kind](rule, seen, float(value), row["step"])
-            if said and not seen.holds:
+            if said and seen.calm >= CALM:
                 found.append(Alert(row["step"], row.get("wall_time", 0.0), rule.text, said))
-            seen.holds = said is not None
+            seen.calm = 0 if said else seen.calm + 1
         return found
 
     def _call(self, alert: Alert) -> None:

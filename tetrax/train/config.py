@@ -7,9 +7,11 @@ named and refused, so that a file that loads means exactly what it says.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import math
+import os
 import types
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -44,6 +46,7 @@ SINCE_3: dict[str, Any] = {
     "watch": {"steps": False, "alerts": [], "alert_command": None},
 }
 
+MAX_STEPS = 2**53  # which every reader of JSON can count
 MAX_MEMBERS = 10_000  # trainings of one command: each is logged and evaluated by itself
 MAX_CHUNK_ITERATIONS = 1_000_000  # nothing is said, saved or obeyed before a chunk ends
 
@@ -129,7 +132,8 @@ class TrainConfig:
     def validate(self) -> None:
         """Raise UserError for the first value that cannot work, alone or together with another."""
         check_config(self)
-        minima = {"total_steps": 1, "seed": 0, "keep_checkpoints": 2, "checkpoint_seconds": 0}
+        _at_least("total_steps", self.total_steps, 1, MAX_STEPS)
+        minima = {"seed": 0, "keep_checkpoints": 2, "checkpoint_seconds": 0}
         for name, minimum in minima.items():
             _at_least(name, getattr(self, name), minimum)
         _at_least("num_seeds", self.num_seeds, 1, MAX_MEMBERS)
@@ -289,13 +293,23 @@ def _check_watching(settings: WatchConfig) -> None:
     """Raise UserError for the first of the settings that cannot work."""
     for text in settings.alerts:
         read_rule(text)
+    command = settings.alert_command
+    if command is not None and not _is_command_line(command):
+        raise wrong(flag("watch.alert_command"), command, "a command line, or None")
+
+
+def _is_command_line(text: str) -> bool:
+    """Return whether a shell can be given a text: any but an empty one, one with zeros, and what is no text."""
+    with contextlib.suppress(UnicodeEncodeError):
+        return bool(text.strip()) and b"\0" not in os.fsencode(text)
+    return False
 
 
 def _at_least(path: str, value: float, minimum: int, maximum: int | None = None) -> None:
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
     if not is_number or (isinstance(value, float) and path != "checkpoint_seconds"):
         raise wrong(flag(path), value, "a number" if path == "checkpoint_seconds" else "a whole number")
-    if not value >= minimum or math.isinf(value) or (maximum is not None and value > maximum):
+    if not value >= minimum or value == math.inf or (maximum is not None and value > maximum):
         allowed = f"{minimum} or more" if maximum is None else f"{minimum} or more, up to {maximum}"
         raise wrong(flag(path), value, allowed)
 

@@ -27,6 +27,7 @@ class Watching:
     def __init__(self, run: Run, progress: Progress, earlier: list[Row]) -> None:
         self._run, self._progress = run, progress
         self._alerts: Alerts | None = None
+        self._lost: set[str] = set()  # what was said of alerts that failed
         self._config: TrainConfig = run.config
         self._game: WatchedGame | None = None
         self._failed = run.env.spec.on_host  # such games are not played beside
@@ -44,16 +45,21 @@ class Watching:
             self._play(state, row["step"])
         except Exception as error:  # it is for people to look at: a full disk, memory
             self._failed = True
-            why = " ".join(f"{type(error).__name__}: {error}".split())
-            self._run.display.note(f"{self._run.folder.watched}: written no more ({why})")
+            self._run.display.note(f"{self._run.folder.watched}: written no more ({_why(error)})")
 
     def diverged(self, step: int, said: str) -> None:
         """Call somebody because a number is none."""
         self._made_alerts().call(step, self._run.stopwatch.wall_time(), NAN, said)
 
     def _call(self, row: Row) -> None:
-        for alert in self._made_alerts().look(row):
-            self._run.display.note(f"alert at step {alert.step:,}: {alert.said}")
+        try:
+            for alert in self._made_alerts().look(row):
+                self._run.display.note(f"alert at step {alert.step:,}: {alert.said}")
+        except Exception as error:  # a full disk, a machine that starts no more processes
+            said = f"{self._run.folder.alerts}: an alert has reached nobody ({_why(error)})"
+            if said not in self._lost:
+                self._lost.add(said)
+                self._run.display.note(said)
 
     def _made_alerts(self) -> Alerts:
         """Return the rules as they are configured now."""
@@ -96,3 +102,7 @@ class Watching:
         with disk.naming(path), path.open("ab", buffering=0) as file:
             disk.write_all(file, text)
         self._written += len(text)
+
+
+def _why(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())

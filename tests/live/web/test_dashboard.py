@@ -1,6 +1,7 @@
 """What the dashboard's server answers: curves, comparisons, files, commands; to garbage a line, and it goes on."""
 
 import json
+import os
 import random
 import time
 
@@ -128,7 +129,8 @@ def test_a_recordings_page_can_do_nothing_but_play(browser, tmp_path):
 
 def command(browser, name, *arguments, run="runs/a", at=None, **more):
     body = {"run": run, "command": name, "arguments": list(arguments), "at": at, **more}
-    return browser.post("/api/control", json=body, headers={"origin": HERE})
+    headers = {"origin": HERE, "content-type": "application/json"}
+    return browser.post("/api/control", content=json.dumps(body), headers=headers)
 
 
 @pytest.mark.parametrize(
@@ -145,7 +147,9 @@ def test_a_command_that_cannot_be_carried_out_is_answered_in_one_line(browser, a
     assert answer["done"] is False and said in answer["said"] and "allowed: " in answer["said"]
 
 
-@pytest.mark.parametrize("name", ["../elsewhere", "..", "", "/tmp/x", "a/b", "a\\b", "x" * 300])
+@pytest.mark.parametrize(
+    "name", ["../elsewhere", "..", "", "/tmp/x", "a/b", "a\\b", "x" * 300, "a\0b", "\ud800", "a\nb"]
+)
 def test_a_branch_is_a_new_folder_beside_the_run(browser, name, tmp_path):
     assert command(browser, "branch", name).status_code == 400
     assert command(browser, "branch", "new", at=3).status_code == 400
@@ -159,6 +163,32 @@ def test_commands_are_objects_of_the_right_types(browser):
     assert command(browser, "pause", more=1).status_code == 400
     assert browser.get("/api/control").status_code == 405
     assert browser.post("/api/control", json={}, headers={"origin": "http://evil"}).status_code == 403
+
+
+@pytest.mark.parametrize("name", ["watch.alert_command", "--watch.alert-command"])
+def test_the_page_sets_no_command_line(browser, name):
+    answer = command(browser, "set", name, "rm -r .")
+    assert answer.status_code == 400 and "allowed: with python -m tetrax.control" in answer.json()["error"]
+
+
+def test_a_command_needs_no_step_and_no_text_that_is_text(browser):
+    body = b'{"run": "runs/a", "command": "\\ud800", "arguments": []}'
+    headers = {"origin": HERE, "content-type": "application/json"}
+    answer = browser.post("/api/control", content=body, headers=headers)
+    assert answer.status_code == 200 and answer.json()["said"].startswith("command: given")
+
+
+def test_what_is_no_text_in_files_and_their_names_is_shown(browser, tmp_path):
+    run = tmp_path / "runs" / "a"
+    config = json.loads((run / "config.json").read_text())
+    (run / "config.json").write_text(json.dumps(config | {"preset": "\ud800"}))
+    (run / "metrics.jsonl").write_text('{"step": 1, "\\ud800": 2}\n')
+    (run / "recordings").mkdir()
+    (run / "recordings" / os.fsdecode(b"\xff.json")).write_text("{}")
+    told = browser.get("/api/run", params={"run": "runs/a"}).json()
+    assert [one["name"] for one in told["recordings"]] == ["\udcff.json"]
+    assert browser.get("/api/compare", params={"run": ["runs/a", "runs/b"]}).status_code == 200
+    assert "\ud800" in curves(browser).json()["metrics"]
 
 
 def test_a_run_without_a_configuration_takes_no_commands(browser, tmp_path):

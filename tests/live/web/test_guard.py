@@ -17,7 +17,8 @@ CLOSED = Rights(frozenset({"lab"}), any_address=True, token="the-right-one", coo
 
 
 async def echo(request: Request) -> JSONResponse:
-    return JSONResponse(await serving.read_object(request, {"word": str, "at": (int, type(None))}))
+    asked = await serving.read_object(request, {"word": str, "at": (int, type(None))})
+    return JSONResponse([asked["word"], asked["at"]])
 
 
 async def talk(websocket: WebSocket) -> None:
@@ -89,6 +90,25 @@ def test_commands_of_other_pages_are_refused(origin):
 
 def test_another_page_may_not_even_look():
     assert client(OPEN).get("/", headers={"origin": "http://evil.example"}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("site", "mode", "to", "status"),
+    [
+        ("same-origin", "cors", "empty", 200),
+        ("none", "navigate", "document", 200),  # the address was typed
+        ("cross-site", "navigate", "document", 200),  # a link was followed
+        ("cross-site", "navigate", "iframe", 403),
+        ("cross-site", "no-cors", "image", 403),  # tells no origin
+        ("same-site", "no-cors", "script", 403),  # another port of this machine
+    ],
+)
+def test_another_page_may_not_even_fetch_a_picture(site, mode, to, status):
+    headers = {"sec-fetch-site": site, "sec-fetch-mode": mode, "sec-fetch-dest": to}
+    answer = client(OPEN).get("/", headers=headers)
+    assert answer.status_code == status
+    if status != 200:
+        assert answer.text.startswith("Sec-Fetch-Site: given") and "allowed" in answer.text
 
 
 @pytest.mark.parametrize(

@@ -256,3 +256,20 @@ def test_texts_stand_out_and_nothing_is_wider_than_the_window(
         contrast, where = page.evaluate(CONTRAST)
         assert contrast >= LEAST_CONTRAST, (view, where)
         assert page.evaluate("document.documentElement.scrollWidth") <= width, view
+
+
+def test_a_page_that_comes_back_into_sight_repeats_no_step(open_page: Any, runs: Path) -> None:
+    page = open_page(of_run(runs / "made"))
+    scrubber = page.get_by_label("Position in the watched game")
+    page.locator(".decision .did").wait_for()
+    last = scrubber.get_attribute("max")
+    assert last is not None and int(last) > 10
+    show = """(hidden) => {
+      Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+      document.dispatchEvent(new Event("visibilitychange"));
+    }"""
+    page.evaluate(show, True)
+    with page.expect_response(re.compile("/api/events")), page.expect_response(re.compile("/api/run")):
+        page.evaluate(show, False)
+    page.wait_for_timeout(1_000)
+    assert scrubber.get_attribute("max") == last

@@ -11,7 +11,7 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from tetrax.fields.errors import UserError, in_words
@@ -22,6 +22,7 @@ from tetrax.live.web import dashboard_events, serving
 from tetrax.live.web.dashboard_events import Looking
 from tetrax.live.web.guard import Refused
 from tetrax.live.web.recording_page import recording_page
+from tetrax.live.web.serving import Answer
 
 READING_SECONDS = 0.5  # after which an answer says what is known, and which runs are still to be read
 SECONDS_FOR_EACH = 0.02
@@ -113,7 +114,7 @@ class Dashboard:
                 drawn = curve_points.curve(known, metric, x=x, smooth=smooth, points=points)
                 if drawn is not None:
                     curves[metric].append({"group": group.key, **drawn})
-        return JSONResponse(
+        return Answer(
             {
                 "groups": [
                     {"key": group.key, "label": group.label, "runs": list(group.runs)} for group in groups
@@ -151,10 +152,10 @@ class Dashboard:
         return logs, pending, faults
 
     def _compare(self, request: Request) -> Response:
-        return JSONResponse(run_report.compare(self._entries(request)))
+        return Answer(run_report.compare(self._entries(request)))
 
     def _run(self, request: Request) -> Response:
-        return JSONResponse(run_report.describe(self._entry(request.query_params.get("run"))))
+        return Answer(run_report.describe(self._entry(request.query_params.get("run"))))
 
     async def _control(self, request: Request) -> Response:
         """Steer a run: as `python -m tetrax.control` does, and with its words."""
@@ -174,7 +175,7 @@ class Dashboard:
             told = {"done": False, "step": None, "said": str(error)}
         finally:
             self._commands -= 1
-        return JSONResponse(told)
+        return Answer(told)
 
     def _picture(self, request: Request) -> Response:
         entry, path = self._file(request, "pictures")
@@ -219,6 +220,11 @@ def _carry_out(entry: Entry, command: str, arguments: tuple[str, ...], at: int |
         raise Refused(
             400, f"run: given one that cannot be steered ({said}); allowed: one that is trained"
         ) from None
+    if command == "set" and arguments and run_report.is_shell(arguments[0]):
+        raise Refused(
+            400,
+            f"set: given {arguments[0]!r:.80}, which runs programs; allowed: with python -m tetrax.control",
+        )
     if command == BRANCH:
         if at is not None:
             raise Refused(400, f"at: given {at}; allowed: nothing with {BRANCH}, which is done at once")
@@ -236,7 +242,9 @@ def _carry_out(entry: Entry, command: str, arguments: tuple[str, ...], at: int |
 
 
 def _is_plain_name(name: str) -> bool:
-    return name not in ("", ".", "..") and not set(name) & set("/\\\0") and len(name) <= 200
+    return (
+        name not in ("", ".", "..") and not set(name) & set("/\\") and name.isprintable() and len(name) <= 200
+    )
 
 
 def _patience(entries: Sequence[Entry]) -> float:

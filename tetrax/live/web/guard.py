@@ -71,6 +71,7 @@ class Guard:
         try:
             _check_host(headers, self._rights)
             _check_origin(headers, needed=not is_http or scope["method"] not in SAFE_METHODS)
+            _check_site(headers)
             with_cookie = _check_token(scope, headers, self._rights)
             if is_http:
                 _check_length(headers)
@@ -115,6 +116,17 @@ def _check_origin(headers: Headers, *, needed: bool) -> None:
     host = headers["host"].lower()
     if len(given) != 1 or given[0].lower() not in (f"http://{host}", f"https://{host}"):
         raise Refused(403, "Origin: given another one or none; allowed: this page's own")
+
+
+def _check_site(headers: Headers) -> None:
+    """Refuse what a browser says it fetches for another site's page: pictures and frames tell no origin.
+
+    Whoever follows a link to this page may come from anywhere.
+    """
+    site, to = headers.get("sec-fetch-site", "none"), headers.get("sec-fetch-dest")
+    follows_link = headers.get("sec-fetch-mode") == "navigate" and to == "document"
+    if site not in ("same-origin", "none") and not follows_link:
+        raise Refused(403, f"Sec-Fetch-Site: given {site!r:.40}; allowed: this page's own")
 
 
 def _check_token(scope: Scope, headers: Headers, rights: Rights) -> Response | None:

@@ -11,6 +11,7 @@ from tetrax.fields.errors import UserError, in_words
 from tetrax.live import safe_reading
 from tetrax.live.safe_reading import Mark
 from tetrax.live.shelf import Entry
+from tetrax.train.folder.run_folder import RunFolder
 
 # It is shown in a frame, where it runs its own program and reaches nothing: no network, no other page, no cookie.
 POLICY = (
@@ -41,8 +42,9 @@ def recording_page(entry: Entry, path: Path, *, thoughts: bool = False) -> Recor
         if not thoughts and known is not None and newer is not None and newer.changed >= known.changed:
             with safe_reading.open_file(entry.path, made) as file:
                 return RecordingPage(file.read(LARGEST_PAGE).decode("utf-8", "replace"), 200)
+        policy = safe_reading.mark(RunFolder(entry.path).policy / "config.json") if thoughts else None
         with safe_reading.open_file(entry.path, path):
-            return RecordingPage(_made(path, known, entry.path if thoughts else None), 200)
+            return RecordingPage(_made(path, known, entry.path if thoughts else None, policy), 200)
     except OSError as error:
         said = in_words(error)
     except (UserError, ValueError, TypeError, KeyError) as error:
@@ -51,8 +53,8 @@ def recording_page(entry: Entry, path: Path, *, thoughts: bool = False) -> Recor
 
 
 @functools.lru_cache(maxsize=KEPT)
-def _made(path: Path, known: Mark | None, run: Path | None) -> str:
-    """Play a recording again and return its page; `known` tells a file from the one that was there before.
+def _made(path: Path, known: Mark | None, run: Path | None, policy: Mark | None) -> str:
+    """Play a recording again and return its page; `known` and `policy` tell files from those that were there before.
 
     With the thoughts of a run's policy where one is given.
     """

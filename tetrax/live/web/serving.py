@@ -157,7 +157,7 @@ def rights_for(host: str, address: str, port: int) -> Rights:
 async def read_object(request: Request, types: Mapping[str, type | tuple[type, ...]]) -> dict[str, Any]:
     """Return the JSON object of a request, with the names that are given and no others; Refused for anything else.
 
-    A name may be missing where None is one of its types.
+    A name that is missing is None, where that is one of its types.
     """
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != "application/json":
         raise Refused(415, "Content-Type: given another one; allowed: application/json")
@@ -172,7 +172,15 @@ async def read_object(request: Request, types: Mapping[str, type | tuple[type, .
         if type(document.get(name)) not in allowed:
             listed = " or ".join("null" if kind is type(None) else kind.__name__ for kind in allowed)
             raise Refused(400, f"{name}: given {document.get(name)!r:.80}; allowed: {listed}")
-    return document
+    return {name: document.get(name) for name in types}
+
+
+class Answer(JSONResponse):
+    """JSON in plain letters: what files and their names are made of need not be text."""
+
+    def render(self, content: Any) -> bytes:
+        """Return the bytes of a JSON value."""
+        return json.dumps(content, allow_nan=False, separators=(",", ":")).encode()
 
 
 def event(name: str, data: Any) -> bytes:
@@ -203,24 +211,22 @@ def _shown(host: str, address: str) -> str:
 
 async def _refuse(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refused)
-    return JSONResponse({"error": error.said}, error.status)
+    return Answer({"error": error.said}, error.status)
 
 
 async def _say_what_is_wrong(request: Request, error: Exception) -> Response:
-    return JSONResponse({"error": str(error)}, 400)
+    return Answer({"error": str(error)}, 400)
 
 
 async def _say_what_cannot_be_read(request: Request, error: Exception) -> Response:
     assert isinstance(error, OSError)
-    return JSONResponse({"error": in_words(error)}, 404)
+    return Answer({"error": in_words(error)}, 404)
 
 
 async def _say_what_http_says(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
-    return JSONResponse(
-        {"error": HTTPStatus(error.status_code).phrase}, error.status_code, headers=error.headers
-    )
+    return Answer({"error": HTTPStatus(error.status_code).phrase}, error.status_code, headers=error.headers)
 
 
 async def _say_that_it_failed(request: Request, error: Exception) -> Response:
-    return JSONResponse({"error": "it failed; the terminal in which the page was started says why"}, 500)
+    return Answer({"error": "it failed; the terminal in which the page was started says why"}, 500)

@@ -27,7 +27,8 @@ def check() -> None:
 class WandbLog:
     """A run at Weights & Biases, or its copy in the run's folder.
 
-    Rows are numbered by their step, so that one that is logged again after a resume takes the first one's place.
+    Rows are drawn over their step. One that is logged again after a resume is there twice, with the same numbers: what
+    was sent cannot be taken back.
     """
 
     def __init__(self, config: TrainConfig, folder: RunFolder, step: int) -> None:
@@ -35,7 +36,7 @@ class WandbLog:
         check()
         import wandb
 
-        del step  # rows that come again have the same step
+        del step  # what comes after it may have been sent already
         assert config.wandb is not None
         folder.wandb.mkdir(exist_ok=True)
         try:

@@ -1,7 +1,7 @@
 // The view that compares: what differs between the shown runs, and how good each was in its evaluation.
 
 import { NUM_COLOURS } from "./chart.js";
-import { ago, short, whole, words } from "./formats.js";
+import { ago, measured, short, whole, words } from "./formats.js";
 import { get, make } from "./sending.js";
 import { colourOf, on, shortName, shownRuns, state } from "./state.js";
 import { makeTable } from "./tables.js";
@@ -11,6 +11,8 @@ const LONG = 60; // letters of a value
 
 export function makeCompare() {
   const element = make("div", { class: "compare" });
+  const doing = make("div", {});
+  let named = []; // the runs in it
   let asked = 0;
 
   async function update() {
@@ -22,15 +24,24 @@ export function makeCompare() {
     }
     try {
       const answer = await get(`/api/compare?${new URLSearchParams(runs.map((name) => ["run", name]))}`);
-      if (mine === asked) element.replaceChildren(heading(), ...draw(answer));
+      if (mine === asked) element.replaceChildren(heading(), ...draw(answer, drawRuns(runs)));
     } catch (error) {
       if (mine === asked) element.replaceChildren(heading(), make("p", { class: "note bad" }, error.message));
     }
   }
 
+  /** Show what the runs do as the list does; who is reading in it by keys is not disturbed. */
+  function drawRuns(runs = named) {
+    named = runs;
+    if (!doing.contains(document.activeElement)) doing.replaceChildren(runTable(named));
+    return doing;
+  }
+
   const wanted = ["config", "evaluation"];
   const off = [
     on("shown", update),
+    on("runs", () => drawRuns()),
+    on("again", update),
     on("changed", ({ parts }) => parts.some((part) => wanted.includes(part)) && update()),
   ];
   update();
@@ -47,8 +58,8 @@ function heading() {
   return make("h1", { class: "unseen" }, "Compare");
 }
 
-function draw({ runs, settings, evaluations, faults }) {
-  const parts = [section("Evaluations at the end", evaluationTable(runs, evaluations)), section("Runs", runTable(runs))];
+function draw({ runs, settings, evaluations, faults }, doing) {
+  const parts = [section("Evaluations at the end", evaluationTable(runs, evaluations)), section("Runs", doing)];
   const table = settings.length
     ? settingsTable(runs, settings)
     : make("p", { class: "quiet" }, runs.length > 1 ? "Their configurations are the same." : "Show several runs to see what differs.");
@@ -81,7 +92,7 @@ function nameOf(name) {
 function runTable(runs) {
   const rows = runs.map((name) => state.runs.get(name)).filter(Boolean).map((run) => [
     nameOf(run.name), run.title, run.state, short(run.step), run.total_steps ? short(run.total_steps) : "–",
-    run.measured ? `${short(run.measured.value)} ${words(run.measured.name)}` : "–",
+    run.measured ? `${short(run.measured.value)} ${measured(run.measured.name)}` : "–",
     run.evaluated ? `${short(run.evaluated.value)}` : "–", ago(run.changed),
   ]);
   return makeTable(["run", "what", "state", "step", "of", "last chunk", "last evaluation", "changed"], rows, { numbers: 3, caption: "Runs" });

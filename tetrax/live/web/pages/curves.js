@@ -17,8 +17,8 @@ export function makeCurves() {
   const filter = make("input", { type: "search", placeholder: "Filter metrics", "aria-label": "Filter metrics" });
   const element = make("div", { class: "curves" }, make("h1", { class: "unseen" }, "Curves"), makeTools(filter), legend, note, sections);
   const charts = new Map(); // metric -> chart
-  let known = new Set(); // metrics of the last answer
   const folds = new Map(); // section -> { fold, grid }
+  let known = []; // metrics that the shown runs have
   const onBusy = (busy) => sections.setAttribute("aria-busy", busy);
   const feed = makeFeed(shownRuns, { together: () => state.options.together, onAnswer, onBusy });
 
@@ -45,7 +45,6 @@ export function makeCurves() {
 
   /** Make a chart for each metric that has none, and show those that the filter lets through. */
   function place(metrics) {
-    known = new Set(metrics);
     const asked = filter.value.toLowerCase().trim();
     const ordered = [...metrics].sort((one, other) => rank(one) - rank(other) || LAST.indexOf(one) - LAST.indexOf(other));
     for (const metric of ordered) {
@@ -54,8 +53,9 @@ export function makeCurves() {
       const { grid } = sectionOf(metric);
       if (chart.element.parentElement !== grid) grid.append(chart.element);
     }
+    known = metrics;
     for (const [metric, chart] of charts) {
-      chart.element.hidden = !known.has(metric) || !metric.toLowerCase().includes(asked);
+      chart.element.hidden = !metrics.includes(metric) || !metric.toLowerCase().includes(asked);
     }
     for (const { fold, grid } of folds.values()) {
       const seen = [...grid.children].filter((chart) => !chart.hidden).length;
@@ -78,7 +78,7 @@ export function makeCurves() {
     return folds.get(name);
   }
 
-  filter.addEventListener("input", () => place([...known]));
+  filter.addEventListener("input", () => place(known));
   const off = [on("shown", feed.refresh), on("groups", feed.refresh)];
   feed.refresh();
   return {

@@ -12,6 +12,7 @@ const find = (id) => document.getElementById(id);
 let open = null; // { element, destroy } of the view that is open
 let source = null;
 let listenedTo = "";
+let heard = ""; // what was listened to when the server answered last
 
 function route() {
   const [, name, run] = location.hash.split("/");
@@ -47,8 +48,11 @@ function decode(text) {
   }
 }
 
-/** Listen to what changes in the runs that are looked at; again where those are others. */
+/** Listen to what changes in the runs that are looked at; again where those are others.
+ *
+ *  A page that nobody sees does not: browsers keep six connections to a server, for all their pages together. */
 function listen() {
+  if (document.hidden) return;
   const looked = state.view.name === "run" ? [state.view.run] : shownRuns().slice(0, MOST_LOOKED_AT);
   const asked = new URLSearchParams(looked.map((name) => ["run", name]));
   if (state.view.name === "run") asked.set("watched", state.view.run);
@@ -56,7 +60,11 @@ function listen() {
   listenedTo = asked.toString();
   source?.close();
   source = new EventSource(`/api/events?${listenedTo}`);
-  source.addEventListener("open", () => said("live"));
+  source.addEventListener("open", () => {
+    said("live");
+    if (heard === listenedTo) tell("again"); // what has changed meanwhile nobody has told
+    heard = listenedTo;
+  });
   source.addEventListener("error", () => said("lost"));
   source.addEventListener("runs", (event) => takeRuns(JSON.parse(event.data)));
   for (const name of ["changed", "watched", "fault"]) {
@@ -75,6 +83,7 @@ document.querySelector(".skip").addEventListener("click", (event) => {
   find("view").focus();
 });
 on("shown", listen);
+document.addEventListener("visibilitychange", () => (document.hidden ? source?.close() : listen()));
 window.addEventListener("hashchange", route);
 // A server that was started again is found again; browsers give up after some answers.
 setInterval(() => source?.readyState === EventSource.CLOSED && listen(), 3_000);

@@ -85,6 +85,7 @@ export function makeFeed(runs, { together, onAnswer, onBusy, options = () => sta
 
   const off = [
     on("changed", ({ run, parts }) => parts.includes("metrics") && runs().includes(run) && refreshLater()),
+    on("again", refreshLater),
     on("options", refresh),
   ];
   return {

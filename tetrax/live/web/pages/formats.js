@@ -4,8 +4,9 @@
 export function short(value) {
   if (value === null || value === undefined || !Number.isFinite(value)) return "–";
   const size = Math.abs(value);
+  const rounded = Number(value.toPrecision(3)); // 999,900 is 1M, not 1.00e+3k
   for (const [least, letter] of [[1e9, "G"], [1e6, "M"], [1e3, "k"]]) {
-    if (size >= least) return `${trim((value / least).toPrecision(3))}${letter}`;
+    if (size >= 1e3 && Math.abs(rounded) >= least) return `${Number((rounded / least).toPrecision(3))}${letter}`;
   }
   if (size !== 0 && size < 1e-4) return value.toExponential(1);
   return trim(value.toPrecision(size >= 100 ? 4 : 3));
@@ -39,4 +40,9 @@ export function ago(seconds) {
 /** A metric's name as words. */
 export function words(name) {
   return name.replaceAll("_", " ");
+}
+
+/** What was measured, as words: that of games that are not over has another name in the log. */
+export function measured(name) {
+  return words(name.replace(/^running\/(.*)$/, "$1, running games").replace(/^eval\//, "evaluation: "));
 }

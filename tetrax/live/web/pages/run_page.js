@@ -3,7 +3,7 @@
 import { meanOf } from "./compare.js";
 import { makeChartTools } from "./curves.js";
 import { makeFeed } from "./feed.js";
-import { short, whole, words } from "./formats.js";
+import { measured, short, whole, words } from "./formats.js";
 import { get, make } from "./sending.js";
 import { on, shortName, state, takeGroups } from "./state.js";
 import { makeSteering } from "./steering.js";
@@ -13,6 +13,8 @@ import { makeWatched } from "./watched.js";
 const FEW = 4; // charts that are shown at first beside a game
 const SOME = 6; // the same where there is no game
 const GOES_ON = ["running", "paused"];
+const drawn = new WeakMap(); // place -> what is shown there, as JSON
+const some = (list) => (list.length ? list : null);
 
 export function makeRunPage(run) {
   const head = make("header", { class: "run-head" });
@@ -81,8 +83,8 @@ export function makeRunPage(run) {
     const facts = [
       summary.total_steps ? `step ${whole(summary.step)} of ${whole(summary.total_steps)}` : `step ${whole(summary.step)}`,
       summary.speed && GOES_ON.includes(summary.state) ? `${short(summary.speed)} steps per second` : null,
-      summary.measured ? `${words(summary.measured.name)} ${short(summary.measured.value)}` : null,
-      summary.evaluated ? `${words(summary.evaluated.name.replace("eval/", "evaluation: "))} ${short(summary.evaluated.value)}` : null,
+      summary.measured ? `${measured(summary.measured.name)} ${short(summary.measured.value)}` : null,
+      summary.evaluated ? `${measured(summary.evaluated.name)} ${short(summary.evaluated.value)}` : null,
       report?.saved_step ? `saved at step ${whole(report.saved_step)}` : null,
     ];
     const host = summary.host ? ` on ${summary.host}, as it said last` : "";
@@ -109,17 +111,17 @@ export function makeRunPage(run) {
     drawBanners();
     fill(sweep, report.sweep, () => section("Points of the sweep", sweepTable(report.sweep)));
     fill(evaluation, report.evaluation, () => section("Evaluation at the end", evaluationTable(report.evaluation)));
-    fill(pictures, report.pictures.length, () => section("Pictures", drawPictures(run, report.pictures)));
+    fill(pictures, some(report.pictures), () => section("Pictures", drawPictures(run, report.pictures)));
     recordings.update(report.recordings, report.has_policy);
     drawSettings();
-    fill(history, report.history.length, () => section("What was asked of it", historyTable(report.history)));
+    fill(history, some(report.history), () => section("What was asked of it", historyTable(report.history)));
   }
 
   function drawBanners() {
     const alerts = report.alerts.slice(-3).reverse().map((alert) =>
       make("p", { class: "banner warn" }, make("b", {}, alert.rule), ` · ${alert.said} · `, make("span", { class: "number" }, `step ${whole(alert.step)}`)));
     const older = report.alerts.length > 3
-      ? [make("details", { class: "banner" }, make("summary", {}, `${report.alerts.length - 3} earlier alerts`),
+      ? [make("details", { class: "banner" }, make("summary", {}, `the ${report.alerts.length - 3} before`),
         ...report.alerts.slice(0, -3).reverse().map((alert) => make("p", {}, `${alert.rule}: ${alert.said} (step ${whole(alert.step)})`)))] : [];
     const waiting = report.waiting.map((one) => make("p", { class: "banner" }, `waits for ${one.at === null ? "the end of the chunk" : `step ${whole(one.at)}`}: ${one.command}`));
     const faults = report.faults.map((said) => make("p", { class: "banner bad" }, said));
@@ -127,22 +129,23 @@ export function makeRunPage(run) {
   }
 
   function drawSettings() {
-    const open = settings.querySelector("details")?.open ?? false;
-    if (!report.config.length) {
-      settings.replaceChildren();
-      return;
-    }
     const goesOn = GOES_ON.includes(state.runs.get(run)?.state);
+    fill(settings, report.config.length ? { config: report.config, goesOn } : null, () => settingsFold(goesOn));
+  }
+
+  function settingsFold(goesOn) {
+    const open = settings.querySelector("details")?.open ?? false;
     const table = makeTable(["setting", "value"], report.config.map(({ name, value, may_change: mayChange }) => [
       make("code", {}, name),
       make("span", {}, make("code", {}, value), mayChange && goesOn
         ? make("button", { type: "button", class: "small", "aria-label": `Set ${name}`, onclick: () => steering.begin(name) }, "set") : ""),
     ]), { numbers: 9, caption: "Settings" });
-    settings.replaceChildren(fold("Configuration", `${report.config.length} settings`, open, makeFilter("Filter settings", table), table));
+    return fold("Configuration", `${report.config.length} settings`, open, makeFilter("Filter settings", table), table);
   }
 
   const off = [
     on("runs", drawHead),
+    on("again", update),
     on("changed", ({ run: of, parts }) => of === run && parts.some((part) => part !== "metrics" && part !== "finished") && update()),
   ];
   drawHead();
@@ -159,8 +162,11 @@ export function makeRunPage(run) {
   };
 }
 
-/** Show a part where there is something to show. */
+/** Show a part where there is something to show; one that says the same stays, with what is typed or chosen in it. */
 function fill(place, there, draw) {
+  const said = JSON.stringify(there);
+  if (drawn.get(place) === said) return;
+  drawn.set(place, said);
   place.replaceChildren(...(there ? [draw()] : []));
 }
 

@@ -1,7 +1,7 @@
 // The list of runs at the side: which there are, what they do, which are shown.
 
 import { NUM_COLOURS } from "./chart.js";
-import { ago, short, words } from "./formats.js";
+import { ago, measured, short } from "./formats.js";
 import { make } from "./sending.js";
 import { colourOf, on, setOption, shortName, show, showNewest, shownRuns, sorted, state } from "./state.js";
 
@@ -80,7 +80,7 @@ function fill(row, run) {
   row.dot.setAttribute("aria-label", row.dot.title);
   const told = run.evaluated ?? run.measured;
   row.value.textContent = told ? short(told.value) : "";
-  row.value.title = told ? `${words(told.name)}, step ${short(told.step)}` : "";
+  row.value.title = told ? `${measured(told.name)}, step ${short(told.step)}` : "";
   row.title.textContent = run.kind === "sweep" ? `sweep · ${run.title}` : run.title;
   const part = run.total_steps ? Math.min(1, run.step / run.total_steps) : 0;
   row.when.textContent = run.state === "running" ? `${Math.floor(100 * part)}%` : ago(run.changed);

@@ -36,9 +36,9 @@ export function makeWatched(run) {
   let [index, playing, following, due, drawnAt, board, shownRules] = [-1, true, true, 0, 0, null, null];
   let [rules, actions] = [null, []];
 
-  function take({ run: of, lines }) {
+  function take({ run: of, fresh, lines }) {
     if (of !== run) return;
-    for (const line of lines) {
+    for (const line of fresh ? unseen(lines) : lines) {
       if ("rules" in line) {
         rules = line.rules;
         actions = Array.isArray(line.actions) ? line.actions : [];
@@ -56,6 +56,13 @@ export function makeWatched(run) {
     if (following && steps.length - 1 - index > FAR_BEHIND) index = steps.length - LEAD;
     if (index < 0 && steps.length) index = Math.max(0, steps.length - LEAD);
     draw();
+  }
+
+  /** The lines after the newest step that is here; all where that is not among them. */
+  function unseen(lines) {
+    const last = steps[steps.length - 1]?.step;
+    const known = lines.findLastIndex((line) => last && ["step", "game", "move"].every((name) => line[name] === last[name]));
+    return lines.filter((line, place) => place > known || "rules" in line);
   }
 
   function draw() {

@@ -1,7 +1,7 @@
 """Alerts: rules on metrics that call somebody when they begin to hold.
 
-A rule is looked at with every row of metrics that has its metric. It calls once, and again only after it has not held for
-some rows. What was called is in RUN/alerts.jsonl, and every view shows it.
+A rule is looked at with every row of metrics that has its metric. It calls once, and again only after it has not held
+for some rows. What was called is in RUN/alerts.jsonl, and every view shows it.
 """
 
 from __future__ import annotations

@@ -300,7 +300,7 @@ def _print_help() -> None:
         Options(),
         prog=f"{PROGRAM} [FOLDER]",
         description=(
-            "Play whole games and report lines, score, pieces and return. FOLDER is a run or an exported "
+            "Play whole games and report lines, score, rows sent, pieces and return. FOLDER is a run or an exported "
             "policy; --policy NAME plays a baseline instead. Settings that only decide how an agent acts, such as "
             "--agent.planned-rollouts of dreamer, may be given anew."
         ),

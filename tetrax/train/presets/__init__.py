@@ -15,6 +15,7 @@ from tetrax import games
 from tetrax.env.tetris import ENV_PRESETS, EnvConfig
 from tetrax.fields.errors import wrong, wrong_name
 from tetrax.train.config import TrainConfig
+from tetrax.train.presets.beam_presets import BEAM
 from tetrax.train.presets.cross_entropy_presets import CROSS_ENTROPY
 from tetrax.train.presets.dqn_presets import DQN
 from tetrax.train.presets.dreamer_presets import DREAMER
@@ -28,6 +29,7 @@ PRESETS: dict[str, dict[str, dict[str, TrainConfig]]] = {
     "dqn": DQN,
     "dreamer": DREAMER,
     "cross-entropy": CROSS_ENTROPY,
+    "beam": BEAM,
 }
 
 

@@ -72,13 +72,16 @@ def choose(
     states: State,
     key: PRNGKeyArray,
 ) -> beam.Plan:
-    """Plan the next placement of B games, knowing no more than their players."""
+    """Plan the next placement of B games, knowing no more than their players.
+
+    After the last of `placements` (0 = there is none) only what the next one sends counts.
+    """
     keys = jax.random.split(key, weights.shape[0])
 
     def look(state: State, key: PRNGKeyArray) -> beam.Root:
         hidden = env.resample_future(state, key)
-        left = placements - state.pieces
-        return beam.find_root(env.rules, size, hidden, jnp.where(left > 0, left, beam.FOR_EVER))
+        left = jnp.maximum(placements - state.pieces, 1) if placements else jnp.int32(beam.FOR_EVER)
+        return beam.find_root(env.rules, size, hidden, left)
 
     return beam.planner(env.rules, size)(unflatten(weights), jax.vmap(look)(states, keys))
 

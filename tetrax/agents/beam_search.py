@@ -54,6 +54,8 @@ class BeamConfig:
     """How far the mean moves; 1 = all the way (tunable)."""
     spread_step_size: float = 0.3
     """How far the variance of each weight moves (tunable)."""
+    averaging: float = 0.2
+    """How far the policy moves towards the mean after a generation: it is an average over some (tunable)."""
     initial_spread: float = 1.0
     """Times the usual spread of each weight in the first generation."""
 
@@ -82,6 +84,7 @@ TUNABLE_RANGES: dict[str, tuple[float, float]] = {
     "elite_fraction": (0.0, 1.0),
     "step_size": (0.0, 1.0),
     "spread_step_size": (0.0, 1.0),
+    "averaging": (0.0, 1.0),
 }
 ACTING = ("width", "clear_width", "depth", "beyond", "placements")
 
@@ -91,6 +94,7 @@ class TrainState(struct.PyTreeNode):
 
     mean: Array  # float32[D], of weights in a row
     spread: Array  # float32[D], standard deviations
+    average: Array  # float32[D], of the means so far: the policy's weights
     tunables: dict[str, Array]  # float32[], names of TUNABLE_RANGES
     env_params: EnvParams
     iteration: Array  # int32[], generations done
@@ -116,11 +120,11 @@ def make(config: BeamConfig, env: Tetris) -> Agent:
         steps_per_iteration=max(steps, 1),
         init=lambda key, env_params=None, horizon=0: _init(config, env, key, env_params),
         train=lambda state: _train(config, env, state),
-        policy=lambda state: Policy(weights=state.mean),
+        policy=lambda state: Policy(weights=state.average),
         initial_memory=no_memory,
         act=functools.partial(_act, config, env),
         games=lambda state: None,
-        take_over=lambda state, policy: state.replace(mean=policy.weights),
+        take_over=lambda state, policy: state.replace(mean=policy.weights, average=jnp.copy(policy.weights)),
     )
 
 
@@ -152,6 +156,7 @@ def _init(config: BeamConfig, env: Tetris, key: PRNGKeyArray, env_params: EnvPar
     return TrainState(
         mean=mean,
         spread=config.initial_spread * initial_spread(mean),
+        average=jnp.copy(mean),
         tunables={name: jnp.float32(getattr(config, name)) for name in TUNABLE_RANGES},
         env_params=env.default_params if env_params is None else env_params,
         iteration=jnp.int32(0),
@@ -172,8 +177,9 @@ def _train(config: BeamConfig, env: Tetris, state: TrainState) -> tuple[TrainSta
         "fitness/best": jnp.max(judged),
         "spread": jnp.mean(spread / initial_spread(state.mean)),
     }
-    after = state.replace(mean=mean, spread=spread, iteration=state.iteration + 1, key=next_key)
-    return after, Metrics(totals=totals, means=means)
+    average = state.average + state.tunables["averaging"] * (mean - state.average)
+    state = state.replace(mean=mean, spread=spread, average=average, iteration=state.iteration + 1)
+    return state.replace(key=next_key), Metrics(totals=totals, means=means)
 
 
 def _play(
@@ -194,7 +200,7 @@ def _play(
         states, reward, _, _, event = jax.vmap(
             lambda state, action: env.transition(state, action, env_params)
         )(states, playing.action_of(env, plan))
-        gained = {RETURN: reward, **env.measure(event)}
+        gained = {RETURN: reward, **jax.vmap(env.measure)(event)}
         return (states, {name: totals[name] + gained[name].astype(jnp.float32) for name in totals}), None
 
     (_, totals), _ = jax.lax.scan(step, (states, nothing), jnp.arange(config.placements, dtype=jnp.uint32))

@@ -40,7 +40,7 @@ BOARD_FEATURES = (
     "t_triples",  # three lines
     "may_clear",  # whether at most four rows can still become a perfect clear, by parity and walled-off parts
     "pieces_to_clear",  # where that is so: pieces that it takes
-    "parted_wrongly",  # up to four rows high: parts walled off that whole pieces cannot fill
+    "parted_wrongly",  # up to four rows high: walls between columns to whose left whole pieces cannot fill all
     "back_to_back",  # whether the next difficult clear is paid as back-to-back
     "combo",  # clears in a row so far
     "holds_t",

@@ -51,6 +51,7 @@ class Root(NamedTuple):
     combo: Int32[Array, "G"]  # clears in a row
     starts: tuple[Start, ...]  # [G] each
     left: Int32[Array, "G"]  # placements until the last one
+    steps: Int32[Array, "G"]  # placements to look ahead, at most those of `Size`
 
 
 class Plan(NamedTuple):
@@ -65,8 +66,11 @@ class Plan(NamedTuple):
     missed: Int32[Array, "G"]  # placements that there was no room for
 
 
-def find_root(rules: Rules, size: Size, state: State, left: Int32[Array, ""]) -> Root:
-    """Read what is known of one game whose future was drawn anew; `size.beyond` of the pieces drawn are believed."""
+def find_root(rules: Rules, size: Size, state: State, placements_in_all: int) -> Root:
+    """Read what is known of one game whose future was drawn anew; `size.beyond` of the pieces drawn are believed.
+
+    After the last of all placements (0 = there is none) it looks one ahead, as in a game without a last one.
+    """
     pieces = [state.piece, *(state.queue[i] for i in range(rules.preview))]
     draws, source = state.draws, Source(state.bag, state.random)
     for number in range(size.beyond):
@@ -74,6 +78,11 @@ def find_root(rules: Rules, size: Size, state: State, left: Int32[Array, ""]) ->
         pieces.append(kind)
     pieces += [jnp.int32(-1)] * 2
     _, starts = placements.starts(rules, state)
+    left, steps = jnp.int32(FOR_EVER), jnp.int32(size.depth)
+    if placements_in_all:
+        remain = placements_in_all - state.pieces
+        left = jnp.where(remain > 0, remain, left)
+        steps = jnp.where(remain > 0, jnp.minimum(remain, steps), 1)
     return Root(
         stack=jnp.stack(stacks.from_rows(rules, state.rows)),
         pieces=jnp.stack(pieces),
@@ -82,6 +91,7 @@ def find_root(rules: Rules, size: Size, state: State, left: Int32[Array, ""]) ->
         combo=state.combo + 1,
         starts=starts,
         left=left,
+        steps=steps,
     )
 
 
@@ -179,7 +189,7 @@ def _look_ahead(
     first = jnp.where(depth == 0, children.encode(step._replace(lane=jnp.zeros_like(step.lane))), after.first)
     after = after._replace(score=score, first=first)
     # Where the game has no further placements, or nothing could be placed, the boards stay as they are.
-    goes_on = (root.left > depth) & jnp.any(jnp.isfinite(score.reshape(num_games, -1)), axis=1)
+    goes_on = (root.steps > depth) & jnp.any(jnp.isfinite(score.reshape(num_games, -1)), axis=1)
     stays = jnp.repeat(~goes_on, beam)
     after = jax.tree.map(lambda new, old: jnp.where(stays, old, new), after, lanes)
     by_game = after.score.reshape(num_games, beam)
@@ -205,7 +215,7 @@ def _choices(
     def piece(position: Array) -> Array:
         return flat.at[game * (last + 1) + jnp.minimum(position, last)].get(mode="promise_in_bounds")
 
-    exists = jnp.isfinite(lanes.score) & jnp.repeat(root.left > depth, beam)
+    exists = jnp.isfinite(lanes.score) & jnp.repeat(root.steps > depth, beam)
     active = piece(lanes.position)
     begin = functools.partial(_begin_piece, rules, depth)
     starts = [begin(active, exists & (active >= 0), root.starts[0], beam)]

@@ -72,16 +72,11 @@ def choose(
     states: State,
     key: PRNGKeyArray,
 ) -> beam.Plan:
-    """Plan the next placement of B games, knowing no more than their players.
-
-    After the last of `placements` (0 = there is none) only what the next one sends counts.
-    """
+    """Plan the next placement of B games of so many placements (0 = they go on), knowing no more than their players."""
     keys = jax.random.split(key, weights.shape[0])
 
     def look(state: State, key: PRNGKeyArray) -> beam.Root:
-        hidden = env.resample_future(state, key)
-        left = jnp.maximum(placements - state.pieces, 1) if placements else jnp.int32(beam.FOR_EVER)
-        return beam.find_root(env.rules, size, hidden, left)
+        return beam.find_root(env.rules, size, env.resample_future(state, key), placements)
 
     return beam.planner(env.rules, size)(unflatten(weights), jax.vmap(look)(states, keys))
 

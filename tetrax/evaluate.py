@@ -142,8 +142,9 @@ def _acting_types(argv: Sequence[str]) -> dict[str, Any]:
     names = [flags.flag_name(path) for path in types]
     for flag in given:
         if flag not in names:
-            allowed = f"{', '.join(names)}: a policy is as it was learned, but for how it acts"
-            raise UserError(f"{flag}: given for an evaluation; allowed: {allowed}{hint(flag, names)}")
+            alike = [name for name in names if name.split(".")[0] == flag.split(".")[0]]
+            allowed = f"{', '.join(alike)}: a policy is as it was learned, but for how it acts"
+            raise UserError(f"{flag}: given for an evaluation; allowed: {allowed}{hint(flag, alike)}")
     return types
 
 

@@ -73,7 +73,9 @@ def environment(name: str, preset: str, actions: str | None = None) -> Tetris:
     """
     chosen: dict[str, Any] = {} if actions is None else {"actions": actions}
     if name == "beam":
-        chosen = {"actions": actions or "locked_position"}
+        env = make(preset, actions=actions or "locked_position")
+        check_environment(env)
+        return env
     if name in LINEAR_WEIGHTS:
         chosen = {"actions": actions or "drop", "observation": CLASSIC_VIEW}
         if preset in ENV_PRESETS:  # `make` says what is wrong with another

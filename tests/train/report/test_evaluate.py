@@ -343,6 +343,21 @@ def test_help_shows_every_option(capsys: pytest.CaptureFixture[str]) -> None:
             ["pretrained/classic-10x10", "--agent.planned-rollouts", "3"],
             ["--agent.planned-rollouts: given 3 for a policy of cross-entropy; allowed: nothing"],
         ),
+        (
+            ["--policy", "beam", "--policy.width", "0"],
+            ["--policy.width: given 0; allowed: a whole number from 1"],
+        ),
+        (["--policy", "beam", "--policy.weights", "best"], ["--policy.weights", "'best'", "cold-clear-2"]),
+        (["--policy", "beam", "--policy.wdth", "2"], ["--policy.wdth", "did you mean '--policy.width'?"]),
+        (["--policy", "beam", "--actions", "drop"], ["--actions: given 'drop'", "allowed: locked_position"]),
+        (
+            ["--policy", "dt10", "--policy.width", "2"],
+            ["--policy.width: given 2; allowed: nothing, with --policy dt10"],
+        ),
+        (
+            ["one", "--policy.width", "2"],
+            ["--policy.width: given 2; allowed: nothing, without --policy beam"],
+        ),
     ],
 )
 def test_a_wrong_word_is_one_line(

@@ -16,9 +16,7 @@ class Weights(struct.PyTreeNode):
     board: Array | np.ndarray  # float32[F], of BOARD_FEATURES
     towards_clear: Array | np.ndarray  # float32[F], added to them where boards are kept for a perfect clear
     placement: Array | np.ndarray  # float32[P], of PLACEMENT_FEATURES, along the way
-    fade: (
-        Array | np.float32
-    )  # float32[], placements before the last over which all of these fall to 0, linearly
+    fade: Array | np.float32  # float32[], placements before the last over which all of these fall to 0
 
 
 HAND = {
@@ -26,8 +24,7 @@ HAND = {
     "steep_steps": -0.2, "wells": -0.05, "deep_wells": -0.1, "height": -0.3, "upper_half": -1.5,
     "upper_quarter": -5.0, "ready_rows": 0.2, "t_slots": 0.1, "t_singles": 0.6, "t_doubles": 2.0,
     "t_slots_of_three": 0.6, "t_triples": 3.0, "may_clear": 0.3, "back_to_back": 0.8, "combo": 0.2,
-    "holds_t": 0.4,
-    "holds_i": 0.3, "wasted_t": -1.0, "wasted_i": -0.3, "single": -0.5, "double": -0.4, "triple": -0.2,
+    "holds_t": 0.4, "holds_i": 0.3, "wasted_t": -1.0, "wasted_i": -0.3, "single": -0.5, "double": -0.4, "triple": -0.2,
     "chain_broken": -0.5,
 }  # fmt: skip
 HAND_CLEAR = {
@@ -48,12 +45,12 @@ COLD_CLEAR = {
 
 # What a weight is worth trying by, in rows: large where a feature is small.
 SPREADS = {
-    "holes": 0.21, "covers": 0.105, "row_transitions": 0.035, "column_transitions": 0.056, "bumpiness":
-    0.07, "steep_steps": 0.14, "wells": 0.105, "deep_wells": 0.14, "height": 0.105, "upper_half": 0.21,
+    "holes": 0.21, "covers": 0.105, "row_transitions": 0.035, "column_transitions": 0.056,
+    "bumpiness": 0.07, "steep_steps": 0.14, "wells": 0.105, "deep_wells": 0.14, "height": 0.105, "upper_half": 0.21,
     "upper_quarter": 0.7, "cells": 0.021, "ready_rows": 0.21, "t_slots": 0.28, "t_singles": 0.35,
-    "t_doubles": 0.42, "t_slots_of_three": 0.35, "t_triples": 0.56, "may_clear": 0.42, "pieces_to_clear":
-    0.084, "parted_wrongly": 0.28, "back_to_back": 0.35, "combo": 0.21, "holds_t": 0.28, "holds_i": 0.28,
-    "holds_o": 0.21, "wasted_t": 0.28, "wasted_i": 0.28, "single": 0.28, "double": 0.28, "triple": 0.35,
+    "t_doubles": 0.42, "t_slots_of_three": 0.35, "t_triples": 0.56, "may_clear": 0.42,
+    "pieces_to_clear": 0.084, "parted_wrongly": 0.28, "back_to_back": 0.35, "combo": 0.21,
+    "holds_t": 0.28, "holds_i": 0.28, "holds_o": 0.21, "wasted_t": 0.28, "wasted_i": 0.28, "single": 0.28, "double": 0.28, "triple": 0.35,
     "perfect_clear": 0.7, "chain_broken": 0.35,
 }  # fmt: skip
 FADE_SPREAD = 2.0  # placements

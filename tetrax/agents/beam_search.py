@@ -42,7 +42,7 @@ class BeamConfig:
     """Pieces beyond the visible ones that are drawn from what may come, and believed (acting)."""
     placements: int = 50
     """Placements of a game: what pays only after the last one is worth nothing; 0 = it goes on (acting)."""
-    weights: Literal["hand", "cold-clear-2"] = "hand"
+    weights: Literal["hand", "tuned", "cold-clear-2"] = "hand"
     """Weights of the evaluation that tuning begins with."""
     num_candidates: int = 192
     """Weights that are tried in a generation."""

@@ -32,8 +32,8 @@ class BeamSettings:
     """Pieces beyond the visible ones that are drawn from what may come, and believed."""
     placements: int = 0
     """Placements of a game: what pays only after the last one is worth nothing; 0 = it goes on."""
-    weights: Literal["hand", "cold-clear-2"] = "hand"
-    """Weights of the evaluation: written by hand, or Cold Clear 2's."""
+    weights: Literal["tuned", "hand", "cold-clear-2"] = "tuned"
+    """Weights of the evaluation: tuned for the attack of 50 placements, written by hand, or Cold Clear 2's."""
 
     def __post_init__(self) -> None:
         check_size("", self.width, self.clear_width, self.depth, self.beyond, self.placements)

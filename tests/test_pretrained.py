@@ -4,12 +4,15 @@ import json
 from pathlib import Path
 
 import jax
+import numpy as np
 import pytest
 
 import tetrax
 from benchmarks import ship_policy
 from benchmarks.records import RESULTS
 from tetrax.env import tetris
+from tetrax.search.attack_weights import ATTACK_WEIGHTS, flatten
+from tetrax.search.playing import BeamSettings
 
 PRETRAINED = Path(__file__).parent.parent / "pretrained"
 POLICIES = sorted(path.parent for path in PRETRAINED.glob("*/config.json"))
@@ -21,7 +24,7 @@ def names(folders):
 
 
 def test_there_are_policies_and_each_is_small_and_says_where_it_is_from():
-    assert {"classic-10x10", "guideline"} <= set(names(POLICIES))
+    assert {"attack-50", "classic-10x10", "guideline"} <= set(names(POLICIES))
     page = (PRETRAINED / "README.md").read_text()
     for folder in POLICIES:
         assert sum(path.stat().st_size for path in folder.iterdir()) < MOST_BYTES
@@ -46,6 +49,11 @@ def test_a_policy_plays(folder):
     # About one game in fifty of the classic 10x10 board's best players ends within 300 pieces.
     assert result.capped.sum() >= 14
     assert result.totals["lines"][result.capped].min() > 100
+
+
+def test_the_beam_search_by_name_has_the_weights_of_the_policy():
+    weights = tetrax.load(PRETRAINED / "attack-50").policy.weights
+    np.testing.assert_array_equal(weights, flatten(ATTACK_WEIGHTS[BeamSettings().weights]))
 
 
 def test_the_page_of_the_guideline_is_made_of_its_numbers():

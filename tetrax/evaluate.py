@@ -18,10 +18,12 @@ from tetrax.train.command import flags
 
 if TYPE_CHECKING:
     from tetrax.agents.agent import Actor
+    from tetrax.search.playing import BeamSettings
     from tetrax.train.report.evaluation import EvalResult
 
 PROGRAM = "python -m tetrax.evaluate"
 AGENT = "agent."  # what the paths of an agent's settings begin with
+POLICY = "policy."  # and those of a baseline's
 DEFAULT_GAME, DEFAULT_ENVIRONMENT = "tetris", "guideline"
 # The lines of the table, each of the statistics of a measure.
 STATISTICS: dict[str, Callable[[dict[str, Any]], float]] = {
@@ -41,15 +43,15 @@ class Options:
     """What to play and how to report it."""
 
     policy: str | None = None
-    """A baseline to play instead of a run: random, dellacherie, bcts, dt10 or dt20."""
+    """A baseline to play instead of a run: random, dellacherie, bcts, dt10, dt20 or beam."""
     game: str | None = None
     """The game that policy random plays, as in training: tetris (when not given), cartpole, tictactoe, connect4,
     gymnax:ID, gymnasium:ID."""
     preset: str | None = None
     """The environment that a baseline plays: guideline (when not given), classic-10x10, …."""
     actions: Literal["direct", "chords", "drop", "locked_position"] | None = None
-    """The action set of a baseline; when not given that of the preset, or drop where the baseline needs it. Only
-    random plays others than drop."""
+    """The action set of a baseline; when not given that of the preset, or drop where the baseline needs it, or
+    locked_position for beam. Only random plays others."""
     opponent: str | None = None
     """Who plays the other side of a game of two players: random (when not given), in tic-tac-toe also perfect."""
     episodes: int = 256
@@ -80,7 +82,7 @@ def _run(argv: list[str]) -> int:
     if words.wants_help:
         _print_help()
         return 0
-    acting = {path: value for path, value in words.values.items() if path.startswith(AGENT)}
+    acting = {path: value for path, value in words.values.items() if path.startswith((AGENT, POLICY))}
     options = flags.put(Options(), {path: words.values[path] for path in words.values if path not in acting})
     _check(options, words.positionals, acting)
     env, actor, name = _player(options, words.positionals, acting)
@@ -129,20 +131,24 @@ def _acting_types(argv: Sequence[str]) -> dict[str, Any]:
 
     UserError for other settings of an agent: what is learned is learned.
     """
-    given = [word.partition("=")[0].replace("_", "-") for word in argv if word.startswith(f"--{AGENT}")]
+    flag_starts = (f"--{AGENT}", f"--{POLICY}")
+    given = [word.partition("=")[0].replace("_", "-") for word in argv if word.startswith(flag_starts)]
     if not given:
         return {}
     from tetrax.agents import AGENTS
+    from tetrax.search.playing import BeamSettings
 
-    types: dict[str, Any] = {}
+    hints = typing.get_type_hints(BeamSettings)
+    types: dict[str, Any] = {POLICY + name: hint for name, hint in hints.items()}
     for spec in AGENTS.values():
         hints = typing.get_type_hints(spec.config)
         types |= {AGENT + name: hints[name] for name in spec.acting}
     names = [flags.flag_name(path) for path in types]
     for flag in given:
         if flag not in names:
-            allowed = f"{', '.join(names)}: a policy is as it was learned, but for how it acts"
-            raise UserError(f"{flag}: given for an evaluation; allowed: {allowed}{hint(flag, names)}")
+            alike = [name for name in names if name.split(".")[0] == flag.split(".")[0]]
+            allowed = f"{', '.join(alike)}: a policy is as it was learned, but for how it acts"
+            raise UserError(f"{flag}: given for an evaluation; allowed: {allowed}{hint(flag, alike)}")
     return types
 
 
@@ -155,9 +161,11 @@ def _check(options: Options, positionals: Sequence[str], acting: Mapping[str, An
         raise wrong("what to play", f"{positionals[0]} and --policy {options.policy}", allowed)
     if options.policy is None and len(positionals) != 1:
         raise UserError(f"what to play: given {' and '.join(positionals) or 'nothing'}; allowed: {allowed}")
-    if acting and options.policy is not None:
-        first, value = next(iter(acting.items()))
-        raise wrong(flags.flag_name(first), value, f"nothing, with --policy {options.policy}")
+    for setting, value in acting.items():
+        if options.policy is not None and (setting.startswith(AGENT) or options.policy != "beam"):
+            raise wrong(flags.flag_name(setting), value, f"nothing, with --policy {options.policy}")
+        if options.policy is None and setting.startswith(POLICY):
+            raise wrong(flags.flag_name(setting), value, "nothing, without --policy beam")
     if options.policy is None:
         if not positionals[0]:
             raise wrong("what to play", "", allowed)
@@ -208,6 +216,8 @@ def _player(
         env = baselines.environment(options.policy, options.preset or DEFAULT_ENVIRONMENT, options.actions)
     except ValueError as error:
         raise UserError("--" + str(error).removeprefix("env.")) from None
+    if options.policy == "beam":
+        return env, baselines.beam(env, _beam_settings(options, acting)), options.policy
     return env, baselines.BASELINES[options.policy](env), options.policy
 
 
@@ -219,6 +229,19 @@ def _against(options: Options, env: Any) -> Any:
         return evaluation.against(env, options.opponent)
     except ValueError as error:
         raise UserError("--" + str(error)) from None
+
+
+def _beam_settings(options: Options, acting: Mapping[str, Any]) -> BeamSettings:
+    """Return how beam is to play: until the cap that is given, where nothing else is said."""
+    from tetrax.search.playing import BeamSettings
+
+    settings: dict[str, Any] = {"placements": options.max_pieces or 0}
+    settings |= {path.removeprefix(POLICY): value for path, value in acting.items()}
+    try:
+        return BeamSettings(**settings)
+    except ValueError as error:
+        name, _, said = str(error).partition(": ")
+        raise UserError(f"{flags.flag_name(POLICY + name)}: {said}") from None
 
 
 def _other_game(options: Options) -> Any:
@@ -314,9 +337,10 @@ def _print_help() -> None:
         Options(),
         prog=f"{PROGRAM} [FOLDER]",
         description=(
-            "Play whole games and report lines, score, pieces and return. FOLDER is a run or an exported "
+            "Play whole games and report lines, score, rows sent, pieces and return. FOLDER is a run or an exported "
             "policy; --policy NAME plays a baseline instead. Settings that only decide how an agent acts, such as "
-            "--agent.planned-rollouts of dreamer, may be given anew."
+            "--agent.planned-rollouts of dreamer, may be given anew; those of --policy beam are --policy.width, "
+            "clear-width, depth, beyond, placements (when not given --max-pieces) and weights."
         ),
     )
 

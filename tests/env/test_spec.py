@@ -12,7 +12,7 @@ from tetrax.env.contract import Shown
 def test_the_spec_says_what_a_game_comes_to_and_what_is_seen():
     guideline = tetrax.make("guideline").spec
     assert (guideline.name, guideline.title) == ("tetris", "guideline, direct")
-    assert guideline.measures == ("lines", "score", "pieces", "return")
+    assert guideline.measures == ("lines", "score", "attack", "pieces", "return")
     assert (guideline.headline, guideline.length) == ("lines", "pieces")
     assert (guideline.num_actions, guideline.num_players, guideline.on_host) == (8, 1, False)
     assert guideline.shows == Shown(

@@ -74,6 +74,7 @@ def test_statistics_add_up_each_game():
     for totals, parts in (
         ("lines", timesteps.event.lines),
         ("score", timesteps.event.score),
+        ("attack", timesteps.event.attack),
         ("pieces", timesteps.event.locked),
         ("return", timesteps.reward),
     ):
@@ -97,19 +98,21 @@ def test_statistics_of_a_game_are_its_recordings():
             action = jnp.asarray(jax.random.categorical(key, jnp.where(legal, 0.0, -1e9)), jnp.int32)
             state, timestep = game.step(state, action)
             legal = timestep.observation.legal
-            return (state, legal), (state.finished, timestep.reward, timestep.terminated, action)
+            sent = timestep.event.attack.sum(dtype=jnp.int32)
+            return (state, legal), (state.finished, timestep.reward, timestep.terminated, action, sent)
 
         state, first = game.reset(reset_key)
         return jax.lax.scan(step, (state, first.observation.legal), play_keys)[1]
 
     play_keys = jax.random.split(jax.random.key(4), (NUM_BOARDS, NUM_STEPS))
-    finished, rewards, terminated, actions = jax.device_get(play(reset_keys, play_keys))
+    finished, rewards, terminated, actions, sent = jax.device_get(play(reset_keys, play_keys))
     ends = np.argmax(terminated, axis=1)
     for board, end in enumerate(ends):
         assert terminated[board, end]
         outcome = record(env.config, env.default_params, reset_keys[board], actions[board]).outcome
         episode = jax.tree.map(lambda leaf, at=(board, end): leaf[at].item(), finished)
         counted = {"lines": outcome.lines, "score": outcome.score, "pieces": outcome.pieces}
+        counted["attack"] = sent[board, : end + 1].sum()
         total = float(rewards[board, : end + 1].sum(dtype=np.float64))
         assert episode.totals == {**counted, "return": pytest.approx(total, rel=1e-5)}
         assert episode.steps == end + 1 == outcome.ticks

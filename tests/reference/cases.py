@@ -88,7 +88,9 @@ TICK_CASES = (
             sequence=tuple("TISTZTOLJT"),
             kicks="srs+",
             top_out="stack",
+            spins="jstris",
             lives=2,
+            attack="jstris",
             garbage=True,
             garbage_delay=0,
         ),
@@ -170,11 +172,11 @@ def random_rules(random):
         spawn_drop=random.random() < 0.5,
         spawn_rise=top_out != "stack" and random.random() < 0.5,
         top_out=top_out,
-        spins=random.choice(("guideline", "tetrio")),
+        spins=random.choice(("guideline", "tetrio", "jstris")),
         lives=random.choice((1, 1, 2, 3, 99)),
         garbage=random.random() < 0.75,
         garbage_blocking=random.random() < 0.6,
-        attack=random.choice(("guideline", "guideline_modern", "tetrio", "tetrio")),
+        attack=random.choice(("guideline", "guideline_modern", "tetrio", "jstris")),
     )
 
 

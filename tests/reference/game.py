@@ -325,7 +325,9 @@ class Game(Chance, Garbage, Placing):
         if sum(self.filled(self.x + dx, self.y + dy) for dx, dy in tables.CORNERS) < 3:
             return 0
         front = all(self.filled(self.x + dx, self.y + dy) for dx, dy in tables.FRONTS[self.facing])
-        fifth = self.kick == 4 and (self.settings.spins == "guideline" or self.facing in "RL")
+        if self.settings.spins == "jstris" and self.fits(self.name, self.facing, self.x, self.y + 1):
+            return 0
+        fifth = self.kick == 4 and (self.settings.spins != "tetrio" or self.facing in "RL")
         return 2 if front or fifth else 1
 
     def pay(self, event):
@@ -348,6 +350,8 @@ class Game(Chance, Garbage, Placing):
         by_clear = garbage.attack(
             self.settings, lines, spin, self.combo, self.back_to_back, event["back_to_back"]
         )
+        if self.settings.attack == "jstris" and event["perfect_clear"]:
+            by_clear = 0
         extra = garbage.multiplied(self.settings, tables.PERFECT_CLEAR_ATTACK * event["perfect_clear"])
         event["attack"] = (by_clear, extra)
         return points

@@ -9,7 +9,7 @@ QUEUE = 16  # packets that can wait apart
 
 def attack(settings, lines, spin, combo, back_to_back, paid):
     """Count the rows that a clear sends; combo and back-to-back as they are after it."""
-    rows = tables.clear_attack(lines, spin)
+    rows = tables.clear_attack(settings.attack, lines, spin)
     if settings.attack == "tetrio":
         return multiplied(settings, tetrio_rows(rows, combo, back_to_back))
     return multiplied(settings, rows + paid + tables.combo_attack(settings.attack, combo))

@@ -88,6 +88,7 @@ PERFECT_CLEAR_ATTACK = 10
 COMBO_RISES = {  # the clears in a row, counted from 1, from which on a clear sends one row more
     "guideline": (3, 5, 7, 9, 12),
     "guideline_modern": (3, 5, 8, 14),
+    "jstris": (3, 6, 8, 10, 13),
 }
 TETRIO_BAG = "ZLOSIJT"  # the order of each bag before it is shuffled
 
@@ -147,10 +148,15 @@ def clear_name(lines, spin):
     return " ".join(filter(None, (("", "mini", "spin")[spin], plain))) or "nothing"
 
 
-def clear_attack(lines, spin):
-    """Count the rows that a clear sends by itself: twice its lines for a full spin, else one less, or four of four."""
+def clear_attack(table, lines, spin):
+    """Count the rows that a clear sends by itself: twice its lines for a full spin, else one less, or four of four.
+
+    In Jstris's table a mini of two lines or more counts as four of them.
+    """
     if spin == 2:
         return 2 * lines
+    if table == "jstris" and spin == 1:
+        return 4 if lines >= 2 else 0
     return 4 if lines == 4 else lines - 1
 
 

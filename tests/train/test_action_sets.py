@@ -34,6 +34,7 @@ def test_the_command_line_takes_them(actions: str) -> None:
     [
         ("cross-entropy", "small", "chords", "drop"),
         ("cross-entropy", "tiny", "locked_position", "drop"),
+        ("beam", "small", "drop", "locked_position"),
         ("dqn", "rainbow", "locked_position", "direct, drop"),
         ("dqn", "recurrent", "chords", "direct"),
     ],

@@ -146,6 +146,7 @@ def quick_games(
         totals={
             "lines": lines,
             "score": 10 * lines,
+            "attack": lines,
             "pieces": np.full(episodes, 20),
             "return": lines.astype(np.float64),
         },

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from tetrax.agents import alphazero, cross_entropy, dqn, dreamer, ppo
+from tetrax.agents import alphazero, beam_search, cross_entropy, dqn, dreamer, ppo
 from tetrax.agents.agent import Agent
 
 
@@ -39,6 +39,13 @@ AGENTS: dict[str, AgentSpec] = {
     ),
     "cross-entropy": AgentSpec(
         cross_entropy.CrossEntropyConfig, cross_entropy.make, tuple(cross_entropy.TUNABLE_RANGES)
+    ),
+    "beam": AgentSpec(
+        beam_search.BeamConfig,
+        beam_search.make,
+        tuple(beam_search.TUNABLE_RANGES),
+        beam_search.ACTING,
+        beam_search.ACTING,
     ),
 }
 

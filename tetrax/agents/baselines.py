@@ -11,6 +11,9 @@ from tetrax.agents.agent import PROBABILITIES, WORTHS, Actor, Memory, Sight, no_
 from tetrax.env.tetris import ENV_PRESETS, Tetris, make
 from tetrax.networks.linear import best_placement, placement_worths
 from tetrax.ops.distributions import MaskedCategorical
+from tetrax.search.attack_weights import ATTACK_WEIGHTS, flatten
+from tetrax.search.playing import BeamSettings, check_environment
+from tetrax.search.playing import act as look_ahead
 
 CLASSIC_VIEW = "afterstate_classic"
 
@@ -24,6 +27,8 @@ LINEAR_WEIGHTS: dict[str, tuple[float, ...]] = {
     "dt10": (-2.18, 2.42, -2.17, -3.31, 0.95, -2.22, -0.81, -9.65, 1.27),
     "dt20": (-2.68, 1.38, -2.41, -6.32, 2.03, -2.71, -0.43, -9.48, 0.89),
 }
+
+BEAM = BeamSettings()
 
 
 def random(env: Any) -> Actor:
@@ -44,8 +49,17 @@ def linear(name: str, env: Tetris) -> Actor:
     return Actor(policy=weights, initial_memory=no_memory, act=_act_linearly)
 
 
-BASELINES: dict[str, Callable[[Tetris], Actor]] = {
+def beam(env: Tetris, settings: BeamSettings = BEAM) -> Actor:
+    """Look ahead by a beam search, by weights with a name. ValueError unless `env` has all places as its actions."""
+    check_environment(env)
+    weights = flatten(ATTACK_WEIGHTS[settings.weights])
+    act = functools.partial(_act_ahead, env, settings)
+    return Actor(policy=weights, initial_memory=no_memory, act=act)
+
+
+BASELINES: dict[str, Callable[..., Actor]] = {
     "random": random,
+    "beam": beam,
     **{name: functools.partial(linear, name) for name in LINEAR_WEIGHTS},
 }
 """Who plays an environment without having learned it, by name."""
@@ -54,10 +68,14 @@ BASELINES: dict[str, Callable[[Tetris], Actor]] = {
 def environment(name: str, preset: str, actions: str | None = None) -> Tetris:
     """Return the preset's environment with the actions given and the observation that a baseline needs.
 
-    The linear ones play whole placements, also where the preset is for keys. ValueError for a preset that is
-    not known, or actions that the baseline cannot play.
+    The linear ones play whole placements, also where the preset is for keys, and beam any place. ValueError for a
+    preset that is not known, or actions that the baseline cannot play.
     """
     chosen: dict[str, Any] = {} if actions is None else {"actions": actions}
+    if name == "beam":
+        env = make(preset, actions=actions or "locked_position")
+        check_environment(env)
+        return env
     if name in LINEAR_WEIGHTS:
         chosen = {"actions": actions or "drop", "observation": CLASSIC_VIEW}
         if preset in ENV_PRESETS:  # `make` says what is wrong with another
@@ -86,6 +104,20 @@ def _act_randomly(
     uniform = MaskedCategorical.from_logits(jnp.zeros(legal.shape, jnp.float32), legal)
     diagnostics = {"entropy": uniform.entropy(), PROBABILITIES: uniform.probabilities}
     return jnp.asarray(uniform.sample(key), jnp.int32), memory, diagnostics
+
+
+def _act_ahead(
+    env: Tetris,
+    settings: BeamSettings,
+    policy: Array,
+    sight: Sight,
+    memory: Memory,
+    key: Array,
+    greedy: bool,
+) -> tuple[Array, Memory, dict[str, Array]]:
+    del greedy
+    actions, told = look_ahead(env, settings.size, settings.placements, policy, sight.state, key)
+    return actions, memory, told
 
 
 def _act_linearly(

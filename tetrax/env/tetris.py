@@ -125,6 +125,9 @@ ENV_PRESETS: dict[str, EnvConfig] = {
     "classic-10x10": EnvConfig(
         preset="classic-10x10", rules=RULE_PRESETS["classic-10x10"], actions="drop", reward="survival"
     ),
+    "attack-50": EnvConfig(
+        preset="attack-50", rules=RULE_PRESETS["attack-50"], actions="locked_position", reward="attack"
+    ),
     "mini": EnvConfig(preset="mini", rules=RULE_PRESETS["mini"]),
 }
 
@@ -162,7 +165,7 @@ class Tetris:
                 acts_by_column=config.actions == "drop",
             ),
             can_truncate=self.can_truncate,
-            measures=("lines", "score", "pieces", RETURN),
+            measures=("lines", "score", "attack", "pieces", RETURN),
             length="pieces",
             is_endless=rules.top_out != "stack",
         )
@@ -260,8 +263,13 @@ class Tetris:
         return Tetris(dataclasses.replace(self.config, rules=rules))
 
     def measure(self, event: Event) -> dict[str, Array]:
-        """Return the lines, points and pieces of a step, int32[] each."""
-        return {"lines": event.lines, "score": event.score, "pieces": event.locked.astype(jnp.int32)}
+        """Return the lines, points, rows sent and pieces of a step, int32[] each."""
+        return {
+            "lines": event.lines,
+            "score": event.score,
+            "attack": event.attack[0] + event.attack[1],
+            "pieces": event.locked.astype(jnp.int32),
+        }
 
     def reset(self, key: PRNGKeyArray, params: EnvParams | None = None) -> tuple[State, TimeStep]:
         """Start a game from one typed Threefry key."""

@@ -1,14 +1,16 @@
 """Rows sent at others, worked by hand; the numbers of clears are in test_scoring_by_hand."""
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from tests.env.game.by_hand import GUIDELINE, press, stand
 from tests.env.game.test_randomizers_by_hand import LIST as MODERN
 from tests.env.game.test_scoring_by_hand import CLEARS, SPINS
-from tetrax.env.game.rules import RULE_PRESETS
+from tetrax.env.game import scoring
+from tetrax.env.game.rules import RULE_PRESETS, default_params
 
-CLASSIC, TETRIO = GUIDELINE, RULE_PRESETS["tetrio"]
+CLASSIC, TETRIO, JSTRIS = GUIDELINE, RULE_PRESETS["tetrio"], RULE_PRESETS["attack-50"]
 PERFECT = CLEARS[4][0].replace("#.........", "..........")
 
 
@@ -125,3 +127,45 @@ def test_a_game_of_three_tetrises_in_a_row(rules, rows):
 def test_rounded_down_once():
     """b = 2 and a multiplier of 1.5: 5.65 × 1.5 = 8.48, where 5 × 1.5 would be 7.5."""
     assert attack(CLEARS[4][0], TETRIO, multiplier=384, back_to_back=1) == (8, 0)
+
+
+def test_clears_and_spins_of_jstris():
+    """As in the guideline's table; the minis of the drawings are none here, since nothing is above their pieces."""
+    assert [attack(CLEARS[lines][0], JSTRIS) for lines in (1, 2, 3, 4)] == [(0, 0), (1, 0), (2, 0), (4, 0)]
+    assert attack("..OO......\n..OO......", JSTRIS) == (0, 0)
+    titles = ("full, no line", "full, single", "full, double", "full, triple", "mini, single", "mini, double")
+    assert [spin_attack(title, JSTRIS) for title in titles] == [0, 2, 4, 6, 0, 1]
+    assert [spin_attack(title, JSTRIS, back_to_back=0) for title in titles[1:]] == [3, 5, 7, 0, 1]
+
+
+@pytest.mark.parametrize(("lines", "rows"), [(1, 0), (2, 4)])
+def test_minis_of_jstris(lines, rows):
+    """A mini single sends nothing, a double 4; each carries back-to-back on, which pays one row more."""
+    for before in (-1, 0):
+        one, mini = jnp.int32(1), jnp.int32(scoring.MINI_SPIN)
+        worth = scoring.clear_score(jnp.int32(lines), mini, jnp.bool_(False), one, -one, jnp.int32(before))
+        sent = scoring.attack(JSTRIS, default_params(JSTRIS), jnp.int32(lines), mini, jnp.bool_(False), worth)
+        assert sent.tolist() == [rows + (before == 0), 0]
+
+
+def test_a_spin_of_jstris_is_blocked_upwards():
+    """A T in a slot under an overhang is a spin; upright at a wall, as free to rise as before, it is none."""
+    for title, spin in (("full, double", 2), ("full, triple", 2), ("mini, single", 0), ("mini, double", 0)):
+        key, facing, drawing, _ = SPINS[title]
+        turned, _ = press(stand(drawing, JSTRIS, facing=facing), key, rules=JSTRIS)
+        _, event = press(turned, "hard_drop", rules=JSTRIS)
+        assert (int(event.spin), int(event.hard_cells)) == (spin, 0), title
+
+
+def test_combos_of_jstris():
+    """The first to the fifteenth single in a row."""
+    singles = [attack(CLEARS[1][0], JSTRIS, combo=before)[0] for before in range(-1, 14)]
+    assert singles == [0, 0, 1, 1, 1, 2, 2, 3, 3, 4, 4, 4, 5, 5, 5]
+
+
+def test_a_perfect_clear_of_jstris_pays_ten_in_place_of_all_else():
+    """Back-to-back and a combo of five pay nothing beside it; the chain goes on, since four lines are difficult."""
+    assert attack(PERFECT, JSTRIS) == (0, 10)
+    assert attack(PERFECT, JSTRIS, back_to_back=3, combo=4) == (0, 10)
+    state, _ = press(stand(PERFECT, JSTRIS, back_to_back=3, combo=4), "hard_drop", rules=JSTRIS)
+    assert (int(state.back_to_back), int(state.combo)) == (4, 5)

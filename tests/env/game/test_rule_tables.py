@@ -138,17 +138,17 @@ def test_the_front_corners_are_those_that_the_t_points_to():
         assert chosen == set(tables.FRONTS[FACINGS[facing]])
 
 
-@pytest.mark.parametrize("spins", ["guideline", "tetrio"])
+@pytest.mark.parametrize("spins", ["guideline", "tetrio", "jstris"])
 def test_which_kicks_make_a_spin_full(spins):
     """With one corner in front open a spin is a mini, but by the fifth test: in TETR.IO only to R and L.
 
-    A kick of 8 and more is a half turn's, -1 no rotation.
+    A kick of 8 and more is a half turn's, -1 no rotation. Over the box all is filled, which Jstris asks for.
     """
     chosen = Rules(spins=spins)
     kicks = np.array([-1, 0, 1, 2, 3, 4, 8, 12, 13], np.int32)
     for facing in range(4):
         open_corner = tables.FRONTS[FACINGS[facing]][0]
-        rows = [0, 0, 0]
+        rows = [0, 0, 0, 0xFFFFFFFF]
         for dx, dy in set(tables.CORNERS) - {open_corner}:
             rows[dy] |= 1 << (3 + WALL + dx)
         pose = Pose(jnp.int32(facing), jnp.int32(3), jnp.int32(0))
@@ -156,7 +156,7 @@ def test_which_kicks_make_a_spin_full(spins):
         found = scoring.spin_in(
             chosen, tuple(jnp.uint32(row) for row in rows), kind, pose, jnp.asarray(kicks)
         )
-        promotes = spins == "guideline" or FACINGS[facing] in "RL"
+        promotes = spins != "tetrio" or FACINGS[facing] in "RL"
         expected = [NONE if kick < 0 else FULL if kick == 4 and promotes else MINI for kick in kicks.tolist()]
         assert found.tolist() == expected, FACINGS[facing]
 
@@ -220,7 +220,10 @@ def test_attack_is_what_the_rule_says():
     assert scoring.ATTACK_ROWS[NONE].tolist() == [0, 0, 1, 2, 4]
     for spin in (NONE, MINI, FULL):
         for lines in range(1, 5 if spin == NONE else 4):
-            assert scoring.ATTACK_ROWS[spin, lines] == tables.clear_attack(lines, spin), (spin, lines)
+            rows = tables.clear_attack("guideline", lines, spin)
+            assert scoring.ATTACK_ROWS[spin, lines] == rows, (spin, lines)
+            rows = tables.clear_attack("jstris", lines, spin)
+            assert scoring.JSTRIS_ROWS[spin, lines] == rows, (spin, lines)
     assert scoring.ATTACK_ROWS[:, 0].tolist() == [0, 0, 0]
     assert scoring.PERFECT_CLEAR_ROWS == tables.PERFECT_CLEAR_ATTACK == 10
 

@@ -47,7 +47,7 @@ COUNTING = Actor(jnp.int32(0), wrong_count, act_on_count)
 
 def totals(result: evaluation.EvalResult) -> list[tuple]:
     columns = (*result.totals.values(), result.steps, result.capped)
-    assert list(result.totals) == ["lines", "score", "pieces", "return"]
+    assert list(result.totals) == ["lines", "score", "attack", "pieces", "return"]
     return list(zip(*(column.tolist() for column in columns), strict=True))
 
 
@@ -231,9 +231,18 @@ PLAY = ["--policy", "random", "--preset", "mini", "--actions", "drop", "--seed",
 def test_the_last_line_under_json_is_one_object(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*PLAY, "--max-pieces", "9", "--json"]) == 0
     printed = json.loads(capsys.readouterr().out.splitlines()[-1])
-    assert list(printed) == ["episodes", "max_pieces", "capped", "lines", "score", "pieces", "return"]
+    assert list(printed) == [
+        "episodes",
+        "max_pieces",
+        "capped",
+        "lines",
+        "score",
+        "attack",
+        "pieces",
+        "return",
+    ]
     assert printed["episodes"] == 6 and printed["max_pieces"] == 9
-    for measure in ("lines", "score", "pieces", "return"):
+    for measure in ("lines", "score", "attack", "pieces", "return"):
         assert list(printed[measure]) == ["mean", "std", "min", "max", "quantiles", "ci95"]
     assert printed == evaluate(MINI, RANDOM, episodes=6, seed=5, max_pieces=9).summary()
 
@@ -249,7 +258,7 @@ def test_the_table_and_the_files(tmp_path: Path, capsys: pytest.CaptureFixture[s
     result = evaluate(MINI, RANDOM, episodes=6, seed=5, max_pieces=5_000)
     assert [int(row["lines"]) for row in rows] == result.totals["lines"].tolist()
     assert [float(row["return"]) for row in rows] == result.totals["return"].tolist()
-    assert list(rows[0]) == ["game", "lines", "score", "pieces", "return", "steps", "capped"]
+    assert list(rows[0]) == ["game", "lines", "score", "attack", "pieces", "return", "steps", "capped"]
     recording = record.load(best)
     record.verify(recording)
     assert recording.outcome.lines == result.totals["lines"].max()
@@ -333,6 +342,21 @@ def test_help_shows_every_option(capsys: pytest.CaptureFixture[str]) -> None:
         (
             ["pretrained/classic-10x10", "--agent.planned-rollouts", "3"],
             ["--agent.planned-rollouts: given 3 for a policy of cross-entropy; allowed: nothing"],
+        ),
+        (
+            ["--policy", "beam", "--policy.width", "0"],
+            ["--policy.width: given 0; allowed: a whole number from 1"],
+        ),
+        (["--policy", "beam", "--policy.weights", "best"], ["--policy.weights", "'best'", "cold-clear-2"]),
+        (["--policy", "beam", "--policy.wdth", "2"], ["--policy.wdth", "did you mean '--policy.width'?"]),
+        (["--policy", "beam", "--actions", "drop"], ["--actions: given 'drop'", "allowed: locked_position"]),
+        (
+            ["--policy", "dt10", "--policy.width", "2"],
+            ["--policy.width: given 2; allowed: nothing, with --policy dt10"],
+        ),
+        (
+            ["one", "--policy.width", "2"],
+            ["--policy.width: given 2; allowed: nothing, without --policy beam"],
         ),
     ],
 )

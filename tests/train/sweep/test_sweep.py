@@ -440,7 +440,7 @@ def test_the_help_of_a_sweep(capsys: pytest.CaptureFixture[str]) -> None:
         assert words in shown
 
 
-MEASURES = ("lines", "score", "pieces", "return")
+MEASURES = ("lines", "score", "attack", "pieces", "return")
 
 
 def row(step: int, members: list[int], **per_member: Any) -> dict[str, Any]:

@@ -44,7 +44,8 @@ TETRIO_ORDER = "ZLOSIJT"  # every bag of TETR.IO before it is shuffled
 RANDOMIZERS = ("bag", "uniform", "tetrio", "list")
 LOCKS = ("extended", "infinite", "classic", "step_count")
 TOP_OUTS = ("guideline", "block_out", "stack")
-ATTACKS = ("guideline", "guideline_modern", "tetrio")
+ATTACKS = ("guideline", "guideline_modern", "tetrio", "jstris")
+SPIN_RULES = ("guideline", "tetrio", "jstris")
 
 
 @dataclass(frozen=True)
@@ -88,15 +89,16 @@ class Rules:
     """How a game is lost: guideline is block-out (no room to enter), lock-out (a whole piece above the visible
     rows) and garbage pushing a block out; block_out is the same without lock-out; stack is a stack higher than
     the visible rows after clearing, with placements from above whatever is in the way."""
-    spins: Literal["guideline", "tetrio"] = "guideline"
-    """Which last kick makes a spin full: the fifth test always, or only on the way from 0 or 2 to R or L."""
+    spins: Literal["guideline", "tetrio", "jstris"] = "guideline"
+    """Which last kick makes a spin full: the fifth test always, or (tetrio) only on the way from 0 or 2 to R or L.
+    With jstris, which is the guideline's else, the piece must also be blocked upwards."""
     lives: int = 1
     """Times the game may be lost; after all but the last the matrix is emptied and play goes on."""
     garbage: bool = False
     """Whether there is garbage: rows with a hole that come from below."""
     garbage_blocking: bool = True
     """Whether a lock that clears lines keeps waiting garbage out."""
-    attack: Literal["guideline", "guideline_modern", "tetrio"] = "guideline"
+    attack: Literal["guideline", "guideline_modern", "tetrio", "jstris"] = "guideline"
     """Table of the rows that a clear sends at others."""
 
     def __post_init__(self) -> None:
@@ -113,7 +115,7 @@ class Rules:
         check_choice("rules.gravity", self.gravity, ("level", "fixed"))
         check_choice("rules.lock", self.lock, LOCKS)
         check_choice("rules.top_out", self.top_out, TOP_OUTS)
-        check_choice("rules.spins", self.spins, ("guideline", "tetrio"))
+        check_choice("rules.spins", self.spins, SPIN_RULES)
         check_choice("rules.attack", self.attack, ATTACKS)
         for name in ("hold", "spawn_drop", "spawn_rise", "garbage", "garbage_blocking"):
             _check_bool(f"rules.{name}", getattr(self, name))
@@ -341,5 +343,15 @@ RULE_PRESETS: dict[str, Rules] = {
     ),
     "classic-10x20": _CLASSIC,
     "classic-10x10": dataclasses.replace(_CLASSIC, height=10),
+    # The setting of published attack records; 32 rows, which are one word of every column.
+    "attack-50": Rules(
+        buffer=12,
+        gravity="fixed",
+        rows_per_second=0,
+        lock="infinite",
+        top_out="block_out",
+        spins="jstris",
+        attack="jstris",
+    ),
     "mini": Rules(width=4, height=6, buffer=4, pieces=DOMINOES, preview=1, hold=False),
 }

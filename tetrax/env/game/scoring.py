@@ -11,7 +11,9 @@ from jaxtyping import Bool, Int32
 
 from tetrax.env.game.board import WALL, Walled, Words, window
 from tetrax.env.game.moves import Pose
+from tetrax.env.game.pieces import MAX_BOX
 from tetrax.env.game.rules import MULTIPLIER_ONE, Params, Rules
+from tetrax.env.game.state import piece_cells
 from tetrax.env.game.vector import lookup
 
 NO_SPIN, MINI_SPIN, FULL_SPIN = 0, 1, 2
@@ -33,12 +35,14 @@ CORNERS = ((0, 2), (2, 2), (2, 0), (0, 0))
 FRONT = np.array([[1, 1, 0, 0], [0, 1, 1, 0], [0, 0, 1, 1], [1, 0, 0, 1]], bool)
 LAST_KICK = 4  # the fifth test makes a spin full
 
-# Rows sent by [spin, lines], before back-to-back and combo; the same in both families of tables.
+# Rows sent by [spin, lines], before back-to-back and combo; the same in all tables but Jstris's, whose mini pays more.
 ATTACK_ROWS = np.array([[0, 0, 1, 2, 4], [0, 0, 1, 2, 2], [0, 2, 4, 6, 6]], np.int32)
+JSTRIS_ROWS = np.array([[0, 0, 1, 2, 4], [0, 0, 4, 4, 4], [0, 2, 4, 6, 6]], np.int32)
 PERFECT_CLEAR_ROWS = 10
 COMBO_ROWS = {  # by clearing locks immediately before; the last number repeats
     "guideline": np.array([0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 4, 5], np.int32),
     "guideline_modern": np.array([0, 0, 1, 1, 2, 2, 2, 3, 3, 3, 3, 3, 3, 4], np.int32),
+    "jstris": np.array([0, 0, 1, 1, 1, 2, 2, 3, 3, 4, 4, 4, 5], np.int32),
 }
 MAX_MULTIPLIER = 8 * MULTIPLIER_ONE
 MAX_CHAIN, MAX_COMBO = 255, 31  # of TETR.IO's attack; longer ones count as these
@@ -63,7 +67,8 @@ def spin(
     kick: Int32[Array, ""],
 ) -> Int32[Array, ""]:
     """Classify the lock of a piece by the three-corner rule (before it is placed)."""
-    return spin_in(rules, window(walled, pose.y, num_rows=3), kind, pose, kick)
+    num_rows = MAX_BOX if rules.spins == "jstris" else 3
+    return spin_in(rules, window(walled, pose.y, num_rows=num_rows), kind, pose, kick)
 
 
 def spin_in(
@@ -73,7 +78,10 @@ def spin_in(
     pose: Pose,
     kick: Int32[Array, ""],
 ) -> Int32[Array, ""]:
-    """Classify the lock of a piece by the rows of its box on a walled board, the lowest first."""
+    """Classify the lock of a piece by the rows of its box on a walled board, the lowest first.
+
+    A spinning piece's box has three rows; with rules.spins "jstris" the row above it is looked at, too.
+    """
     column = (pose.x + WALL).astype(jnp.uint32)
     filled = [(rows[dy] >> (column + np.uint32(dx))) & np.uint32(1) != 0 for dx, dy in CORNERS]
     num_filled = sum((corner.astype(jnp.int32) for corner in filled), start=jnp.int32(0))
@@ -81,6 +89,10 @@ def spin_in(
     for corner, is_front in zip(filled, FRONT.T, strict=True):
         both_front &= corner | ~lookup(is_front, pose.orientation)
     is_spin = lookup(rules.tables.spins, kind) & (kick >= 0) & (num_filled >= 3)
+    if rules.spins == "jstris":
+        cells = piece_cells(rules, kind, pose.orientation)[:3]
+        above = [(row >> column) & cell for row, cell in zip(rows[1:4], cells, strict=True)]
+        is_spin &= functools.reduce(jnp.bitwise_or, above) != 0
     promoted = kick == LAST_KICK
     if rules.spins == "tetrio":
         promoted &= (pose.orientation & 1) != 0
@@ -121,10 +133,11 @@ def attack(
 ) -> Int32[Array, "2"]:
     """Return the rows that a lock sends, by the clear and by the perfect clear, rounded down.
 
-    The guideline's tables add one row for back-to-back and the combo's; TETR.IO's are in `_tetrio_rows`.
+    The guideline's tables add one row for back-to-back and the combo's; TETR.IO's are in `_tetrio_rows`. With
+    Jstris's a perfect clear pays its ten rows in place of all others.
     """
     counted = jnp.minimum(lines, 4)
-    base = lookup(ATTACK_ROWS, spin_class, counted)
+    base = lookup(JSTRIS_ROWS if rules.attack == "jstris" else ATTACK_ROWS, spin_class, counted)
     combo = jnp.maximum(worth.combo, 0)
     if rules.attack == "tetrio":
         chain = jnp.where(worth.difficult, jnp.clip(worth.back_to_back, 0, MAX_CHAIN), 0)
@@ -133,6 +146,8 @@ def attack(
         table = COMBO_ROWS[rules.attack]
         bonus = lookup(table, jnp.minimum(combo, len(table) - 1))
         rows = (base + worth.paid_back_to_back.astype(jnp.int32) + bonus) << FRACTION_BITS
+        if rules.attack == "jstris":
+            rows = jnp.where(perfect_clear, 0, rows)
     perfect = jnp.where(perfect_clear, np.int32(PERFECT_CLEAR_ROWS << FRACTION_BITS), 0)
     sent = jnp.where(lines > 0, jnp.stack([rows, perfect]), 0).astype(jnp.uint32)
     multiplier = jnp.clip(params.garbage_multiplier, 0, MAX_MULTIPLIER).astype(jnp.uint32)

@@ -32,6 +32,7 @@ SLOW_RULES = {
     "narrow, half turns, TETR.IO's spins, rows in two words": Rules(
         width=5, height=20, buffer=16, kicks="srs+", spins="tetrio", preview=0, spawn_drop=False
     ),
+    "Jstris's spins": Rules(width=6, height=8, buffer=8, spins="jstris"),
     "half turns without hold": Rules(width=7, height=8, buffer=5, kicks="srs180", hold=False),
     "no kicks": Rules(width=4, height=7, buffer=4, kicks="none"),
     "dominoes": Rules(width=4, height=6, buffer=4, pieces=DOMINOES, preview=1, hold=False),
@@ -63,7 +64,9 @@ class Search:
         corners = [self.is_filled(x + dx, y + dy) for dx, dy in CORNERS]
         if self.name not in tables.CAN_SPIN or kick < 0 or sum(corners) < 3:
             return "none"
-        promoted = kick == 4 and (self.rules.spins == "guideline" or facing in "RL")
+        if self.rules.spins == "jstris" and self.fits((facing, x, y + 1)):
+            return "none"
+        promoted = kick == 4 and (self.rules.spins != "tetrio" or facing in "RL")
         front = all(self.is_filled(x + dx, y + dy) for dx, dy in FRONTS[facing])
         return "full" if front or promoted else "mini"
 

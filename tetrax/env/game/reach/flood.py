@@ -185,7 +185,7 @@ def _by_spin(
     same = range(NUM_ORIENTATIONS)
     by_one = planes.prepare(rules, [(same, dx, dy) for dx, dy in ((1, 0), (-1, 0), (0, -1))])
     moved = functools.reduce(jnp.bitwise_or, [planes.move(reached, planes.one(by_one, i)) for i in range(3)])
-    may_promote = np.array([rules.spins == "guideline" or o % 2 == 1 for o in same])
+    may_promote = np.array([rules.spins != "tetrio" or o % 2 == 1 for o in same])
     by_turn = (kick >= 0)[None, None, None]
     started = (kick[None] == LAST_KICK) & planes.along(may_promote, 0, kick.ndim + 1)  # [4, *n]
     started = started[None, :, None]
@@ -203,6 +203,8 @@ def _by_spin(
 
     (plain, promoted), _ = jax.lax.scan(turn, (plain, promoted), (turns.moves, turns.used, full))
     tight, front = _corners(rules, empty, kind)
+    if rules.spins == "jstris":
+        tight &= ~planes.move(free, planes.one(by_one, 2))  # blocked upwards: not what a free pose falls to
     none = (moved & free) | jnp.where(by_turn, ZERO, first) | ((plain | promoted) & ~tight)
     return Resting(none, plain & tight & ~front, tight & (promoted | (plain & front)))
 

@@ -71,6 +71,30 @@ def reach(
     return _search(rules)(rows, kinds, starts)
 
 
+def reach_on_columns(
+    rules: Rules, empty: UInt32[Array, "W B"], kinds: tuple[Int32[Array, "B"], ...], starts: tuple[Start, ...]
+) -> UInt32[Array, "4W N"]:
+    """Find the same for each of C pieces on B boards that are given by their empty cells, N = C B searches.
+
+    Bit 31 - y of a column is row y. Nothing may stand so high that a piece beside it reaches above the 32nd row.
+    """
+    kind = jnp.concatenate(kinds)
+    start = jax.tree.map(lambda *fields: jnp.concatenate(fields), *starts)
+
+    def slow() -> Array:
+        place = np.arange(min(rules.total_height, WORD), dtype=np.uint32)[:, None]
+        filled = [((~empty[x][None] >> (TOP - place)) & ONE) << np.uint32(x) for x in range(rules.width)]
+        rows = functools.reduce(jnp.bitwise_or, filled)
+        rows = jnp.pad(rows, ((0, max(0, rules.total_height - WORD)), (0, 0)))
+        rows = jnp.tile(rows, (1, len(kinds)))
+        return flood.reach(rules, rows, kind, start)[0].reshape(-1, kind.shape[0])
+
+    def fast() -> Array:
+        return _search_tiles(rules, empty, kind, start)
+
+    return jax.lax.platform_dependent(cpu=fast, default=slow)
+
+
 def at_rest(words: UInt32[Array, "*n"]) -> UInt32[Array, "*n"]:
     """Keep the poses that cannot fall further, of all that can be reached."""
     return words & ~(words >> ONE)
@@ -104,7 +128,10 @@ def _search_flat(
         return flood.reach(rules, stacked, kind, start)[0].reshape(-1, kind.shape[0])
 
     def fast() -> Array:
-        return jax.lax.platform_dependent(cpu=lambda: _search_tiles(rules, rows, kind, start), default=slow)
+        columns = _empty_columns(rules, rows)
+        return jax.lax.platform_dependent(
+            cpu=lambda: _search_tiles(rules, columns, kind, start), default=slow
+        )
 
     is_any = jnp.any(start.allowed)
     if rules.total_height <= WORD:
@@ -119,18 +146,19 @@ def _search_flat(
     return jax.lax.switch(jnp.where(is_any, jnp.where(is_high, 2, 1), 0), (none, fast, slow))
 
 
-def _search_tiles(rules: Rules, rows: Words, kind: Int32[Array, "N"], start: Start) -> UInt32[Array, "4W N"]:
+def _search_tiles(
+    rules: Rules, columns: UInt32[Array, "W B"], kind: Int32[Array, "N"], start: Start
+) -> UInt32[Array, "4W N"]:
     """Search the boards in tiles, one group of kinds a tile.
 
     A tile takes as long as its longest search, and few are long: rounds with more and more passes go through
     those that the round before left unfinished.
     """
     groups = groups_of(rules)
-    num_searches, num_boards = kind.shape[0], rows[0].shape[0]
+    num_searches, num_boards = kind.shape[0], columns.shape[1]
     size = min(TILE, max(8, num_searches))
     num_tiles = -(-num_searches // size) + len(groups) - 1  # of one round, at most
     of_group = look_up(_number_groups(rules), kind)
-    columns = _empty_columns(rules, rows)
     packed = pack(kind, start)
     branches = [functools.partial(tile_words, rules, group) for group in groups]
 

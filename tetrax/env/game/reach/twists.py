@@ -53,7 +53,7 @@ def best_spin(
         hits = [(row >> np.uint32(AROUND + dx)) & cell for row, cell in zip(rows, cells, strict=True)]
         return functools.reduce(jnp.bitwise_or, hits) == 0
 
-    may_promote = np.array([rules.spins == "guideline" or o % 2 == 1 for o in range(NUM_ORIENTATIONS)])
+    may_promote = np.array([rules.spins != "tetrio" or o % 2 == 1 for o in range(NUM_ORIENTATIONS)])
     may_promote_here = lookup(may_promote, place.orientation)
     began = (start.orientation == place.orientation) & (start.x == place.x) & (start.y == place.y)
     promoted = began & (start.kick == LAST_KICK) & may_promote_here
@@ -74,6 +74,8 @@ def best_spin(
     is_tight = functools.reduce(jnp.add, corners) >= 3
     is_full = promoted | (filled & in_front == in_front)
     is_spin = lookup(rules.tables.spins, kind) & turned & is_tight
+    if rules.spins == "jstris":
+        is_spin &= ~fits(0, 1)
     return jnp.where(is_spin, jnp.where(is_full, FULL_SPIN, MINI_SPIN), NO_SPIN).astype(jnp.int32)
 
 

@@ -1,0 +1,285 @@
+"""Beam search over whole placements: tucks, spins and hold, many games at once, in one compiled program.
+
+A step expands every board of every beam, scores all placements, merges equal boards and keeps the best. A game has two
+beams side by side: one keeps the best by attack and evaluation, the other adds what speaks for a perfect clear. The
+placement chosen is the first one on the way to the best board at the end, by the first measure alone.
+"""
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+from jaxtyping import Bool, Float32, Int32, UInt32
+
+from tetrax.env.game import randomizer
+from tetrax.env.game.randomizer import Source
+from tetrax.env.game.reach import placements
+from tetrax.env.game.reach.flood import Start
+from tetrax.env.game.rules import Rules, default_params
+from tetrax.env.game.state import State
+from tetrax.search import children, resting, stacks
+from tetrax.search.attack_weights import Weights
+from tetrax.search.children import Choices, Lanes
+
+CHILDREN = 80  # placements of a board that there is room for, on average over a beam
+CANDIDATES = 3  # times the width: the best ones, among which equal boards are merged
+FOR_EVER = 1 << 20  # placements left of a game without a last one
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is looked at: static."""
+
+    width: int = 64
+    clear_width: int = 64
+    depth: int = 7
+    beyond: int = 0
+
+
+class Root(NamedTuple):
+    """What is known of G games, and where their first two pieces are."""
+
+    stack: UInt32[Array, "G W"]
+    pieces: Int32[Array, "G S"]  # the active one, the visible ones, and those drawn beyond; -1 = not known
+    hold: Int32[Array, "G"]
+    chain: Int32[Array, "G"]  # difficult clears in a row minus one; -1 = none
+    combo: Int32[Array, "G"]  # clears in a row
+    starts: tuple[Start, ...]  # [G] each
+    left: Int32[Array, "G"]  # placements until the last one
+    steps: Int32[Array, "G"]  # placements to look ahead, at most those of `Size`
+
+
+class Plan(NamedTuple):
+    """What was decided for G games."""
+
+    use_hold: Bool[Array, "G"]
+    orientation: Int32[Array, "G"]
+    x: Int32[Array, "G"]
+    y: Int32[Array, "G"]
+    value: Float32[Array, "G"]  # attack and evaluation at the end of the best way
+    boards: Int32[Array, "G"]  # that were expanded
+    missed: Int32[Array, "G"]  # placements that there was no room for
+
+
+def find_root(rules: Rules, size: Size, state: State, placements_in_all: int) -> Root:
+    """Read what is known of one game whose future was drawn anew; `size.beyond` of the pieces drawn are believed.
+
+    After the last of all placements (0 = there is none) it looks one ahead, as in a game without a last one.
+    """
+    pieces = [state.piece, *(state.queue[i] for i in range(rules.preview))]
+    draws, source = state.draws, Source(state.bag, state.random)
+    for number in range(size.beyond):
+        kind, source = randomizer.draw(rules, state.key, draws + number, source)
+        pieces.append(kind)
+    pieces += [jnp.int32(-1)] * 2
+    _, starts = placements.starts(rules, state)
+    left, steps = jnp.int32(FOR_EVER), jnp.int32(size.depth)
+    if placements_in_all:
+        remain = placements_in_all - state.pieces
+        left = jnp.where(remain > 0, remain, left)
+        steps = jnp.where(remain > 0, jnp.minimum(remain, steps), 1)
+    return Root(
+        stack=jnp.stack(stacks.from_rows(rules, state.rows)),
+        pieces=jnp.stack(pieces),
+        hold=state.hold,
+        chain=state.back_to_back if rules.attack == "tetrio" else jnp.minimum(state.back_to_back, 0),
+        combo=state.combo + 1,
+        starts=starts,
+        left=left,
+        steps=steps,
+    )
+
+
+@functools.lru_cache(maxsize=64)
+def planner(rules: Rules, size: Size) -> Callable[[Weights, Root], Plan]:
+    """Return the search, on games [G]; under vmap more games are searched side by side."""
+
+    @jax.custom_batching.custom_vmap
+    def plan(weights: Weights, root: Root) -> Plan:
+        return _plan(rules, size, weights, root)
+
+    @plan.def_vmap
+    def plan_more(axis_size: int, in_batched: Any, *given: Any) -> tuple[Plan, Any]:
+        def merge(field: Array, is_batched: bool) -> Array:
+            if not is_batched:
+                field = jnp.broadcast_to(field[None], (axis_size, *field.shape))
+            return field.reshape(-1, *field.shape[2:])
+
+        found = plan(*jax.tree.map(merge, given, tuple(in_batched)))
+        split = jax.tree.map(lambda field: field.reshape(axis_size, -1, *field.shape[1:]), found)
+        return split, jax.tree.map(lambda _: True, split)
+
+    return plan
+
+
+class _Search(NamedTuple):
+    """What is carried from one placement to the next."""
+
+    lanes: Lanes  # [G B] each
+    value: Float32[Array, "G"]  # of the best board at the last step that had any
+    first: Int32[Array, "G"]  # the first placement on the way there
+    boards: Int32[Array, "G"]
+    missed: Int32[Array, "G"]
+
+
+def _plan(rules: Rules, size: Size, weights: Weights, root: Root) -> Plan:
+    begun = _begin(size, root)
+    capacity = (size.width + size.clear_width) * CHILDREN
+
+    def look_ahead(so_far: _Search, depth: Int32[Array, ""]) -> tuple[_Search, None]:
+        return _look_ahead(rules, size, weights, root, capacity, so_far, depth), None
+
+    found, _ = jax.lax.scan(look_ahead, begun, jnp.arange(size.depth, dtype=jnp.int32))
+    step = children.decode(found.first)
+    return Plan(step.choice == 1, step.orientation, step.x, step.y, found.value, found.boards, found.missed)
+
+
+def _begin(size: Size, root: Root) -> _Search:
+    """Start with one board of each game."""
+    num_games, beam = root.hold.shape[0], size.width + size.clear_width
+    is_first = np.arange(beam) == 0
+
+    def spread(field: Array) -> Array:
+        return jnp.repeat(field, beam, axis=0)
+
+    zeros = jnp.zeros(num_games * beam, jnp.int32)
+    lanes = Lanes(
+        stack=spread(root.stack).T,
+        hold=spread(root.hold),
+        position=zeros,
+        chain=spread(root.chain),
+        combo=spread(root.combo),
+        gained=zeros.astype(jnp.float32),
+        score=jnp.tile(jnp.where(is_first, 0.0, -jnp.inf).astype(jnp.float32), num_games),
+        first=zeros,
+    )
+    nothing = jnp.zeros(num_games, jnp.int32)
+    return _Search(lanes, nothing.astype(jnp.float32), nothing, nothing, nothing)
+
+
+def _look_ahead(
+    rules: Rules,
+    size: Size,
+    weights: Weights,
+    root: Root,
+    capacity: int,
+    so_far: _Search,
+    depth: Int32[Array, ""],
+) -> _Search:
+    """Place one more piece on every board."""
+    lanes, num_games = so_far.lanes, root.hold.shape[0]
+    beam = size.width + size.clear_width
+    choices, starts = _choices(rules, root, lanes, beam, depth)
+    found = resting.find(rules, lanes.stack, tuple(choices.kind), starts)
+    left = (root.left - depth - 1).astype(jnp.float32)
+    fade = jnp.clip(left / jnp.maximum(weights.fade, 1.0), 0.0, 1.0)
+    scored = children.score_all(rules, lanes, choices, found, weights, fade, capacity)
+    chosen, exists = _choose(size, scored)  # [G, B] indices of placements
+    took = jnp.take_along_axis(scored.step, chosen, axis=1).reshape(-1)
+    score = jnp.where(exists, jnp.take_along_axis(scored.score, chosen, axis=1), -jnp.inf).reshape(-1)
+    step = children.decode(took)
+    step = step._replace(lane=step.lane + np.repeat(np.arange(num_games, dtype=np.int32) * beam, beam))
+    own = weights.replace(placement=jnp.repeat(weights.placement.T, beam, axis=1))
+    after = children.advance(rules, default_params(rules), lanes, choices, own, jnp.repeat(fade, beam), step)
+    first = jnp.where(depth == 0, children.encode(step._replace(lane=jnp.zeros_like(step.lane))), after.first)
+    after = after._replace(score=score, first=first)
+    # Where the game has no further placements, or nothing could be placed, the boards stay as they are.
+    goes_on = (root.steps > depth) & jnp.any(jnp.isfinite(score.reshape(num_games, -1)), axis=1)
+    stays = jnp.repeat(~goes_on, beam)
+    after = jax.tree.map(lambda new, old: jnp.where(stays, old, new), after, lanes)
+    by_game = after.score.reshape(num_games, beam)
+    best = jnp.argmax(by_game, axis=1)[:, None]
+    expanded = jnp.sum(jnp.isfinite(lanes.score.reshape(num_games, -1)), axis=1, dtype=jnp.int32)
+    return _Search(
+        lanes=after,
+        value=jnp.take_along_axis(by_game, best, axis=1)[:, 0],
+        first=jnp.take_along_axis(after.first.reshape(num_games, beam), best, axis=1)[:, 0],
+        boards=so_far.boards + jnp.where(goes_on, expanded, 0),
+        missed=so_far.missed + jnp.where(goes_on, scored.missed, 0),
+    )
+
+
+def _choices(
+    rules: Rules, root: Root, lanes: Lanes, beam: int, depth: Int32[Array, ""]
+) -> tuple[Choices, tuple[Start, ...]]:
+    """Return which pieces may be placed on each board, and where they begin."""
+    game = np.repeat(np.arange(root.hold.shape[0]), beam)
+    last = root.pieces.shape[1] - 1
+    flat = root.pieces.reshape(-1)
+
+    def piece(position: Array) -> Array:
+        return flat.at[game * (last + 1) + jnp.minimum(position, last)].get(mode="promise_in_bounds")
+
+    exists = jnp.isfinite(lanes.score) & jnp.repeat(root.steps > depth, beam)
+    active = piece(lanes.position)
+    begin = functools.partial(_begin_piece, rules, depth)
+    starts = [begin(active, exists & (active >= 0), root.starts[0], beam)]
+    if not rules.hold:
+        choices = Choices(active[None], lanes.hold[None], lanes.position[None] + 1)
+        return choices._replace(kind=jnp.maximum(choices.kind, 0)), tuple(starts)
+    has_hold = lanes.hold >= 0
+    brought = jnp.where(has_hold, lanes.hold, piece(lanes.position + 1))
+    # Where both pieces are of a kind, holding changes nothing but the order.
+    allowed = exists & (brought >= 0) & (brought != active)
+    starts.append(begin(brought, allowed, root.starts[1], beam))
+    following = lanes.position + 1
+    choices = Choices(
+        kind=jnp.maximum(jnp.stack([active, brought]), 0),
+        hold=jnp.stack([lanes.hold, active]),
+        position=jnp.stack([following, following + jnp.where(has_hold, 0, 1)]),
+    )
+    return choices, tuple(starts)
+
+
+def _begin_piece(
+    rules: Rules, depth: Int32[Array, ""], kind: Array, allowed: Array, root: Start, beam: int
+) -> Start:
+    """Return where a piece begins: at the first placement where it is, later where pieces enter."""
+    known = jnp.maximum(kind, 0)
+    enters = Start(
+        orientation=jnp.zeros_like(kind),
+        x=jnp.asarray(rules.spawn_x.astype(np.int32))[known],
+        y=jnp.asarray(rules.spawn_y.astype(np.int32))[known],
+        kick=jnp.full_like(kind, -1),
+        allowed=allowed,
+    )
+    now = jax.tree.map(lambda field: jnp.repeat(field, beam), root)
+    now = now._replace(allowed=now.allowed & allowed)
+    return jax.tree.map(lambda a, b: jnp.where(depth == 0, a, b), now, enters)
+
+
+def _choose(size: Size, scored: children.Scored) -> tuple[Int32[Array, "G B"], Bool[Array, "G B"]]:
+    """Choose the placements that go on, those of the first beam, then those of the second; tell which there are."""
+    chosen, exist = _best(scored.score, scored.names, size.width)
+    if not size.clear_width:
+        return chosen, exist
+    known = jnp.stack([jnp.take_along_axis(name, chosen, axis=1) for name in scored.names])
+    others, others_exist = _best(scored.clear_score, scored.names, size.clear_width, known)
+    return jnp.concatenate([chosen, others], axis=1), jnp.concatenate([exist, others_exist], axis=1)
+
+
+def _best(
+    score: Float32[Array, "G M"],
+    names: UInt32[Array, "2 G M"],
+    width: int,
+    known: UInt32[Array, "2 G K"] | None = None,
+) -> tuple[Int32[Array, "G width"], Bool[Array, "G width"]]:
+    """Return the best placements, of those that lead to equal boards one, and of how many there are enough."""
+    count = min(CANDIDATES * width, score.shape[1])
+    best, index = jax.lax.top_k(score, count)
+    own = jnp.stack([jnp.take_along_axis(name, index, axis=1) for name in names])
+    earlier = np.tril(np.ones((count, count), bool), -1)
+    same = (own[0][:, :, None] == own[0][:, None]) & (own[1][:, :, None] == own[1][:, None])
+    is_known = jnp.any(same & earlier[None], axis=2)
+    if known is not None:
+        same = (own[0][:, :, None] == known[0][:, None]) & (own[1][:, :, None] == known[1][:, None])
+        is_known |= jnp.any(same, axis=2)
+    is_known |= jnp.isneginf(best)
+    # New ones first, in their order.
+    order = jnp.argsort(is_known, axis=1, stable=True)[:, :width]
+    return jnp.take_along_axis(index, order, axis=1), ~jnp.take_along_axis(is_known, order, axis=1)

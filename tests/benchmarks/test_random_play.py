@@ -126,7 +126,7 @@ def test_the_sweep_is_powers_of_two():
         (["--actions", "dirct"], "--actions: given 'dirct'; allowed: direct, drop, locked_position"),
         (["--batch", "0"], "--batch: given 0; allowed: a whole number, 1 or more"),
         (["--seconds", "-1"], "--seconds: given -1.0; allowed: a number above 0"),
-        (["--preset", "nes"], "--preset: given 'nes'; allowed: classic-10x10"),
+        (["--preset", "nes"], "--preset: given 'nes'; allowed: attack-50, classic-10x10"),
         (["--observation", "plane"], "did you mean 'planes'?"),
         (["--observation", "afterstate_boards"], "--observation: given 'afterstate_boards' with actions 'direct'"),
         (["--reward", "line"], "--reward: given 'line'; allowed: "),

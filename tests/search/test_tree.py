@@ -51,8 +51,8 @@ def compiled_plan(kind, simulations, explores=False):
     ("kind", "simulations", "num"),
     [
         ("gumbel", 250, 24),
-        pytest.param("gumbel", 1_200, 2_000, marks=pytest.mark.slow),
-        pytest.param("puct", 2_000, 64, marks=pytest.mark.slow),
+        pytest.param("gumbel", 800, 300, marks=pytest.mark.slow),
+        pytest.param("puct", 1_000, 64, marks=pytest.mark.slow),
     ],
 )
 def test_with_a_true_model_and_time_moves_are_those_of_minimax(kind, simulations, num):

@@ -51,8 +51,8 @@ def compiled_plan(kind, simulations, explores=False):
     ("kind", "simulations", "num"),
     [
         ("gumbel", 250, 24),
-        pytest.param("gumbel", 1_200, 2_000, marks=pytest.mark.slow),
-        pytest.param("puct", 2_000, 64, marks=pytest.mark.slow),
+        pytest.param("gumbel", 800, 300, marks=pytest.mark.slow),
+        pytest.param("puct", 1_000, 64, marks=pytest.mark.slow),
     ],
 )
 def test_with_a_true_model_and_time_moves_are_those_of_minimax(kind, simulations, num):
@@ -143,7 +143,16 @@ def test_search_alone_keeps_what_late_positions_of_connect_four_are_worth():
 @pytest.mark.slow
 def test_no_decision_depends_on_hidden_pieces():
     """The same board, active piece, queue and bag with other pieces behind them: the same search."""
-    env = tetrax.make("mini", actions="drop", observation="afterstate_classic", reward="survival")
+    env = tetrax.make(
+        "guideline",
+        width=6,
+        height=8,
+        preview=1,
+        hold=False,
+        actions="drop",
+        observation="afterstate_classic",
+        reward="survival",
+    )
     keys = jax.random.split(jax.random.key(1), 16)
     states, _ = jax.vmap(env.reset)(keys)
     look = jax.jit(functools.partial(tree_search(SearchConfig(), 48), even_model(env, 0.9)))

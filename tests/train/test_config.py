@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tetrax import games
 from tetrax.agents import AGENTS
 from tetrax.agents.ppo import PPOConfig
 from tetrax.env.game.pieces import DOMINOES, TETROMINOES, Piece
@@ -223,7 +224,7 @@ def test_every_preset_can_work_and_every_algorithm_has_three_sizes() -> None:
                 config.validate()
                 assert (config.algorithm, config.preset) == (algorithm, name)
                 if config.game != "tetris":
-                    assert variant in (config.game, f"{config.game}:{config.env.id}")
+                    assert variant in (config.game, games.word_for(config.game, config.env))
                     continue
                 actions, _, observation = variant.partition("/")
                 assert config.env.actions == actions

@@ -7,6 +7,7 @@ import json
 import shutil
 from pathlib import Path
 
+import jax
 import numpy as np
 import pytest
 
@@ -17,13 +18,10 @@ from tetrax.train import presets, start
 from tetrax.train.config import load_config
 from tetrax.train.folder import checkpoint, log
 from tetrax.train.loop import train
-from tetrax.train.watch_config import WatchConfig
+from tetrax.train.report.watched_game import WatchedGame
 
 TINY = dataclasses.replace(
-    presets.find("alphazero", "tiny", game="tictactoe"),
-    checkpoint_seconds=0.0,
-    keep_checkpoints=20,
-    watch=WatchConfig(steps=True),
+    presets.find("alphazero", "tiny", game="tictactoe"), checkpoint_seconds=0.0, keep_checkpoints=20
 )
 
 
@@ -49,8 +47,6 @@ def test_every_game_has_presets() -> None:
 def test_a_run_tells_wins_and_goes_on_as_if_it_had_never_stopped(whole: Path, tmp_path: Path) -> None:
     rows = log.read(whole / "metrics.jsonl")
     assert {"wins", "draws", "losses", "games", "loss/policy", "search/entropy"} <= rows[-1].keys()
-    watched = log.read(whole / "watched.jsonl")
-    assert {row["reward"] for row in watched} == {0.0, 1.0}, "who wins moves last"
     assert any({"eval/wins", "eval/losses"} <= row.keys() for row in rows)
     told = json.loads((whole / "eval.json").read_text())
     assert told["wins"]["mean"] + told["draws"]["mean"] + told["losses"]["mean"] == pytest.approx(1)
@@ -71,6 +67,17 @@ def test_a_run_tells_wins_and_goes_on_as_if_it_had_never_stopped(whole: Path, tm
         found.append(checkpoint.to_host(checkpoint.restore(newest, program.template)))
     for name, leaf in found[0].items():
         np.testing.assert_array_equal(leaf, found[1][name], err_msg=name)
+
+
+def test_a_watched_game_is_told_by_the_rewards_of_who_moves() -> None:
+    agent, env = TINY.make_agent(), TINY.make_env()
+    policy = jax.jit(lambda key: agent.policy(agent.init(key)))(jax.random.key(0))
+    game = WatchedGame(env, agent, policy)
+    steps = [step for number in range(3) for step in game.play(policy, number)]
+    assert game.header()["game"] == "tic-tac-toe"
+    for step in steps:
+        assert step["reward"] in (0.0, 1.0) and (step["over"] or not step["reward"]), "who wins moves last"
+    assert any(step["reward"] for step in steps) and max(step["move"] for step in steps) <= 9
 
 
 @pytest.mark.slow

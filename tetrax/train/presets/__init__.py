@@ -29,8 +29,8 @@ PRESETS: dict[str, dict[str, dict[str, TrainConfig]]] = {
     "ppo": PPO,
     "dqn": DQN,
     "dreamer": DREAMER,
-    "alphazero": ALPHAZERO,
     "cross-entropy": CROSS_ENTROPY,
+    "alphazero": ALPHAZERO,
     "beam": BEAM,
 }
 

@@ -16,6 +16,7 @@ from tetrax.train.config import TrainConfig, flag
 
 PARTS = ("environment", "acting", "learning", "rest")
 # Settings of an agent, and of its network, that decide its speed.
+TIMED = ("dqn", "ppo")
 SIZES = ("num_envs", "num_steps", "num_epochs", "num_minibatches")
 NETWORK_SIZES = ("encoder", "hidden", "channels", "recurrent", "compute_dtype")
 
@@ -107,8 +108,8 @@ def check(options: Options) -> Any:
 
 
 def algorithms_with_networks() -> list[str]:
-    """Return the algorithms that learn a network: the parts of others' iterations are not these."""
-    return [name for name in presets.algorithms() if hasattr(presets.any_config(name).agent, "network")]
+    """Return the algorithms that learn a network, step by step: others' iterations have other parts."""
+    return [name for name in presets.algorithms() if name in TIMED]
 
 
 def sizes(options: Options) -> dict[str, Any]:

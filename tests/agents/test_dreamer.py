@@ -153,7 +153,7 @@ def test_what_is_kept_of_a_game_is_what_acting_by_itself_gives():
         np.testing.assert_allclose(
             mine.deter, there.deter, atol=0.01
         )  # of bfloat16, on either side of a rounding
-    assert set(told) == {"value", "entropy", "log_prob"}
+    assert set(told) == {"value", "entropy", "log_prob", "probabilities"}
     with pytest.raises(ValueError, match=r"sight.is_first: given None; allowed: bool\[B\]"):
         agent.act(agent.policy(state), sight.replace(is_first=None), memory, keys[0], False)
 

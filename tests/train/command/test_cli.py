@@ -285,7 +285,7 @@ def test_help_shows_every_field_with_its_meaning_and_default(capsys: pytest.Capt
     # And --run-dir, --resume, --config and --distributed:
     assert shown.count("(default: ") == len(flags.field_types(TINY)) + 4
     assert "Games played side by side. (default: 8)" in shown
-    for word in ("--resume", "--config", "--run-dir", "tiny, small, large", "classic-10x10, mini"):
+    for word in ("--resume", "--config", "--run-dir", "tiny, small, large", "classic-10x10, attack-50, mini"):
         assert word in shown
 
 

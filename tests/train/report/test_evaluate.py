@@ -71,7 +71,7 @@ def test_totals_are_those_of_games_played_one_by_one(env: tetrax.Tetris) -> None
     for game in range(6):
         key = jax.random.fold_in(jax.random.key(7), game)
         state, timestep = reset(key)
-        memory, total, actions = jnp.int32([99]), 0.0, []
+        memory, total, sent, actions = jnp.int32([99]), 0.0, 0, []
         while not timestep.terminated and state.pieces < cap:
             observation = jax.tree.map(lambda leaf: leaf[None], timestep.observation)
             sight = Sight(observation=observation, is_first=jnp.array([not actions]))
@@ -79,8 +79,10 @@ def test_totals_are_those_of_games_played_one_by_one(env: tetrax.Tetris) -> None
             state, timestep = step(state, action[0])
             actions.append(int(action[0]))
             total += float(timestep.reward)
+            sent += int(timestep.event.attack.sum())
         lost = bool(timestep.terminated)
-        played.append((int(state.lines), int(state.score), int(state.pieces), total, len(actions), not lost))
+        came_to = (int(state.lines), int(state.score), sent, int(state.pieces), total)
+        played.append((*came_to, len(actions), not lost))
         if game == result.best:
             assert result.actions[result.best].tolist() == actions
     for counted, expected in zip(totals(result), played, strict=True):

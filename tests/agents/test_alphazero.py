@@ -116,6 +116,7 @@ def check_training(agent):
     return state, metrics
 
 
+@pytest.mark.slow
 def test_two_players_train_in_one_program_and_what_is_kept_are_policies():
     agent = alphazero.make(dataclasses.replace(TINY, random_moves=0.2), NOUGHTS)
     state, metrics = check_training(agent)

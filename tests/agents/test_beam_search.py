@@ -36,6 +36,7 @@ def test_refit_by_hand():
     assert spread.tolist() == pytest.approx([np.sqrt(1 + 0.25 * (variance - 1))], abs=1e-5)
 
 
+@pytest.mark.slow
 def test_a_generation():
     agent = beam_search.make(TINY, ENV)
     state = agent.init(jax.random.key(0, impl="threefry2x32"))

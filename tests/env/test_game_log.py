@@ -64,7 +64,7 @@ def test_a_game_worked_by_hand(flat_and_flat: record.Recording) -> None:
     "game",
     [
         lambda: played_by_keys(seed=5, ticks=400)[0],
-        lambda: played_with_garbage("direct"),
+        pytest.param(lambda: played_with_garbage("direct"), marks=pytest.mark.slow),
         lambda: played_with_garbage("drop"),
         lambda: record.load(OLD_RECORDING),
     ],

@@ -135,6 +135,7 @@ def take(states, index):
     return jax.tree.map(lambda leaf: leaf[index], states)
 
 
+@pytest.mark.slow
 def test_the_whole_tree_of_tic_tac_toe():
     """255,168 games, 5,478 positions, 765 up to symmetry, as is known; and each is what the slow rules find."""
     levels, num_games = tree(NOUGHTS, 9)

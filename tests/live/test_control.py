@@ -66,6 +66,7 @@ def test_it_steers_a_run(tmp_path: Path, capsys: Any) -> None:
     assert "lines" in found["measured"] or "return" in found["measured"]
 
 
+@pytest.mark.slow
 def test_a_branch_goes_on_as_the_run_does(tmp_path: Path, straight: Path) -> None:
     config, first, new = toy_config(), tmp_path / "first", tmp_path / "new"
     train(toy_config(total_steps=96), run_dir=first)

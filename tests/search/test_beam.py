@@ -91,6 +91,7 @@ def chosen_piece(position, use_hold):
     return position.pieces[0] if not use_hold else position.hold or position.pieces[1]
 
 
+@pytest.mark.slow
 def test_a_plan_is_a_legal_action_and_can_be_typed():
     """The engine puts the piece where it was planned, and `finesse` finds keys that do the same."""
     states, plan = planned()
@@ -163,6 +164,7 @@ def test_every_placement_is_found_with_its_spin():
     assert some_spins > 1
 
 
+@pytest.mark.slow
 def test_hidden_pieces_decide_nothing():
     """Games that look alike, with other keys and so with other pieces to come, are played alike."""
     board, *rest = CASES[3]
@@ -199,6 +201,7 @@ def test_of_equal_boards_the_best_goes_on():
     assert (index.tolist(), exists.tolist()) == ([[1, 5]], [[True, True]])
 
 
+@pytest.mark.slow
 def test_what_pays_after_the_last_placement_is_worth_nothing():
     """With one placement left only what it sends counts; with many the weights count in full."""
     state, position = stand(TINY, read(BOARDS[0]), "TIS")

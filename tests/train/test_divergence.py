@@ -21,7 +21,11 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     use_quick_games(monkeypatch.setattr)
 
 
-@pytest.mark.parametrize("checkpoint_seconds", [0.0, 1e9], ids=["saved before", "nothing saved"])
+@pytest.mark.parametrize(
+    "checkpoint_seconds",
+    [0.0, pytest.param(1e9, marks=pytest.mark.slow)],
+    ids=["saved before", "nothing saved"],
+)
 def test_the_state_before_the_failing_iteration_is_left(tmp_path: Path, checkpoint_seconds: float) -> None:
     """The toy's weights become NaN in iteration 13, the second of its fourth chunk of four iterations of 8 steps."""
     shown = Listener()

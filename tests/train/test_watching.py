@@ -185,6 +185,7 @@ def test_thoughts_of_a_game_are_those_it_was_played_by(loaded: LoadedPolicy) -> 
     assert [each["did"] for each in data["thoughts"]] == [MINI.action_names[action] for action in actions]
 
 
+@pytest.mark.slow
 def test_thoughts_of_what_somebody_else_played_say_so(loaded: LoadedPolicy) -> None:
     others = [MINI.action_names.index("drop_0_2"), MINI.action_names.index("drop_0_0")]
     game = record.play(MINI.config, MINI.default_params, jax.random.key(5), others * 3)
@@ -195,6 +196,7 @@ def test_thoughts_of_what_somebody_else_played_say_so(loaded: LoadedPolicy) -> N
     assert len(thoughts) == 6
 
 
+@pytest.mark.slow
 def test_a_policy_of_another_game_is_refused(loaded: LoadedPolicy) -> None:
     wide = make("mini", width=6, actions="drop")
     game = record.play(wide.config, wide.default_params, jax.random.key(5), [0])

@@ -62,6 +62,7 @@ def test_a_game_begins_with_its_first_key_and_pauses():
     assert match.person.session.actions == [mini().action(frozenset({"left"})), 0, 0, 0, 0]
 
 
+@pytest.mark.slow
 def test_taking_over_keeps_the_game_as_it_is(tmp_path):
     match = Match(setting(guest=dellacherie(), keys_per_second=60.0))
     advance(match, 40)

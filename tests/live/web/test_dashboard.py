@@ -210,6 +210,7 @@ def test_a_command_for_a_later_step_waits_with_the_run(browser, tmp_path):
     assert told["waiting"] == [{"command": "stop", "at": 3000}]
 
 
+@pytest.mark.slow
 def test_a_thousand_malformed_requests_are_refused_and_the_page_goes_on(browser):
     chance = random.Random(0)
     paths = [

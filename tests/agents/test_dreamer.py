@@ -137,6 +137,7 @@ def by_hand():
     return jax.jit(go)(state)
 
 
+@pytest.mark.slow
 def test_what_is_kept_of_a_game_is_what_acting_by_itself_gives():
     agent, state, _ = parts()
     played, *_ = by_hand()
@@ -158,6 +159,7 @@ def test_what_is_kept_of_a_game_is_what_acting_by_itself_gives():
         agent.act(agent.policy(state), sight.replace(is_first=None), memory, keys[0], False)
 
 
+@pytest.mark.slow
 def test_states_are_written_back_to_the_rows_they_are_of():
     _, state, _ = parts()
     after, _ = train()(copy(state))

@@ -238,6 +238,7 @@ def test_a_folder_without_room_for_commands_is_said_and_the_run_goes_on(tmp_path
         sending.tell(run, "save", (), None, 1.0)
 
 
+@pytest.mark.slow
 def test_a_run_that_is_killed_while_it_obeys_has_done_it_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -109,9 +109,11 @@ def stop_early(folder: Path) -> None:
 @pytest.mark.parametrize(
     "place",
     [
-        ".",
         "metrics.jsonl",
-        *(pytest.param(place, marks=pytest.mark.slow) for place in ("checkpoints", "plots", "config.json")),
+        *(
+            pytest.param(place, marks=pytest.mark.slow)
+            for place in (".", "checkpoints", "plots", "config.json")
+        ),
     ],
 )
 def test_resuming_what_cannot_be_written_is_one_line_and_changes_nothing(
@@ -175,9 +177,11 @@ def fail(target: str, argument: int, name: str) -> Callable[[pytest.MonkeyPatch]
     ("file", "patch"),
     [
         ("checkpoints/000000000160", fail("os.replace", 1, "000000000160")),
-        ("policy", fail("os.replace", 1, "run/policy")),
-        ("plots/learning_curve.png", fail("os.replace", 1, "learning_curve.png")),
-        ("eval.json", fail("os.replace", 1, "eval.json")),
+        pytest.param("policy", fail("os.replace", 1, "run/policy"), marks=pytest.mark.slow),
+        pytest.param(
+            "plots/learning_curve.png", fail("os.replace", 1, "learning_curve.png"), marks=pytest.mark.slow
+        ),
+        pytest.param("eval.json", fail("os.replace", 1, "eval.json"), marks=pytest.mark.slow),
         ("metrics.jsonl", fail("tetrax.system.disk.write_all", 1, '"step": 128,')),
     ],
     ids=["checkpoint", "policy", "curve", "evaluation", "metrics"],

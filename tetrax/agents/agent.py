@@ -25,7 +25,7 @@ Act = Callable[..., tuple[Array, Memory, dict[str, Array]]]
 
 Those that weigh every action also tell, float32[B, A], PROBABILITIES or WORTHS of theirs."""
 PROBABILITIES = (
-    "probabilities"  # with which each action is drawn where the choice is not greedy, 0 where illegal
+    "probabilities"  # with which actions are drawn where the choice is not greedy, 0 where illegal
 )
 WORTHS = "worths"  # what each action is held to be worth, in the agent's own units; of illegal ones anything
 

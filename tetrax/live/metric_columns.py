@@ -221,7 +221,8 @@ def _fastest_loads() -> Callable[[bytes], Any]:
         import orjson
     except ImportError:
         return json.loads
-    return orjson.loads  # type: ignore[no-any-return, unused-ignore]
+    loads: Callable[[bytes], Any] = orjson.loads
+    return loads
 
 
 def _number(value: Any) -> float:

@@ -58,11 +58,13 @@ def test_a_step_measures_lines_points_and_pieces():
     names = env.action_names
     for _ in range(4):  # an O enters on columns 4 and 5
         state, timestep = step(state, jnp.int32(names.index("right")))
-        assert measured(env, timestep) == {"lines": 0, "score": 0, "pieces": 0}
+        assert measured(env, timestep) == {"lines": 0, "score": 0, "attack": 0, "pieces": 0}
     before = int(state.y)
     state, timestep = step(state, jnp.int32(names.index("hard_drop")))
     # Two lines pay 300 at level 1, every cell fallen 2; the board is empty then: a perfect clear of two pays 1,200.
-    assert measured(env, timestep) == {"lines": 2, "score": 300 + 2 * before + 1_200, "pieces": 1}
+    # A double sends 1, the perfect clear 10 more.
+    expected = {"lines": 2, "score": 300 + 2 * before + 1_200, "attack": 11, "pieces": 1}
+    assert measured(env, timestep) == expected
     assert not any(int(row) for row in state.rows)
 
 

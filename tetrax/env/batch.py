@@ -21,7 +21,7 @@ from jax import Array
 from jax.sharding import Mesh, PartitionSpec
 from jaxtyping import Int32, PRNGKeyArray
 
-from tetrax.env.contract import Environment, Observation, TimeStep, check_game
+from tetrax.env.contract import Environment, Observation, Spec, TimeStep, check_game
 from tetrax.env.game.board import by_array, by_word
 from tetrax.env.game.state import State
 from tetrax.env.game.vector import describe
@@ -46,9 +46,9 @@ class Batch:
         state, timestep = jax.vmap(self.env.reset, in_axes=(0, None), out_axes=(GAMES, 0))(keys, params)
         return _each_game(by_word, state), timestep
 
-    def step(self, state: Any, action: Int32[Array, "B"], params: Any = None) -> tuple[Any, TimeStep]:
-        """Play one action in every game."""
-        chex.assert_rank(action, 1)
+    def step(self, state: Any, action: Int32[Array, "B *P"], params: Any = None) -> tuple[Any, TimeStep]:
+        """Play one action in every game; where P players act together, one of each: int32[B, P]."""
+        chex.assert_rank(action, 2 if self.env.spec.acts_together else 1)
         if any(not np.ndim(leaf) for leaf in jax.tree.leaves(state)):
             raise TypeError(
                 "state: given one game; allowed: many, with the games on the last axis, as reset gives them"
@@ -59,6 +59,23 @@ class Batch:
     def observe(self, state: Any, params: Any = None) -> Observation:
         """Return what a player may know of each game."""
         return jax.vmap(self.env.observe, in_axes=(GAMES, None))(state, params)
+
+
+def by_seat(tree: Any, spec: Spec) -> Any:
+    """Put the players of B games side by side, as policies see them: [B, P, ...] -> [B * P, ...].
+
+    Nothing changes where players do not act together.
+    """
+    if not spec.acts_together:
+        return tree
+    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), tree)
+
+
+def by_game(tree: Any, spec: Spec) -> Any:
+    """Undo `by_seat`: [B * P, ...] -> [B, P, ...]."""
+    if not spec.acts_together:
+        return tree
+    return jax.tree.map(lambda leaf: leaf.reshape(-1, spec.num_players, *leaf.shape[1:]), tree)
 
 
 def game(states: Any, index: Int32[Array, ""] | int) -> Any:

@@ -84,7 +84,7 @@ class TimeStep(struct.PyTreeNode):
     """What one step gives back."""
 
     observation: Observation  # what the next decision sees
-    reward: Array  # float32[], of the step just taken; float32[P] where P players take turns
+    reward: Array  # float32[], of the step just taken; float32[P] in games of P players
     terminated: Array  # bool[], the step just taken ended the game
     truncated: Array  # bool[], it reached the time limit (never with terminated)
     event: Any  # a record of what happened in it; None where the game has nothing to tell
@@ -122,13 +122,19 @@ class Spec:
     measures: tuple[str, ...]  # what a game comes to, the headline first; RETURN and STEPS or of `measure`
     length: str = STEPS  # the measure in which a game is long, and by which it is capped
     is_endless: bool = False  # whether good play may go on for ever
-    num_players: int = 1
+    num_players: int = 1  # P
+    acts_together: bool = False  # whether all P players act in every step; else they take turns
     on_host: bool = False  # steps outside of compiled programs: see `HostGame`
 
     @property
     def headline(self) -> str:
         """Return the measure that a game is judged by first."""
         return self.measures[0]
+
+    @property
+    def num_seats(self) -> int:
+        """Return how many players decide at once: P where they act together, else 1."""
+        return self.num_players if self.acts_together else 1
 
 
 class Environment(Protocol):
@@ -198,6 +204,21 @@ class TurnGame(Game, Protocol):
 
     def against(self, opponent: str) -> Game:
         """Return the game of one player against an opponent, from every side; ValueError for one there is not."""
+
+
+class TogetherGame(Game, Protocol):
+    """A game of P players who act at once (`spec.acts_together`); all end in the same step.
+
+    `transition` and `step` take int32[P], an action of each; every leaf of an observation is [P, ...], what each
+    player sees; rewards are float32[P], `terminated` and `truncated` bool[]. What `measure` tells is of the game.
+    """
+
+    @property
+    def opponents(self) -> tuple[str, ...]:
+        """Return the names of those who play against somebody; () where players only help each other."""
+
+    def against(self, opponent: str) -> Game:
+        """Return the game of one player against others of a kind, from every seat; ValueError for one there is not."""
 
 
 class HostGame(Protocol):

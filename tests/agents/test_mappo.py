@@ -17,7 +17,8 @@ from tetrax.agents import AGENTS, mappo
 from tetrax.agents.agent import Actor, Sight
 from tetrax.agents.mappo.mappo import Sample, _loss, _update
 from tetrax.agents.mappo.players import Players, Policy
-from tetrax.env.batch import Batch, by_game, by_seat
+from tetrax.env.batch import by_game, by_seat
+from tetrax.env.contract import example_observation
 from tetrax.games.grid_config import GridWorldConfig
 from tetrax.networks.network_config import NetworkConfig
 from tetrax.ops.normalise import RunningMoments
@@ -26,7 +27,11 @@ from tetrax.train.report import evaluation
 TOGETHER = games.make("gridworld", GridWorldConfig(width=4, height=3))
 VERSUS = games.make("gridworld", GridWorldConfig(width=4, height=3, num_agents=3, rewards="competitive"))
 TINY = mappo.MAPPOConfig(
-    num_envs=4, num_steps=4, num_epochs=1, num_minibatches=2, network=NetworkConfig(hidden=(8,))
+    num_envs=4,
+    num_steps=4,
+    num_epochs=1,
+    num_minibatches=2,
+    network=NetworkConfig(hidden=(8,), activation="tanh"),
 )
 
 
@@ -36,15 +41,18 @@ def players(env=VERSUS, **settings):
 
 @functools.cache
 def drawn(who):
-    """Parameters of players, and what B = 4 games show."""
-    moments = jax.tree.map(lambda leaf: jnp.stack([leaf] * who.num_sets), RunningMoments.empty())
-    params = jax.jit(who.initial_params)(jax.random.key(1))
-    # The last layers begin with next to nothing in them, which would hide who is judged by what.
-    params = jax.tree.map(
-        lambda leaf: leaf + 0.1 * jnp.cos(jnp.arange(leaf.size).reshape(leaf.shape)), params
+    """Parameters of players, and what 4 games might show, all at random."""
+    rng = np.random.default_rng(0)
+    numbers = lambda leaf: rng.normal(size=leaf.shape).astype(np.float32) / 3  # noqa: E731
+    params = jax.tree.map(numbers, jax.eval_shape(who.initial_params, jax.random.key(0)))
+    moments = jax.tree.map(lambda leaf: np.stack([leaf] * who.num_sets), RunningMoments.empty())
+    like = jax.tree.map(lambda leaf: np.zeros((4, *leaf.shape), leaf.dtype), example_observation(who.env))
+    seen = like.replace(
+        flat=numbers(like.flat),
+        legal=np.ones_like(like.legal),
+        player=like.player + np.arange(who.count, dtype=np.int32),
     )
-    _, timestep = jax.jit(Batch(who.env).reset)(jax.random.split(jax.random.key(0), 4))
-    return Policy(params=params, value_moments=moments), timestep.observation
+    return Policy(params=params, value_moments=moments), seen
 
 
 @pytest.mark.parametrize(
@@ -81,7 +89,7 @@ def test_who_learns_which_games():
 
 
 def test_views_have_the_players_own_first():
-    seen = jnp.arange(6).reshape(2, 3)  # of two games and three players
+    seen = np.arange(6).reshape(2, 3)  # of two games and three players
     assert players(value="own").views(seen).tolist() == [[[0], [1], [2]], [[3], [4], [5]]]
     assert players(value="central").views(seen)[1].tolist() == [[3, 4, 5], [4, 5, 3], [5, 3, 4]]
 
@@ -121,7 +129,7 @@ def test_each_seat_acts_by_its_own_parameters(parameters, value):
 def test_only_a_central_value_sees_what_the_others_see(value):
     who = players(value=value)
     policy, seen = drawn(who)
-    changed = seen.replace(flat=seen.flat.at[:, 2].add(0.5))  # what the last of the three sees
+    changed = seen.replace(flat=seen.flat + np.float32([[0], [0], [0.5]]))  # what the last of the three sees
     judge = jax.jit(who.judge_seats)
     (logits, values), (other_logits, other_values) = judge(policy, seen), judge(policy, changed)
     np.testing.assert_array_equal(logits[:, :2], other_logits[:, :2])
@@ -173,7 +181,7 @@ def test_what_one_player_gets_is_nothing_to_the_others_parameters():
     state = jax.jit(agent.init)(jax.random.key(0))
     draw = iter(jax.random.split(jax.random.key(1), 3))
     shape = (1, 16, 3)  # [G, N, P]
-    seen = jax.tree.map(lambda leaf: jnp.tile(leaf, (4,) + (1,) * (leaf.ndim - 1))[None], drawn(who)[1])
+    seen = jax.tree.map(lambda leaf: np.tile(leaf, (4,) + (1,) * (leaf.ndim - 1))[None], drawn(who)[1])
     sample = Sample(
         observation=seen,
         action=jax.random.randint(next(draw), shape, 0, 5, jnp.int32),

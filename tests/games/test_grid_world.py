@@ -15,7 +15,7 @@ from tests.games import walks
 from tetrax import games
 from tetrax.env.batch import Batch, by_game, by_seat
 from tetrax.env.contract import RETURN, STEPS
-from tetrax.env.wrappers import AutoReset, EpisodeStatistics
+from tetrax.env.wrappers import EpisodeStatistics
 from tetrax.games.grid_config import GridWorldConfig
 from tetrax.games.grid_sight import sight_names
 from tetrax.games.grid_walkers import walk_greedily
@@ -241,7 +241,7 @@ def test_opponents_take_the_other_seats(opponent):
 
 
 def test_many_games_side_by_side():
-    batch = Batch(EpisodeStatistics(AutoReset(TOGETHER)))
+    batch = Batch(EpisodeStatistics(TOGETHER))
     keys = jax.random.split(jax.random.key(0), 3)
     state, timestep = jax.jit(batch.reset)(keys)
     assert timestep.observation.flat.shape == (3, 2, 27)

@@ -63,5 +63,5 @@ def test_an_animation_is_wider_by_it_and_wants_a_thought_for_each_action() -> No
     )
     assert thought.width == plain.width + overlay.WIDTH * CELL
     assert thought.height == plain.height
-    with pytest.raises(ValueError, match="^thoughts: given 2; allowed: one for each of the 3 actions"):
+    with pytest.raises(ValueError, match=r"^thoughts: given 2; allowed: one for each of the 3 actions"):
         render_gif(game, thoughts=[THOUGHT] * 2)

@@ -25,8 +25,8 @@ class Pot(struct.PyTreeNode):
 class Sharing:
     """Each of P players takes 0, 1 or 2 coins, player 0 first; who wants more than there is gets none and pays one.
 
-    A pot has 5 to 8 coins, drawn from the key. The game ends when it is empty, and is cut off after LIMIT steps. Shown are
-    what is left, the player's own coins and those of the next player.
+    A pot has 5 to 8 coins, drawn from the key. The game ends when it is empty, and is cut off after LIMIT steps. Shown
+    are what is left, the player's own coins and those of the next player.
     """
 
     num_players: int = 2
@@ -65,11 +65,14 @@ class Sharing:
     def reset(self, key, params=()):
         state, no = self.init(key), jnp.bool_(False)
         seen = self.observe(state)
-        return state, TimeStep(
-            seen, jnp.zeros(self.num_players, jnp.float32), no, no, jnp.int32(0), seen
-        )
+        return state, TimeStep(seen, jnp.zeros(self.num_players, jnp.float32), no, no, jnp.int32(0), seen)
 
     def step(self, state, action, params=()):
+        after, rewards, terminated, truncated, event = self.transition(state, action)
+        seen = self.observe(after)
+        return after, TimeStep(seen, rewards, terminated, truncated, event, seen)
+
+    def transition(self, state, action, params=()):
         left, rewards, taken = state.left, [], []
         for player in range(self.num_players):
             wanted = action[player]
@@ -80,9 +83,8 @@ class Sharing:
         steps = state.steps + 1
         after = state.replace(left=left, taken=jnp.stack(taken), steps=steps)
         terminated = left == 0
-        seen = self.observe(after)
         truncated = (steps >= LIMIT) & ~terminated
-        return after, TimeStep(seen, jnp.stack(rewards), terminated, truncated, state.left - left, seen)
+        return after, jnp.stack(rewards), terminated, truncated, state.left - left
 
     def measure(self, event):
         return {TAKEN: event}

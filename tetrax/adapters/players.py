@@ -86,7 +86,7 @@ class Players:
         if self.view == "flat":
             return jnp.clip(jnp.asarray(seen.flat), -FLAT_BOUND, FLAT_BOUND)
         if self.view == "bitboards":
-            columns = np.arange(self.game.spec.shows.width, dtype=np.uint32)
+            columns = np.arange(self.game.spec.shows.width, dtype=np.uint32)[None, None]
             bits = (jnp.asarray(seen.bitboards)[..., None] >> columns) & np.uint32(1)  # [2, H, W]
             return jnp.moveaxis(bits, 0, -1).astype(jnp.int8)
         return jnp.asarray(getattr(seen, self.view))

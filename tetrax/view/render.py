@@ -27,6 +27,7 @@ from tetrax.system.disk import write_whole
 from tetrax.view import film, page, stones, svg
 from tetrax.view.frames import scene_at, scenes
 from tetrax.view.picture import check_cell, palette, picture
+from tetrax.view.pixels import draw_pixels
 from tetrax.view.scene import Scene, scene
 from tetrax.view.text import render_text
 
@@ -45,8 +46,10 @@ def render(
     return render_text(_scene(env, state, start_level), colour=colour)
 
 
-def render_rgb(env: Tetris | Rules, state: State, *, cell: int = 24, start_level: int = 1) -> np.ndarray:
-    """Draw one State as uint8[height, width, 3]; `cell` is the side of a cell in pixels (8 or more)."""
+def render_rgb(env: Any, state: Any, *, cell: int = 24, start_level: int = 1) -> np.ndarray:
+    """Draw one state as uint8[height, width, 3]; `cell`, of Tetris, is the side of a cell in pixels (8 or more)."""
+    if isinstance(env, InARow):
+        return draw_pixels(render_svg(env, state))
     return picture(_scene(env, state, start_level), cell=cell)
 
 

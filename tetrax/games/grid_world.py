@@ -70,6 +70,7 @@ class GridWorld:
             num_actions=len(STRIDES),
             shows=Shown("flat"),
             can_truncate=True,
+            legal_varies=False,
             measures=(*measures, STEPS) if alone else (*measures, RETURN, STEPS),
             num_players=config.num_agents if alone else 1,
             acts_together=alone,

@@ -56,7 +56,7 @@ def render(
 
 def render_rgb(env: Any, state: Any, *, cell: int = 24, start_level: int = 1) -> np.ndarray:
     """Draw one state as uint8[height, width, 3]; `cell`, of Tetris, is the side of a cell in pixels (8 or more)."""
-    if isinstance(env, InARow):
+    if isinstance(env, InARow | GridWorld):
         return draw_pixels(render_svg(env, state))
     return picture(_scene(env, state, start_level), cell=cell)
 

@@ -168,6 +168,10 @@ def test_a_seed_starts_chance_anew_and_without_one_games_differ():
 
     assert pots(made, 7) == pots(twin, 7) == pots(made, 7) != pots(made, 8)
     assert len(set(pots(made, 7))) > 1
+    fresh = parallel_env(SHARING)
+    assert pots(copy.deepcopy(fresh), None) != pots(
+        fresh, None
+    )  # as those who put copies side by side want it
 
 
 @pytest.mark.parametrize("copied", [lambda env: pickle.loads(pickle.dumps(env)), copy.deepcopy])

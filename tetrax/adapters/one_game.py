@@ -22,12 +22,14 @@ class OneGame:
         self._programs = players_programs(players)
         self._position: Position | None = None
         self._told: Position | None = None
-        self._random = np.random.default_rng()
+        self._random: np.random.Generator | None = (
+            None  # before the first game, so that copies play other games
+        )
 
     def begin(self, seed: int | None) -> None:
         """Start a game; its key is drawn from a generator, which `seed` starts anew."""
         check_not_forked(GENERAL_ADVICE)
-        if seed is not None:
+        if seed is not None or self._random is None:
             self._random = np.random.default_rng(seed)
         self._take(self._programs.reset(self._random.integers(0, 2**32, size=2, dtype=np.uint32)))
 

@@ -26,6 +26,7 @@ from tetrax.env.game.rules import check_choice
 from tetrax.env.observe import CELLS
 from tetrax.system import compilation_cache
 
+OBSERVATION = "observation"  # the field that says what a board shows
 VIEWS = ("flat", "planes", "cells", "bitboards")  # of an observation: the first that there is is shown
 
 
@@ -80,14 +81,14 @@ class Players:
     def show(self, seen: Observation) -> Array:
         """Return what is shown of what one player sees.
 
-        float32[N] (flat), uint8[R, W, 3] (planes), int8[R, W] (cells), or int8[H, W, 2] of 0 and 1 (bitboards: the
-        player's own and the other's), row 0 at the bottom.
+        float32[N] (flat), uint8[R, W, n] of 0 and 1 (planes), int8[R, W] (cells), or int8[H, W, n] of 0 and 1
+        (bitboards; of stones the player's own and the other's), row 0 at the bottom.
         """
         if self.view == "flat":
             return jnp.clip(jnp.asarray(seen.flat), -FLAT_BOUND, FLAT_BOUND)
         if self.view == "bitboards":
             columns = np.arange(self.game.spec.shows.width, dtype=np.uint32)[None, None]
-            bits = (jnp.asarray(seen.bitboards)[..., None] >> columns) & np.uint32(1)  # [2, H, W]
+            bits = (jnp.asarray(seen.bitboards)[..., None] >> columns) & np.uint32(1)  # [n, H, W]
             return jnp.moveaxis(bits, 0, -1).astype(jnp.int8)
         return jnp.asarray(getattr(seen, self.view))
 
@@ -109,7 +110,8 @@ def find_players(game: Any, overrides: dict[str, object]) -> Players:
     """Return a game of several players and how it is shown.
 
     `game` is a word as `--game` takes it, or a game itself, of which nothing can be overridden; `overrides` are fields
-    of its configuration. ValueError or TypeError names what is not allowed.
+    of its configuration, or of a board's inside it, which shows "flat" where nothing else is given. ValueError or
+    TypeError names what is not allowed.
     """
     compilation_cache.enable_for_slow_programs()
     if isinstance(game, str):
@@ -130,10 +132,39 @@ def find_players(game: Any, overrides: dict[str, object]) -> Players:
 def _make_named(word: str, overrides: dict[str, object]) -> Any:
     named = games.find(word)
     config = games.GAMES[named.game].config() if named.config is None else named.config
-    fields = tuple(sorted(field.name for field in dataclasses.fields(config)))
+    names = _field_names(config)
     for name in overrides:
-        check_choice(f"{word}: field", name, fields)
-    return games.make(named.game, dataclasses.replace(config, **overrides))
+        check_choice(f"{word}: field", name, tuple(sorted(names)))
+    if OBSERVATION in names:  # of boards: what else they show is made for our networks
+        overrides = {OBSERVATION: VIEWS[0], **overrides}
+    return games.make(named.game, _replace(config, overrides))
+
+
+def _field_names(config: Any) -> set[str]:
+    """Return the names of the fields of a configuration and of those inside it."""
+    names = {field.name for field in dataclasses.fields(config)}
+    return names.union(*(_field_names(inner) for inner in _inner(config).values()))
+
+
+def _replace(config: Any, overrides: dict[str, object]) -> Any:
+    """Return a configuration with other values, each in the outermost field of its name."""
+    names = {field.name for field in dataclasses.fields(config)}
+    changed = {name: value for name, value in overrides.items() if name in names}
+    others = {name: value for name, value in overrides.items() if name not in names}
+    for name, inner in _inner(config).items():
+        taken = {each: others.pop(each) for each in list(others) if each in _field_names(inner)}
+        if taken:
+            changed[name] = _replace(changed.get(name, inner), taken)
+    return dataclasses.replace(config, **changed)
+
+
+def _inner(config: Any) -> dict[str, Any]:
+    fields = {field.name: getattr(config, field.name) for field in dataclasses.fields(config)}
+    return {
+        name: value
+        for name, value in fields.items()
+        if dataclasses.is_dataclass(value) and not isinstance(value, type)
+    }
 
 
 @functools.lru_cache(maxsize=16)

@@ -135,7 +135,8 @@ def _make_named(word: str, overrides: dict[str, object]) -> Any:
     names = _field_names(config)
     for name in overrides:
         check_choice(f"{word}: field", name, tuple(sorted(names)))
-    if OBSERVATION in names:  # of boards: what else they show is made for our networks
+    are_given = any(map(dataclasses.is_dataclass, overrides.values()))
+    if OBSERVATION in names and not are_given:  # of boards: what else they show is made for our networks
         overrides = {OBSERVATION: VIEWS[0], **overrides}
     return games.make(named.game, _replace(config, overrides))
 

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import ray
+import torch
 from ray.rllib.algorithms.algorithm import Algorithm
 from ray.rllib.algorithms.ppo import PPOConfig
 from ray.rllib.core.rl_module.default_model_config import DefaultModelConfig
@@ -86,6 +87,7 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--steps", type=int, default=2000, help="of games, in an iteration")
     parser.add_argument("--seed", type=int, default=0)
     words = parser.parse_args(argv)
+    torch.set_num_threads(1)  # networks of this size gain nothing by more
     ray.init(num_cpus=1, include_dashboard=False, logging_level="ERROR")
     config = configure(words.rewards, words.policies, seed=words.seed, steps=words.steps)
     for iteration, played in enumerate(train(config, words.iterations), 1):

@@ -40,8 +40,8 @@ def _number(attributes: Attributes, name: str) -> float:
 def _draw_rectangle(pen: ImageDraw.ImageDraw, attributes: Attributes, words: str) -> None:
     left, top, width, height = (_number(attributes, name) for name in ("x", "y", "width", "height"))
     if "transform" not in attributes:
-        corners = (left, top, left + width - 1, top + height - 1)
-        pen.rounded_rectangle(corners, _number(attributes, "rx"), attributes["fill"])
+        ends = (left, top, left + width - 1, top + height - 1)
+        pen.rounded_rectangle(ends, _number(attributes, "rx"), attributes["fill"])
         return
     degrees, x, y = map(float, re.findall(r"-?[\d.]+", attributes["transform"]))  # rotate(degrees x y)
     cosine, sine = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))

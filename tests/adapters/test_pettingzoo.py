@@ -58,6 +58,8 @@ def test_pettingzoos_own_tests_pass_in_other_games():
     check_together(lambda: parallel_env(three))
     check_in_turn(lambda: env(three))
     check_in_turn(lambda: env("connect4"))
+    for rewards in ("cooperative", "competitive"):
+        check_together(lambda rewards=rewards: parallel_env("gridworld", rewards=rewards, width=4, height=3))
 
 
 def begin(coins, **options):

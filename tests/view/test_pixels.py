@@ -1,11 +1,15 @@
 """Simple SVG images as pixels: every shape where it belongs, in its colour."""
 
+import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from tests.games import noughts
 from tetrax import games
+from tetrax.games.grid_config import GridWorldConfig
 from tetrax.games.in_a_row import TicTacToeConfig
+from tetrax.view import grid_pictures
 from tetrax.view.pixels import draw_pixels
 from tetrax.view.render import render_rgb
 from tetrax.view.stones import CELL, COLOURS, HOLE, MARGIN
@@ -49,6 +53,28 @@ def test_the_background_is_white_and_other_elements_are_refused():
         ValueError, match="svg: given <ellipse>; allowed: rect, circle, path, text, title, desc"
     ):
         draw("<ellipse/>")
+
+
+def test_a_grid_world():
+    """Agents at the lower left and the upper right, the target between them is a square on its corner."""
+    game = games.make("gridworld", GridWorldConfig(width=3, height=3, num_targets=1))
+    state = game.init(jax.random.key(0), ())
+    places = {"agents": [[0, 0], [2, 2]], "targets": [[1, 1]]}
+    image = render_rgb(game, state.replace(**{name: jnp.int32(place) for name, place in places.items()}))
+
+    def colour(x, y, aside):
+        """Return that of a cell, so many pixels left of its middle."""
+        middle = grid_pictures.CELL // 2 - aside
+        left, top = (
+            grid_pictures.MARGIN + x * grid_pictures.CELL,
+            grid_pictures.MARGIN + (2 - y) * grid_pictures.CELL,
+        )
+        red, green, blue = image[top + grid_pictures.CELL // 2, left + middle]
+        return f"#{red:02x}{green:02x}{blue:02x}"
+
+    assert [colour(0, 0, 9), colour(2, 2, 9)] == list(grid_pictures.COLOURS[:2])
+    assert colour(1, 1, 9) == grid_pictures.STAR  # half the diagonal, 11 pixels, reaches there
+    assert colour(1, 0, 9) == colour(1, 1, 14) == grid_pictures.GROUND
 
 
 def test_a_board_of_stones():

@@ -7,7 +7,8 @@ SuperSuit makes them so. Both want torch, and belong into an environment of thei
     python examples/stable_baselines3_grid_world.py --rewards cooperative
 
 What is cut off at the limit of steps is to this learner an end like any other, and the seed is the learner's alone:
-SuperSuit neither tells the one apart nor hands on the other.
+SuperSuit neither tells the one apart nor hands on the other. After 60,000 steps of players (half a minute of one core)
+the return of each was 33.5 (40, less 0.1 a step, is all there is), the length of a game 12.8.
 """
 
 import argparse
@@ -64,7 +65,7 @@ def main(argv: list[str]) -> int:
     """Read the words, train and tell; return the exit code."""
     parser = argparse.ArgumentParser(description="Stable-Baselines3's PPO in the grid world")
     parser.add_argument("--rewards", choices=("cooperative", "competitive"), default="cooperative")
-    parser.add_argument("--steps", type=int, default=100_000, help="of players")
+    parser.add_argument("--steps", type=int, default=60_000, help="of players")
     parser.add_argument("--seed", type=int, default=0)
     words = parser.parse_args(argv)
     for steps in (0, words.steps):

@@ -4,6 +4,7 @@ RLlib pins gymnasium and both want torch, so that `.[dev]` has neither: the scri
 """
 
 import importlib
+import os
 import re
 import subprocess
 import sys
@@ -11,13 +12,14 @@ from pathlib import Path
 
 import pytest
 
-EXAMPLES = Path(__file__).parent.parent.parent / "examples"
+ROOT = Path(__file__).parent.parent.parent
+EXAMPLES = ROOT / "examples"
 
 
 def run(script, *words):
-    done = subprocess.run(
-        [sys.executable, EXAMPLES / script, *words], capture_output=True, text=True, timeout=900
-    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, EXAMPLES / script, *words]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=900)
     assert done.returncode == 0, done.stdout + done.stderr
     return [list(map(float, re.findall(r"-?\d+\.?\d*", line))) for line in done.stdout.splitlines()]
 

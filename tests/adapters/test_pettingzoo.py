@@ -17,6 +17,8 @@ from pettingzoo.utils.wrappers import TerminateIllegalWrapper
 
 from tests.adapters.sharing import LIMIT, Sharing
 from tetrax.adapters.pettingzoo import env, parallel_env
+from tetrax.adapters.players import make_named
+from tetrax.env.tetris import EnvConfig
 
 PLAYERS = ["player_0", "player_1"]
 SHARING = Sharing()
@@ -258,6 +260,14 @@ def test_pictures():
 def test_what_cannot_be_made(make, said):
     with pytest.raises(ValueError, match=said):
         make()
+
+
+def test_fields_inside_a_configuration_are_found_and_boards_show_vectors_unless_they_are_given():
+    config = make_named("tetris", {"width": 6, "actions": "drop"}).config
+    assert (config.rules.width, config.actions, config.observation) == (6, "drop", "flat")
+    assert make_named("tetris", {"observation": "planes"}).config.observation == "planes"
+    given = make_named("tetris", {"rules": config.rules, "height": 9}).config
+    assert (given.rules.width, given.rules.height, given.observation) == (6, 9, EnvConfig().observation)
 
 
 def test_wrong_calls():

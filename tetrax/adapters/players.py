@@ -115,7 +115,7 @@ def find_players(game: Any, overrides: dict[str, object]) -> Players:
     """
     compilation_cache.enable_for_slow_programs()
     if isinstance(game, str):
-        game = _make_named(game, overrides)
+        game = make_named(game, overrides)
     elif overrides:
         raise ValueError(f"overrides: given {', '.join(overrides)}, and a game; allowed: either, or its word")
     check_game(game)
@@ -129,7 +129,8 @@ def find_players(game: Any, overrides: dict[str, object]) -> Players:
     raise ValueError(f"game: given {spec.title}; allowed: one that shows {', '.join(VIEWS)}")
 
 
-def _make_named(word: str, overrides: dict[str, object]) -> Any:
+def make_named(word: str, overrides: dict[str, object]) -> Any:
+    """Return the game of a word, with other values in fields of its configuration and of a board's inside it."""
     named = games.find(word)
     config = games.GAMES[named.game].config() if named.config is None else named.config
     names = _field_names(config)

@@ -68,14 +68,15 @@ def by_seat(tree: Any, spec: Spec) -> Any:
     """
     if not spec.acts_together:
         return tree
-    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), tree)
+    return jax.tree.map(lambda leaf: leaf.reshape(leaf.shape[0] * leaf.shape[1], *leaf.shape[2:]), tree)
 
 
 def by_game(tree: Any, spec: Spec) -> Any:
     """Undo `by_seat`: [B * P, ...] -> [B, P, ...]."""
     if not spec.acts_together:
         return tree
-    return jax.tree.map(lambda leaf: leaf.reshape(-1, spec.num_players, *leaf.shape[1:]), tree)
+    players = spec.num_players
+    return jax.tree.map(lambda leaf: leaf.reshape(leaf.shape[0] // players, players, *leaf.shape[1:]), tree)
 
 
 def game(states: Any, index: Int32[Array, ""] | int) -> Any:

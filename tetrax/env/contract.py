@@ -124,6 +124,7 @@ class Spec:
     is_endless: bool = False  # whether good play may go on for ever
     num_players: int = 1  # P
     acts_together: bool = False  # whether all P players act in every step; else they take turns
+    legal_varies: bool = True  # whether an action may be illegal; else all are legal until the end
     on_host: bool = False  # steps outside of compiled programs: see `HostGame`
 
     @property

@@ -10,6 +10,8 @@ from tetrax.env.contract import Game, HostGame
 from tetrax.env.tetris import ENV_PRESETS, EnvConfig, Tetris
 from tetrax.games.configs import GymnasiumConfig, GymnaxConfig
 from tetrax.games.in_a_row import ConnectFourConfig, TicTacToeConfig, make_connect_four, make_tic_tac_toe
+from tetrax.games.versus import Versus
+from tetrax.games.versus_config import TOGETHER, VersusConfig
 
 
 class GameEntry(NamedTuple):
@@ -41,6 +43,7 @@ GAMES: dict[str, GameEntry] = {
     "gymnasium": GameEntry(GymnasiumConfig, _make_gymnasium, {}, takes_id=True),
     "tictactoe": GameEntry(TicTacToeConfig, make_tic_tac_toe, {}),
     "connect4": GameEntry(ConnectFourConfig, make_connect_four, {}),
+    "versus": GameEntry(VersusConfig, Versus, {"versus": VersusConfig(), "together": TOGETHER}),
 }
 
 
@@ -76,7 +79,7 @@ def word_for(game: str, config: Any) -> str:
 
 def names() -> list[str]:
     """Return the words that name a game."""
-    return ["tetris", "cartpole", "gymnax:ID", "gymnasium:ID", "tictactoe", "connect4"]
+    return ["tetris", "cartpole", "gymnax:ID", "gymnasium:ID", "tictactoe", "connect4", "versus"]
 
 
 def make(game: str, config: Any) -> Any:

@@ -23,8 +23,9 @@ from tetrax.env.game.vector import describe
 from tetrax.env.record import Recording, Replay, check_path, replay
 from tetrax.env.tetris import Tetris
 from tetrax.games.in_a_row import InARow, InARowState
+from tetrax.games.versus import Versus, VersusState
 from tetrax.system.disk import write_whole
-from tetrax.view import film, overlay, page, stones, svg
+from tetrax.view import film, overlay, page, side_by_side, stones, svg
 from tetrax.view.frames import Frame, frames, scene_at
 from tetrax.view.picture import check_cell, palette, picture
 from tetrax.view.scene import Scene, scene
@@ -38,11 +39,19 @@ LAST_FRAME_TIME = 3000  # milliseconds for which the end of an animation stands 
 
 
 def render(
-    env: Tetris | Rules | InARow, state: State | InARowState, *, colour: bool = False, start_level: int = 1
+    env: Tetris | Rules | InARow | Versus,
+    state: State | InARowState | VersusState,
+    *,
+    colour: bool = False,
+    start_level: int = 1,
 ) -> str:
     """Draw one state as text; `colour`, of Tetris, for a terminal that knows ANSI colours and Unicode."""
     if isinstance(env, InARow):
         return stones.draw_text(env, stones.check_state(env, state))
+    if isinstance(env, Versus):
+        check_whole("start_level", start_level, 0, MAX_LEVEL)
+        state = side_by_side.check_state(env, state)
+        return side_by_side.draw_text(env, state, colour=colour, start_level=start_level)
     return render_text(_scene(env, state, start_level), colour=colour)
 
 
@@ -51,10 +60,15 @@ def render_rgb(env: Tetris | Rules, state: State, *, cell: int = 24, start_level
     return picture(_scene(env, state, start_level), cell=cell)
 
 
-def render_svg(env: Tetris | Rules | InARow, state: State | InARowState, *, start_level: int = 1) -> svg.Svg:
+def render_svg(
+    env: Tetris | Rules | InARow | Versus, state: State | InARowState | VersusState, *, start_level: int = 1
+) -> svg.Svg:
     """Draw one state as SVG: a str of the image, which a notebook shows as the picture."""
     if isinstance(env, InARow):
         return svg.Svg(stones.draw_svg(env, stones.check_state(env, state)))
+    if isinstance(env, Versus):
+        check_whole("start_level", start_level, 0, MAX_LEVEL)
+        return side_by_side.draw_svg(env, side_by_side.check_state(env, state), start_level=start_level)
     return svg.draw(_scene(env, state, start_level))
 
 

@@ -226,6 +226,28 @@ class Versus:
         }
         return {**{name: value.astype(jnp.int32) for name, value in ends.items()}, **done}
 
+    def measure_player(self, event: VersusEvent, player: Int32[Array, ""]) -> dict[str, Array]:
+        """Return the same for one player alone: whether he won, what he did, and the rows that came to wait on him."""
+        board = jax.tree.map(lambda leaf: leaf[player], event.boards)
+        measured = {
+            "lines": board.lines,
+            "score": board.score,
+            "attack": jnp.sum(board.attack, dtype=jnp.int32),
+            "pieces": board.locked.astype(jnp.int32),
+        }
+        if self.config.cooperative:
+            return measured
+        ends = {
+            WINS: event.winner == player,
+            DRAWS: event.ended & (event.winner == NOBODY),
+            LOSSES: (event.winner != player) & (event.winner != NOBODY),
+        }
+        return {**{name: value.astype(jnp.int32) for name, value in ends.items()}, **measured}
+
+    def board_of(self, state: VersusState, player: Int32[Array, ""]) -> State:
+        """Return the board of one player, a state of `board`."""
+        return jax.tree.map(lambda leaf: leaf[..., player], state.boards)
+
     def resample_future(self, state: VersusState, key: PRNGKeyArray) -> VersusState:
         """Return the state with all that no player can know drawn anew, for each board by itself.
 

@@ -24,7 +24,10 @@ from tetrax.env.game.vector import fold
 
 WINS, DRAWS, LOSSES = "wins", "draws", "losses"
 PLAYERS = 2
-SEAT, CHOICES = np.uint32(2**32 - 3), np.uint32(2**32 - 4)  # folded into a game's key; no draw of a game has these
+SEAT, CHOICES = (
+    np.uint32(2**32 - 3),
+    np.uint32(2**32 - 4),
+)  # folded into a game's key; no draw of a game has these
 
 
 class Contestant(NamedTuple):
@@ -137,7 +140,13 @@ class Match:
         both = jnp.where(np.arange(PLAYERS) == state.seat, mine, his).astype(jnp.int32)
         game, reward, over, truncated, event = self.env.transition(state.game, both, params.env)
         after = state.replace(game=game)
-        return after, reward[state.seat], over, truncated, MatchEvent((event,), (jnp.bool_(True),), state.seat)
+        return (
+            after,
+            reward[state.seat],
+            over,
+            truncated,
+            MatchEvent((event,), (jnp.bool_(True),), state.seat),
+        )
 
     def observe(self, state: MatchState, params: Any = None) -> Observation:
         """Return what whoever is measured sees."""
@@ -147,7 +156,9 @@ class Match:
     def measure(self, event: MatchEvent) -> dict[str, Array]:
         """Return what a step adds to the measures of the game, as seen from the seat that is measured."""
         parts = [
-            jax.tree.map(lambda number, counts=counts: jnp.where(counts, number, 0), self._measure(each, event.seat))
+            jax.tree.map(
+                lambda number, counts=counts: jnp.where(counts, number, 0), self._measure(each, event.seat)
+            )
             for each, counts in zip(event.events, event.happened, strict=True)
         ]
         return jax.tree.map(lambda *numbers: functools.reduce(jnp.add, numbers), *parts)

@@ -54,7 +54,7 @@ def play(env, moves, **numbers):
 
 def draw(state, player):
     """Draw the locked cells of a player, the highest row first, down to the floor."""
-    rows = [int(row) for row in np.asarray(state.boards.rows)[:, player]]
+    rows = [int(row) for row in np.asarray(state.boards[player].rows)]
     lines = ["".join(".#"[row >> x & 1] for x in range(RULES.width)) for row in rows]
     while lines and lines[-1] == "." * RULES.width:
         lines.pop()
@@ -62,7 +62,7 @@ def draw(state, player):
 
 
 def waiting(state):
-    return np.asarray(state.boards.garbage.rows).sum(axis=0).tolist()
+    return [int(board.garbage.rows.sum()) for board in state.boards]
 
 
 def test_rows_are_sent_cancelled_and_enter_until_both_fall():

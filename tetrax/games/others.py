@@ -106,7 +106,7 @@ def _cells(rules: Rules, seen: Observation, board: State) -> Array | None:
     return jnp.concatenate([locked, _one_hot(rules, seen.pieces)])
 
 
-def _add_cells(own: Observation, added: list[Array], cells: list[Array | None]) -> Observation:
+def _add_cells(own: Observation, added: list[Array], cells: list[Any]) -> Observation:
     """Add the others' cells where the view shows cells as planes, words or numbers."""
     if own.planes is not None:
         return own.replace(planes=jnp.concatenate([own.planes, *cells], axis=-1))

@@ -178,7 +178,7 @@ class Versus:
             for player, board in enumerate(state.boards)
         ]
         boards = tuple(each[0] for each in played)
-        own, lost, cut = (jnp.stack([each[part] for each in played]) for part in (1, 2, 3))
+        own, lost, cut = (jnp.stack(parts) for parts in list(zip(*played, strict=True))[1:4])
         events = _stack([each[4] for each in played])
         fell = lost & ~before
         fallen = state.fallen | fell

@@ -128,6 +128,15 @@ def save(recording: VersusRecording, path: str | Path) -> None:
     write_whole(path, (record.lay_out_json(data) + "\n").encode())
 
 
+def is_one(path: str | Path) -> bool:
+    """Tell whether a file says that it is such a recording; whether it is one, `load` tells."""
+    try:
+        record.read_data(path, FORMAT, VERSION)
+    except ValueError:
+        return False
+    return True
+
+
 def load(path: str | Path) -> VersusRecording:
     """Read a recording; a file that is none is a ValueError in one line."""
     data = record.read_data(path, FORMAT, VERSION)

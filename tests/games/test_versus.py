@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from typing import Any, NamedTuple
 
 import chex
 import jax
@@ -33,28 +34,43 @@ def versus(**settings):
     return Versus(VersusConfig(**({"board": BOARD} | settings)))
 
 
+class Told(NamedTuple):
+    """What a step tells, but for what is seen."""
+
+    reward: Any
+    terminated: Any
+    truncated: Any
+    event: Any
+
+
 @functools.cache
 def compiled(env):
-    return jax.jit(env.step)
+    return jax.jit(env.init), jax.jit(env.transition)
 
 
-def play(env, moves, **numbers):
-    """Play from the start, an action of each player a step; return all states and time steps."""
+def numbers_of(env, **numbers):
+    """Return the params of a game, with a delay of one piece unless another is given."""
     given = {"garbage_delay": 1} | numbers
     params = env.default_params
     game = params.board.game.replace(**{name: jnp.int32(number) for name, number in given.items()})
-    params = params.replace(board=EnvParams(game=game, reward=params.board.reward))
-    states, told = [env.reset(jax.random.key(3), params)[0]], []
+    return params.replace(board=EnvParams(game=game, reward=params.board.reward))
+
+
+def play(env, moves, start=None, **numbers):
+    """Play from the start, an action of each player a step; return all states, and what each step tells."""
+    init, transition = compiled(versus())  # weights are numbers, and so one program plays all
+    params = numbers_of(env, **numbers)
+    states, told = [init(jax.random.key(3), params) if start is None else start], []
     for actions in moves:
-        state, timestep = compiled(env)(states[-1], jnp.asarray(actions, jnp.int32), params)
+        state, *others = transition(states[-1], jnp.asarray(actions, jnp.int32), params)
         states.append(state)
-        told.append(timestep)
+        told.append(Told(*others))
     return states, told
 
 
 def draw(state, player):
     """Draw the locked cells of a player, the highest row first, down to the floor."""
-    rows = [int(row) for row in np.asarray(state.boards.rows)[:, player]]
+    rows = [int(row) for row in np.asarray(state.boards[player].rows)]
     lines = ["".join(".#"[row >> x & 1] for x in range(RULES.width)) for row in rows]
     while lines and lines[-1] == "." * RULES.width:
         lines.pop()
@@ -62,7 +78,7 @@ def draw(state, player):
 
 
 def waiting(state):
-    return np.asarray(state.boards.garbage.rows).sum(axis=0).tolist()
+    return [int(board.garbage.rows.sum()) for board in state.boards]
 
 
 def test_rows_are_sent_cancelled_and_enter_until_both_fall():
@@ -117,7 +133,6 @@ def test_rows_wait_for_their_tick_and_the_last_who_stands_wins():
     assert (bool(last.terminated), int(last.event.winner)) == (True, 0)
     assert (last.reward.tolist(), last.event.fell.tolist()) == ([1.0, -1.0], [False, True])
     assert not any(bool(each.terminated) for each in told[:7])
-    assert not last.observation.legal.any()  # of both
 
 
 def test_nothing_changes_after_the_end():
@@ -128,6 +143,25 @@ def test_nothing_changes_after_the_end():
     assert bool(told[5].terminated) and not bool(told[5].truncated)
     assert (told[5].reward.tolist(), int(told[5].event.winner)) == ([0.0, 0.0], NOBODY)
     assert sum(int(value) for value in env.measure(told[5].event).values()) == 0
+
+
+def test_players_who_change_seats_change_what_comes_of_it():
+    env = versus(attack=0.5)
+    dice = np.random.default_rng(0)
+    moves = [(UPRIGHT + 4, UPRIGHT), (0, 1), (2, 1), *dice.integers(0, 5, (9, 2)).tolist()]
+    states, told = play(env, moves)
+    first = states[0]
+    other = first.replace(boards=first.boards[::-1], luck=first.luck[::-1])
+    mirrored, told_mirrored = play(env, [move[::-1] for move in moves], start=other)
+    assert sum(int(each.event.exchanged.sum()) for each in told) > 0
+    for state, seen in zip(states, mirrored, strict=True):
+        chex.assert_trees_all_equal(state.boards, seen.boards[::-1])
+        assert state.fallen.tolist() == seen.fallen.tolist()[::-1]
+    for one, two in zip(told, told_mirrored, strict=True):
+        assert one.reward.tolist() == two.reward.tolist()[::-1]
+        assert one.event.exchanged.tolist() == two.event.exchanged[::-1, ::-1].tolist()
+        assert (int(one.event.winner), int(two.event.winner)) in {(-1, -1), (0, 1), (1, 0)}
+        chex.assert_trees_all_equal(one.event.boards, jax.tree.map(lambda leaf: leaf[::-1], two.event.boards))
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ It is put where networks read the player's own: behind `features`, `pieces`, `pl
 Others come in the order of their seats, the next one first.
 """
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
 
 import jax
@@ -16,12 +16,11 @@ from jaxtyping import Bool, Float32, Int32
 from tetrax.env import foresight, observe
 from tetrax.env.contract import Observation
 from tetrax.env.env_params import EnvParams
-from tetrax.env.game import board, measures
-from tetrax.env.game.board import by_array
+from tetrax.env.game import measures
+from tetrax.env.game.board import by_array, columns
 from tetrax.env.game.rules import Params, Rules
 from tetrax.env.game.state import State
 from tetrax.env.tetris import Tetris
-from tetrax.games.exchange import PLAYERS
 from tetrax.games.versus_config import VersusConfig
 
 DUE = "garbage_due"  # rows on one's own board that enter at the next lock, unless they are cancelled
@@ -59,71 +58,77 @@ def flat_names(config: VersusConfig) -> tuple[str, ...]:
 
 
 def show(
-    config: VersusConfig, seen: Observation, boards: State, fallen: Bool[Array, "P"], params: EnvParams
-) -> Observation:
-    """Add to what each player sees of its own board, [P, ...], what it sees of the others'."""
-    if config.shows_attack:
-        seen = _show_attack(config, seen, boards, params.game)
-    if not config.shows_others:
-        return seen
-    if seen.afterstates is not None:  # what comes from others is not foretold
-        seen = seen.replace(afterstates=seen.afterstates.replace(reward=None))
-    rules, count = config.board.rules, config.num_players
-    each = jax.vmap(lambda state: _summary(rules, state), in_axes=PLAYERS)(boards)
-    if count > 2:
-        each = jnp.concatenate([each, (~fallen)[:, None].astype(jnp.float32)], axis=1)
-    added = [_ahead(each, k) for k in range(1, count)]
-    if rules.garbage:
-        due = jax.vmap(lambda state: _rows_due(rules, params.game, state), in_axes=PLAYERS)(boards)
-        added = [due[:, None], *added]
-    own = seen.pieces
-    seen = seen.replace(
-        features=jnp.concatenate([seen.features, *added], axis=1),
-        pieces=jnp.concatenate([own, *(_ahead(own, k) for k in range(1, count))], axis=1),
-    )
-    return _show_cells(config, seen, boards, own, added)
-
-
-def _show_cells(
     config: VersusConfig,
-    seen: Observation,
-    boards: State,
-    pieces: Int32[Array, "P N"],
-    added: list[Float32[Array, "P n"]],
-) -> Observation:
-    """Add the others' locked cells where the view shows cells as planes, words or numbers."""
-    rules, ahead = config.board.rules, range(1, config.num_players)
+    seen: Sequence[Observation],
+    boards: Sequence[State],
+    fallen: Bool[Array, "P"],
+    params: EnvParams,
+) -> list[Observation]:
+    """Add to what each player sees of its own board what it sees of the others'."""
+    shown = list(seen)
+    if config.shows_attack:
+        shown = [
+            _show_attack(config, own, board, params.game) for own, board in zip(seen, boards, strict=True)
+        ]
+    if not config.shows_others:
+        return shown
+    rules, count = config.board.rules, config.num_players
+    summaries = [_summary(rules, board) for board in boards]
+    if count > 2:
+        stands = (~fallen).astype(jnp.float32)
+        summaries = [jnp.append(each, stands[player]) for player, each in enumerate(summaries)]
+    cells = [_cells(rules, own, board) for own, board in zip(seen, boards, strict=True)]
+    with_others = []
+    for player, own in enumerate(shown):
+        ahead = [(player + places) % count for places in range(1, count)]
+        added = [summaries[other] for other in ahead]
+        if rules.garbage:
+            added = [_rows_due(rules, params.game, boards[player])[None], *added]
+        if own.afterstates is not None:  # what comes from others is not foretold
+            own = own.replace(afterstates=own.afterstates.replace(reward=None))
+        own = own.replace(
+            features=jnp.concatenate([own.features, *added]),
+            pieces=jnp.concatenate([own.pieces, *(seen[other].pieces for other in ahead)]),
+        )
+        with_others.append(_add_cells(own, added, [cells[other] for other in ahead]))
+    return with_others
+
+
+def _cells(rules: Rules, seen: Observation, board: State) -> Array | None:
+    """Return what others see of a board's cells: as planes, words or numbers, whatever the view is made of."""
     if seen.planes is not None:
-        cells = _each(lambda state: observe.simplify_board(rules, state), boards)[..., None]
-        return seen.replace(
-            planes=jnp.concatenate([seen.planes, *(_ahead(cells, k) for k in ahead)], axis=-1)
-        )
+        return observe.simplify_board(rules, board)[..., None]
     if seen.bitboards is not None:
-        words = seen.bitboards[:, :1]
-        return seen.replace(
-            bitboards=jnp.concatenate([seen.bitboards, *(_ahead(words, k) for k in ahead)], axis=1)
-        )
-    if seen.flat is not None:
-        cells = _each(lambda state: observe.simplify_board(rules, state), boards)
-        shown = jnp.concatenate([cells.reshape(len(cells), -1), _one_hot(rules, pieces)], axis=1)
-        parts = [seen.flat, *added, *(_ahead(shown, k) for k in ahead)]
-        return seen.replace(flat=jnp.concatenate(parts, axis=1))
-    return seen
+        return seen.bitboards[:1]
+    if seen.flat is None:
+        return None
+    locked = observe.simplify_board(rules, board).reshape(-1).astype(jnp.float32)
+    return jnp.concatenate([locked, _one_hot(rules, seen.pieces)])
 
 
-def _one_hot(rules: Rules, pieces: Int32[Array, "P N"]) -> Float32[Array, "P n"]:
+def _add_cells(own: Observation, added: list[Array], cells: list[Any]) -> Observation:
+    """Add the others' cells where the view shows cells as planes, words or numbers."""
+    if own.planes is not None:
+        return own.replace(planes=jnp.concatenate([own.planes, *cells], axis=-1))
+    if own.bitboards is not None:
+        return own.replace(bitboards=jnp.concatenate([own.bitboards, *cells]))
+    if own.flat is not None:
+        return own.replace(flat=jnp.concatenate([own.flat, *added, *cells]))
+    return own
+
+
+def _one_hot(rules: Rules, pieces: Int32[Array, "N"]) -> Float32[Array, "n"]:
     """Write pieces as the flat view has them: active, held (or none), next ones."""
     kinds = rules.num_pieces
-    parts = [jax.nn.one_hot(pieces[:, 0], kinds, dtype=jnp.float32)]
+    parts = [jax.nn.one_hot(pieces[0], kinds, dtype=jnp.float32)]
     if rules.hold:
-        parts.append(jax.nn.one_hot(pieces[:, 1], kinds + 1, dtype=jnp.float32))
-    following = jax.nn.one_hot(pieces[:, 2:], kinds, dtype=jnp.float32)
-    return jnp.concatenate([*parts, following.reshape(len(pieces), -1)], axis=1)
+        parts.append(jax.nn.one_hot(pieces[1], kinds + 1, dtype=jnp.float32))
+    return jnp.concatenate([*parts, jax.nn.one_hot(pieces[2:], kinds, dtype=jnp.float32).reshape(-1)])
 
 
 def _summary(rules: Rules, state: State) -> Float32[Array, "n"]:
     """Return what others see of a board as numbers of order one."""
-    heights = [measures.height(column) for column in board.columns(rules, state.rows)]
+    heights = [measures.height(column) for column in columns(rules, state.rows)]
     values: list[Any] = []
     if state.garbage is not None:
         waiting = jnp.sum(state.garbage.rows, dtype=jnp.int32)
@@ -143,27 +148,12 @@ def _rows_due(rules: Rules, params: Params, state: State) -> Float32[Array, ""]:
     return (jnp.minimum(rows, rules.height) / rules.height).astype(jnp.float32)
 
 
-def _show_attack(config: VersusConfig, seen: Observation, boards: State, params: Params) -> Observation:
+def _show_attack(config: VersusConfig, seen: Observation, board: State, params: Params) -> Observation:
     """Add to each afterstate's features the rows that its placement would send, before cancelling."""
-    env, afterstates = Tetris(config.board), seen.afterstates
-    assert afterstates is not None and afterstates.features is not None
-
-    def foresee(state: State) -> Int32[Array, "A"]:
-        state = by_array(state)
-        candidates = env.action_set.candidates(state)
-        assert candidates is not None
-        return foresight.attacks(env.rules, params, state, candidates)
-
-    rows = _each(foresee, boards).astype(jnp.float32) * np.float32(1 / ATTACK_SCALE)
-    features = jnp.concatenate([afterstates.features, rows[..., None]], axis=-1)
+    env, afterstates, board = Tetris(config.board), seen.afterstates, by_array(board)
+    candidates = env.action_set.candidates(board)
+    assert candidates is not None and afterstates is not None and afterstates.features is not None
+    rows = foresight.attacks(env.rules, params, board, candidates)
+    column = rows.astype(jnp.float32)[:, None] * np.float32(1 / ATTACK_SCALE)
+    features = jnp.concatenate([afterstates.features, column], axis=-1)
     return seen.replace(afterstates=afterstates.replace(features=features))
-
-
-def _each(look: Callable[[State], Array], boards: State) -> Array:
-    """Look at the board of every player: [P, ...]."""
-    return jax.vmap(look, in_axes=PLAYERS)(boards)
-
-
-def _ahead(values: Array, places: int) -> Array:
-    """Give each player the value of who sits so many places ahead of it."""
-    return jnp.roll(values, -places, axis=0)

@@ -6,6 +6,7 @@ boards sent comes to wait on others, for all at the same time. Who stands last w
 
 import dataclasses
 import functools
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,14 +18,12 @@ from jax import Array
 from jaxtyping import Bool, Float32, Int32, PRNGKeyArray
 
 from tetrax.env.contract import STEPS, Game, Observation, Spec, TimeStep
-from tetrax.env.env_params import EnvParams
 from tetrax.env.game import garbage
 from tetrax.env.game.rules import Rules
-from tetrax.env.game.state import Event, State
+from tetrax.env.game.state import Event, Record, State
 from tetrax.env.game.vector import check_key, check_kind, describe, fold
 from tetrax.env.tetris import Tetris
 from tetrax.games import exchange, others
-from tetrax.games.exchange import PLAYERS
 from tetrax.games.versus_config import VersusConfig, VersusParams, check_weight, default_params
 
 WINS, DRAWS, LOSSES = "wins", "draws", "losses"
@@ -35,8 +34,8 @@ LUCK = np.uint32(2**31)  # folded into a game's key, with the seat added; the bo
 class VersusState(struct.PyTreeNode, kw_only=True):
     """Where all players stand."""
 
-    boards: State  # of each player; players are the last axis of every leaf, as games are in a batch. After the end
-    # of the game nothing changes on any of them: `game_over`
+    # Of each player, P of them; after the end of the game nothing changes on any of them: `game_over`.
+    boards: tuple[State, ...]
     luck: Array  # key<fry>[P], of the holes of what each gets, and of whom it sends at
     fallen: Array  # bool[P], has lost its board
 
@@ -126,12 +125,14 @@ class Versus:
     def init(self, key: PRNGKeyArray, params: VersusParams) -> VersusState:
         """Return the first state of a game."""
         check_key(key)
-        return self.start(*self._keys(key), params)
+        keys, luck = self._keys(key)
+        return self.start(keys[:1] if self.config.same_pieces else keys, luck, params)
 
     def start(self, keys: PRNGKeyArray, luck: PRNGKeyArray, params: VersusParams) -> VersusState:
-        """Return the first state of players with the given keys, [P] each, of their pieces and of their luck."""
+        """Return the first state with the given keys of the pieces, [P] or [1] for all, and of the players' luck."""
         _check_params(params)
-        boards = jax.vmap(self.board.init, in_axes=(0, None), out_axes=PLAYERS)(keys, params.board)
+        boards = tuple(self.board.init(keys[player], params.board) for player in range(keys.shape[0]))
+        boards = boards * (self.num_players // len(boards))
         return VersusState(boards=boards, luck=luck, fallen=jnp.zeros(self.num_players, bool))
 
     def reset(self, key: PRNGKeyArray, params: VersusParams | None = None) -> tuple[VersusState, TimeStep]:
@@ -144,9 +145,9 @@ class Versus:
         """Return the TimeStep of a game that starts at `state`: no reward, nothing happened."""
         params = self.default_params if params is None else params
         no, players = jnp.bool_(False), self.num_players
-        first = jax.vmap(self.board.first_step, in_axes=(PLAYERS, None))(state.boards, params.board)
+        first = [self.board.first_step(board, params.board).event for board in state.boards]
         event = VersusEvent(
-            boards=first.event,
+            boards=_stack(first),
             exchanged=jnp.zeros((players, players), jnp.int32),
             fell=jnp.zeros(players, bool),
             ended=no,
@@ -171,20 +172,23 @@ class Versus:
     ) -> tuple[VersusState, Float32[Array, "P"], Bool[Array, ""], Bool[Array, ""], VersusEvent]:
         """Step without observing: state, reward, terminated, truncated, event."""
         self._check(state, action, params)
-        was_over = jnp.all(state.boards.game_over)
-        step = jax.vmap(
-            self.board.transition, in_axes=(PLAYERS, 0, None), out_axes=(PLAYERS, 0, PLAYERS, PLAYERS, 0)
-        )
-        boards, own, lost, cut, events = step(state.boards, action, params.board)
-        fell = lost & ~state.boards.game_over
+        before = jnp.stack([board.game_over for board in state.boards])
+        played = [
+            self.board.transition(board, action[player], params.board)
+            for player, board in enumerate(state.boards)
+        ]
+        boards = tuple(each[0] for each in played)
+        own, lost, cut = (jnp.stack(parts) for parts in list(zip(*played, strict=True))[1:4])
+        events = _stack([each[4] for each in played])
+        fell = lost & ~before
         fallen = state.fallen | fell
         num_standing = jnp.sum(~fallen, dtype=jnp.int32)
         is_over = jnp.any(fallen) if self.config.cooperative else num_standing <= 1
         exchanged = jnp.zeros((self.num_players, self.num_players), jnp.int32)
         if not self.config.cooperative:
             boards, exchanged = self._exchange(state, boards, events, ~fallen & ~is_over, params)
-        boards = boards.replace(game_over=boards.game_over | is_over)
-        ended = is_over & ~was_over
+        boards = tuple(board.replace(game_over=board.game_over | is_over) for board in boards)
+        ended = is_over & ~jnp.all(before)
         wins = ended & (num_standing == 1) & (not self.config.cooperative)
         event = VersusEvent(
             boards=events,
@@ -202,11 +206,13 @@ class Versus:
         Who has fallen while others play on has one legal action, the first, which does nothing.
         """
         params = self.default_params if params is None else params
-        seen = jax.vmap(self.board.observe, in_axes=(PLAYERS, None))(state.boards, params.board)
-        waits = state.boards.game_over & ~jnp.all(state.boards.game_over)
+        seen = [self.board.observe(board, params.board) for board in state.boards]
+        is_over = functools.reduce(jnp.logical_and, [board.game_over for board in state.boards])
         first = np.arange(self.num_actions) == 0
-        seen = seen.replace(legal=seen.legal | (waits[:, None] & first[None]))
-        return others.show(self.config, seen, state.boards, state.fallen, params.board)
+        for player, board in enumerate(state.boards):
+            waits = board.game_over & ~is_over
+            seen[player] = seen[player].replace(legal=seen[player].legal | (waits & first))
+        return _stack(others.show(self.config, seen, state.boards, state.fallen, params.board))
 
     def measure(self, event: VersusEvent) -> dict[str, Array]:
         """Return who won, by the first player, and the sums of what all players did in a step, int32[] each."""
@@ -254,15 +260,14 @@ class Versus:
         Where all get the same pieces, what somebody further ahead shows of one's own next ones is not kept.
         """
         piece_keys, luck = self._keys(key)
-        resample = jax.vmap(self.board.resample_future, in_axes=(PLAYERS, 0), out_axes=PLAYERS)
-        boards = resample(state.boards, piece_keys)
-        if (
-            boards.garbage is not None
-        ):  # whose holes are hidden, too, and no more alike than the players' luck
-            redraw = jax.vmap(garbage.redraw_holes, in_axes=(None, PLAYERS, 0), out_axes=PLAYERS)
-            hole_keys = jax.vmap(fold, in_axes=(0, None))(luck, jnp.uint32(0))
-            boards = boards.replace(garbage=redraw(self.rules, boards.garbage, hole_keys))
-        return state.replace(boards=boards, luck=luck)
+        boards = []
+        for player, board in enumerate(state.boards):
+            board = self.board.resample_future(board, piece_keys[player])
+            if board.garbage is not None:  # whose holes are no more alike than the players' luck
+                hole_key = fold(luck[player], jnp.uint32(0))
+                board = board.replace(garbage=garbage.redraw_holes(self.rules, board.garbage, hole_key))
+            boards.append(board)
+        return state.replace(boards=tuple(boards), luck=luck)
 
     def with_discount(self, params: VersusParams, discount: Float32[Array, ""]) -> VersusParams:
         """Return parameters whose shaping, if the boards' own reward has any, has the agent's discount."""
@@ -287,14 +292,19 @@ class Versus:
         return by_seat(key, jnp.asarray(of_pieces)), by_seat(key, jnp.asarray(LUCK + seats))
 
     def _exchange(
-        self, state: VersusState, boards: State, events: Event, stands: Bool[Array, "P"], params: VersusParams
-    ) -> tuple[State, Int32[Array, "P P"]]:
+        self,
+        state: VersusState,
+        boards: tuple[State, ...],
+        events: Event,
+        stands: Bool[Array, "P"],
+        params: VersusParams,
+    ) -> tuple[tuple[State, ...], Int32[Array, "P P"]]:
         """Let what was sent wait on the boards of others; return the rows from each to each."""
         sent = jnp.sum(events.sent, axis=1, dtype=jnp.int32)
-        step = jnp.max(boards.ticks)  # the number of this step: boards that stand play a tick in each
+        # The number of this step: boards that stand play a tick in each.
+        step = functools.reduce(jnp.maximum, [board.ticks for board in boards])
         exchanged = exchange.share_out(self.config.targets, sent, stands, state.luck, step)
-        game: EnvParams = params.board
-        return exchange.deliver(self.rules, game.game, boards, exchanged, state.luck), exchanged
+        return exchange.deliver(self.rules, params.board.game, boards, exchanged, state.luck), exchanged
 
     def _reward(
         self, own: Float32[Array, "P"], event: VersusEvent, params: VersusParams
@@ -324,3 +334,8 @@ class Versus:
 
 def _check_params(params: object) -> None:
     check_kind("params", params, VersusParams)
+
+
+def _stack(records: Sequence[Record]) -> Record:
+    """Put the records of all players together, players first."""
+    return jax.tree.map(lambda *leaves: jnp.stack(leaves), *records)

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from tetrax.env.batch import game
 from tetrax.env.game.state import State
 from tetrax.env.game.vector import describe
 from tetrax.games.versus import Versus, VersusState
@@ -38,7 +37,7 @@ def check_state(env: Versus, state: Any) -> VersusState:
 def boards_of(state: VersusState) -> list[State]:
     """Return the board of each player as a game of its own; only those that have fallen are over."""
     fallen = np.asarray(state.fallen)
-    return [game(state.boards, player).replace(game_over=fallen[player]) for player in range(len(fallen))]
+    return [board.replace(game_over=fallen[player]) for player, board in enumerate(state.boards)]
 
 
 def scenes_of(env: Versus, state: VersusState, *, start_level: int = 1) -> list[Scene]:
@@ -49,7 +48,7 @@ def scenes_of(env: Versus, state: VersusState, *, start_level: int = 1) -> list[
 def headings(env: Versus, state: VersusState) -> list[str]:
     """Say of each player who it is, what waits on its board, and how it ended."""
     fallen, waiting = np.asarray(state.fallen).tolist(), rows_waiting(state)
-    is_over = bool(np.asarray(state.boards.game_over).all())
+    is_over = all(bool(board.game_over) for board in state.boards)
     return [
         tell_player(env, player, waiting[player], fallen, is_over=is_over)
         for player in range(env.num_players)
@@ -68,9 +67,8 @@ def tell_player(env: Versus, player: int, waiting: int, fallen: Sequence[bool], 
 
 def rows_waiting(state: VersusState) -> list[int]:
     """Return the rows of garbage that wait on each board."""
-    garbage = state.boards.garbage
-    none = [0] * len(np.asarray(state.fallen))
-    return none if garbage is None else np.asarray(garbage.rows).sum(axis=0).tolist()
+    waiting = [board.garbage for board in state.boards]
+    return [0 if each is None else int(np.asarray(each.rows).sum()) for each in waiting]
 
 
 def draw_text(env: Versus, state: VersusState, *, colour: bool = False, start_level: int = 1) -> str:

@@ -68,7 +68,7 @@ def by_array(state: State) -> State:
     """Return a state whose rows and queue are arrays."""
     queue = state.queue
     if isinstance(queue, tuple):
-        queue = jnp.stack(queue) if queue else jnp.zeros((0, *jnp.shape(state.piece)), jnp.int32)
+        queue = jnp.stack(queue) if queue else jnp.zeros(0, jnp.int32)
     return state.replace(rows=stack(state.rows), queue=queue)
 
 

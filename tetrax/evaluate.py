@@ -46,14 +46,15 @@ class Options:
     """A baseline to play instead of a run: random, dellacherie, bcts, dt10, dt20 or beam."""
     game: str | None = None
     """The game that policy random plays, as in training: tetris (when not given), cartpole, tictactoe, connect4,
-    gymnax:ID, gymnasium:ID."""
+    gridworld, gymnax:ID, gymnasium:ID."""
     preset: str | None = None
     """The environment that a baseline plays: guideline (when not given), classic-10x10, …."""
     actions: Literal["direct", "chords", "drop", "locked_position"] | None = None
     """The action set of a baseline; when not given that of the preset, or drop where the baseline needs it, or
     locked_position for beam. Only random plays others."""
     opponent: str | None = None
-    """Who plays the other side of a game of two players: random (when not given), in tic-tac-toe also perfect."""
+    """Who has the other side of a game of two players: random (when not given), in tic-tac-toe also perfect; in a
+    competitive grid world greedy (when not given), random, or self: one policy in all seats."""
     versus: tuple[str, ...] = ()
     """Two who play against each other in place of one: folders of runs or of exported policies, or baselines. What is
     told is of the first."""
@@ -261,7 +262,7 @@ def _player(
 
 
 def _against(options: Options, env: Any) -> Any:
-    """Return what is played: of two players the game against an opponent."""
+    """Return what is played: where players play against each other, the game against an opponent."""
     from tetrax.train.report import evaluation
 
     try:

@@ -56,6 +56,7 @@ class GridWorld:
 
     config: GridWorldConfig
     default_params = ()
+    action_names = ("stay", "up", "down", "left", "right")
 
     @functools.cached_property
     def spec(self) -> Spec:

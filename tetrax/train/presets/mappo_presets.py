@@ -12,20 +12,23 @@ from tetrax.train.config import EvalConfig, TrainConfig
 from tetrax.train.presets.preset_parts import TINY_EVALUATION
 
 # Games end by themselves or by their limit of steps, so that none is capped.
-GRID_EVALUATION = EvalConfig(every=500_000, episodes=64, max_pieces=0, final_episodes=512, final_max_pieces=0)
+GRID_EVALUATION = EvalConfig(every=100_000, episodes=64, max_pieces=0, final_episodes=512, final_max_pieces=0)
 
 TINY = MAPPOConfig(
     num_envs=4, num_steps=8, num_epochs=1, num_minibatches=2, network=NetworkConfig(hidden=(8,))
 )
+# A step later costs a twentieth of what is still to come: enough to be seen behind what games differ in.
 GRID = MAPPOConfig(
     num_envs=256,
-    num_steps=32,
+    num_steps=16,
     num_epochs=4,
     num_minibatches=8,
-    network=NetworkConfig(hidden=(128, 128), activation="tanh"),
+    network=NetworkConfig(hidden=(64, 64)),
+    learning_rate=2e-3,
+    discount=0.95,
 )
 GRID_LARGE = dataclasses.replace(
-    GRID, num_envs=4096, num_groups=8, network=NetworkConfig(hidden=(256, 256), activation="tanh")
+    GRID, num_envs=4096, num_groups=8, network=NetworkConfig(hidden=(256, 256)), learning_rate=1e-3
 )
 
 GRID_GAME = GridWorldConfig()
@@ -75,7 +78,7 @@ MAPPO: dict[str, dict[str, TrainConfig]] = {
         "versus": _config("tiny", VERSUS_TINY, TINY_EVALUATION, 512, 2, VERSUS_GAME),
     },
     "small": {
-        "gridworld": _config("small", GRID, GRID_EVALUATION, 2_000_000, 8),
+        "gridworld": _config("small", GRID, GRID_EVALUATION, 400_000, 8),
         "versus": _config("small", VERSUS, VERSUS_EVALUATION, 2_000_000, 4, VERSUS_GAME),
     },
     "large": {

@@ -218,7 +218,8 @@ def _check_versus(options: Options, positionals: Sequence[str], acting: Mapping[
 
 def _match(options: Options) -> tuple[Any, Actor, str]:
     """Return a match as a game of one, who plays it and what to call them."""
-    from tetrax.train.report import contestants, match_game
+    from tetrax.live import contestants
+    from tetrax.train.report import match_game
 
     known = [contestants.know(name) for name in options.versus]
     game = contestants.find_game(known)

@@ -18,8 +18,9 @@ from tetrax.env.tetris import Tetris
 from tetrax.evaluate import main
 from tetrax.fields.errors import UserError
 from tetrax.games.in_a_row import TicTacToeConfig
-from tetrax.train.report import contestants, evaluation, match_game
-from tetrax.train.report.contestants import Known
+from tetrax.live import contestants
+from tetrax.live.contestants import Known
+from tetrax.train.report import evaluation, match_game
 from tetrax.train.report.match_game import Match
 
 TIC_TAC_TOE = games.make("tictactoe", TicTacToeConfig())

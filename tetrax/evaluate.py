@@ -46,14 +46,18 @@ class Options:
     """A baseline to play instead of a run: random, dellacherie, bcts, dt10, dt20 or beam."""
     game: str | None = None
     """The game that policy random plays, as in training: tetris (when not given), cartpole, tictactoe, connect4,
-    gymnax:ID, gymnasium:ID."""
+    gridworld, gymnax:ID, gymnasium:ID."""
     preset: str | None = None
     """The environment that a baseline plays: guideline (when not given), classic-10x10, …."""
     actions: Literal["direct", "chords", "drop", "locked_position"] | None = None
     """The action set of a baseline; when not given that of the preset, or drop where the baseline needs it, or
     locked_position for beam. Only random plays others."""
     opponent: str | None = None
-    """Who plays the other side of a game of two players: random (when not given), in tic-tac-toe also perfect."""
+    """Who has the other side of a game of two players: random (when not given), in tic-tac-toe also perfect; in a
+    competitive grid world greedy (when not given), random, or self: one policy in all seats."""
+    versus: tuple[str, ...] = ()
+    """Two who play against each other in place of one: folders of runs or of exported policies, or baselines. What is
+    told is of the first."""
     episodes: int = 256
     """Games to play."""
     seed: int = 0
@@ -156,17 +160,19 @@ def _check(options: Options, positionals: Sequence[str], acting: Mapping[str, An
     """Refuse what cannot be done, before anything slow begins."""
     from tetrax.train.report.tally import MAX_EPISODES, MAX_LENGTH
 
-    allowed = "one folder of a run or of an exported policy, or --policy NAME"
+    allowed = "one folder of a run or of an exported policy, --policy NAME, or --versus A B"
+    if options.versus:
+        _check_versus(options, positionals, acting)
     if options.policy is not None and positionals:
         raise wrong("what to play", f"{positionals[0]} and --policy {options.policy}", allowed)
-    if options.policy is None and len(positionals) != 1:
+    if options.policy is None and len(positionals) != 1 and not options.versus:
         raise UserError(f"what to play: given {' and '.join(positionals) or 'nothing'}; allowed: {allowed}")
     for setting, value in acting.items():
         if options.policy is not None and (setting.startswith(AGENT) or options.policy != "beam"):
             raise wrong(flags.flag_name(setting), value, f"nothing, with --policy {options.policy}")
         if options.policy is None and setting.startswith(POLICY):
             raise wrong(flags.flag_name(setting), value, "nothing, without --policy beam")
-    if options.policy is None:
+    if options.policy is None and not options.versus:
         if not positionals[0]:
             raise wrong("what to play", "", allowed)
         chosen = (("--game", options.game), ("--preset", options.preset), ("--actions", options.actions))
@@ -189,10 +195,45 @@ def _check(options: Options, positionals: Sequence[str], acting: Mapping[str, An
             raise wrong("--record", options.record, "another file than that of --csv")
 
 
+def _check_versus(options: Options, positionals: Sequence[str], acting: Mapping[str, Any]) -> None:
+    """Refuse what says nothing about a match of two."""
+    if len(options.versus) != 2:
+        raise wrong(
+            "--versus", " ".join(options.versus), "two: folders of runs or of exported policies, or baselines"
+        )
+    given = {
+        "what to play": positionals[0] if positionals else None,
+        "--policy": options.policy,
+        "--game": options.game,
+        "--preset": options.preset,
+        "--actions": options.actions,
+        "--opponent": options.opponent,
+        "--record": options.record,
+        **{flags.flag_name(path): value for path, value in acting.items()},
+    }
+    for name, value in given.items():
+        if value is not None:
+            raise wrong(name, value, "nothing, with --versus")
+
+
+def _match(options: Options) -> tuple[Any, Actor, str]:
+    """Return a match as a game of one, who plays it and what to call them."""
+    from tetrax.live import contestants
+    from tetrax.train.report import match_game
+
+    known = [contestants.know(name) for name in options.versus]
+    game = contestants.find_game(known)
+    player, opponent = (contestants.seat(each, game) for each in known)
+    match = match_game.Match(game, player, opponent, greedy=not options.sample)
+    return match, match_game.actor_of(player), player.name
+
+
 def _player(
     options: Options, positionals: Sequence[str], acting: Mapping[str, Any]
 ) -> tuple[Any, Actor, str]:
     """Return the environment, who plays it and what to call them."""
+    if options.versus:
+        return _match(options)
     if options.policy is None:
         from tetrax.train.folder import policy_io
 
@@ -222,7 +263,7 @@ def _player(
 
 
 def _against(options: Options, env: Any) -> Any:
-    """Return what is played: of two players the game against an opponent."""
+    """Return what is played: where players play against each other, the game against an opponent."""
     from tetrax.train.report import evaluation
 
     try:

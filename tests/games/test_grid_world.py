@@ -10,11 +10,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from benchmarks.fewest_steps import fewest_steps
 from tests.games import walks
 from tetrax import games
 from tetrax.env.batch import Batch, by_game, by_seat
 from tetrax.env.contract import RETURN, STEPS
-from tetrax.env.wrappers import AutoReset, EpisodeStatistics
+from tetrax.env.wrappers import EpisodeStatistics
 from tetrax.games.grid_config import GridWorldConfig
 from tetrax.games.grid_sight import sight_names
 from tetrax.games.grid_walkers import walk_greedily
@@ -152,18 +153,32 @@ def test_what_each_agent_sees():
     expected = {
         "own_x": -0.75,
         "own_y": 0,
-        "other_1_x": 3 / 4,
-        "other_1_y": -1 / 3,
-        "target_0_x": 2 / 4,
-        "target_0_y": 1 / 3,
-        "target_1_x": 0,
-        "target_1_y": 0,
+        "agent_1_x": 3 / 4,
+        "agent_1_y": -1 / 3,
+        # To the first target A goes right and up, B left and up.
+        "agent_0_to_0_x": 2 / 4,
+        "agent_0_to_0_y": 1 / 3,
+        "agent_0_to_0_side": 1,
+        "agent_0_to_0_rise": 1,
+        "agent_0_to_0_length": 3 / 7,
+        "agent_1_to_0_x": -1 / 4,
+        "agent_1_to_0_y": 2 / 3,
+        "agent_1_to_0_side": -1,
+        "agent_1_to_0_rise": 1,
+        "agent_1_to_0_length": 3 / 7,
+        **{
+            f"agent_{agent}_to_1_{part}": 0
+            for agent in (0, 1)
+            for part in ("x", "y", "side", "rise", "length")
+        },
         "target_0_left": 1,
         "target_1_left": 0,
         "time_left": 0.99,
     }
     assert first == pytest.approx(expected, abs=1e-6)
-    assert (second["own_x"], second["other_1_x"], second["target_0_y"]) == pytest.approx((0.75, -0.75, 2 / 3))
+    assert (second["own_x"], second["agent_1_x"], second["agent_0_to_0_y"]) == pytest.approx(
+        (0.75, -0.75, 2 / 3)
+    )
     # Whoever plays against opponents sees the same as in that seat.
     alone, key = VERSUS.against("greedy"), jax.random.key(3)
     state, timestep = jax.jit(alone.reset)(key)
@@ -216,7 +231,7 @@ def test_opponents_take_the_other_seats(opponent):
         seats.add(seat)
         before = state
         state, told = step(state, jnp.int32(0))
-        assert told.reward.shape == () and told.observation.flat.shape == (11,)
+        assert told.reward.shape == () and told.observation.flat.shape == (27,)
         assert state.agents[seat].tolist() == before.agents[seat].tolist()
         if opponent == "greedy":
             expected = jax.jit(walk_greedily, static_argnums=0)(VERSUS.config, before, before.key)[1 - seat]
@@ -226,11 +241,11 @@ def test_opponents_take_the_other_seats(opponent):
 
 
 def test_many_games_side_by_side():
-    batch = Batch(EpisodeStatistics(AutoReset(TOGETHER)))
+    batch = Batch(EpisodeStatistics(TOGETHER))
     keys = jax.random.split(jax.random.key(0), 3)
     state, timestep = jax.jit(batch.reset)(keys)
-    assert timestep.observation.flat.shape == (3, 2, 11)
-    assert by_seat(timestep.observation, TOGETHER.spec).flat.shape == (6, 11)
+    assert timestep.observation.flat.shape == (3, 2, 27)
+    assert by_seat(timestep.observation, TOGETHER.spec).flat.shape == (6, 27)
     actions = by_game(jnp.arange(6, dtype=jnp.int32) % 5, TOGETHER.spec)
     state, timestep = jax.jit(batch.step)(state, actions)
     assert timestep.reward.shape == (3, 2) and timestep.terminated.shape == (3,)
@@ -238,13 +253,29 @@ def test_many_games_side_by_side():
     np.testing.assert_allclose(state.running.totals[RETURN], timestep.reward.mean(axis=1))
 
 
-def test_the_fewest_steps_are_those_of_the_best_tours():
+@pytest.mark.parametrize("own", [False, True])
+def test_the_fewest_steps_are_those_of_a_plain_search_and_of_the_best_tours(own):
     rng = np.random.default_rng(0)
-    cells = list(itertools.product(range(3), range(3)))
+    cells = list(itertools.product(range(4), range(3)))
     for _ in range(12):
         places = [cells[index] for index in rng.permutation(len(cells))[:4]]
-        searched = walks.fewest_steps(3, 3, places[:2], places[2:])
-        assert searched == walks.fewest_steps_by_tours(places[:2], places[2:])
+        agents, targets = places[:2], places[2:]
+        found = fewest_steps(4, 3, agents, targets, own=own)
+        assert found == walks.search_fewest_steps(4, 3, agents, targets, own=own)
+        if own:
+            ways = zip(agents, targets, strict=True)
+            assert found == max(abs(a - c) + abs(b - d) for (a, b), (c, d) in ways)
+        else:
+            assert found == walks.fewest_steps_by_tours(agents, targets)
+
+
+def test_the_fewest_steps_of_a_large_grid_are_those_of_the_best_tours():
+    rng = np.random.default_rng(1)
+    cells = list(itertools.product(range(10), range(10)))
+    for _ in range(5):
+        places = [cells[index] for index in rng.permutation(len(cells))[:4]]
+        found = fewest_steps(10, 10, places[:2], places[2:])
+        assert found == walks.fewest_steps_by_tours(places[:2], places[2:])
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ def start(env: GridWorld, agents: list[Cell], targets: list[Cell]) -> GridState:
     )
 
 
-def fewest_steps(
+def search_fewest_steps(
     width: int, height: int, agents: list[Cell], targets: list[Cell], *, own: bool = False
 ) -> int:
     """Search breadth first, over the places of all agents and what is found, for the fewest steps to find all."""

@@ -79,6 +79,16 @@ def by_game(tree: Any, spec: Spec) -> Any:
     return jax.tree.map(lambda leaf: leaf.reshape(leaf.shape[0] // players, players, *leaf.shape[1:]), tree)
 
 
+def seats_of_one(tree: Any, spec: Spec) -> Any:
+    """Return one game's seats as a batch, as policies see it: [P, ...] as it is; else a batch of one, [1, ...]."""
+    return tree if spec.acts_together else jax.tree.map(lambda leaf: leaf[None], tree)
+
+
+def actions_of_one(actions: Int32[Array, "P"], spec: Spec) -> Int32[Array, "*P"]:
+    """Undo `seats_of_one`: what one game is stepped with."""
+    return actions if spec.acts_together else actions[0]
+
+
 def game(states: Any, index: Int32[Array, ""] | int) -> Any:
     """Take one game out of a batch of states."""
     return _each_game(by_array, jax.tree.map(lambda leaf: leaf[..., index], states))

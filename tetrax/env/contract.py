@@ -221,6 +221,9 @@ class TogetherGame(Game, Protocol):
     def against(self, opponent: str) -> Game:
         """Return the game of one player against others of a kind, from every seat; ValueError for one there is not."""
 
+    def measure_player(self, event: Any, player: Int32[Array, ""]) -> dict[str, Array]:
+        """Return what a step adds to the measures of one player, int32[] by the same names as those of the game."""
+
 
 class HostGame(Protocol):
     """A game that steps on the host (`spec.on_host`), so that only deciding and learning are compiled. Hashable."""

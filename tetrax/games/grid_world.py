@@ -56,6 +56,7 @@ class GridWorld:
 
     config: GridWorldConfig
     default_params = ()
+    action_names = ("stay", "up", "down", "left", "right")
 
     @functools.cached_property
     def spec(self) -> Spec:
@@ -173,6 +174,10 @@ class GridWorld:
         }
         ended = {name: value.astype(jnp.int32) for name, value in ends.items()}
         return {**ended, FOUND: jnp.sum(event.finds & mine[:, None], dtype=jnp.int32)}
+
+    def measure_player(self, event: Walked, player: Int32[Array, ""]) -> dict[str, Array]:
+        """Return the same as one agent has it."""
+        return self.measure(event.replace(counted=jnp.asarray(player, jnp.int32)))
 
     def resample_future(self, state: GridState, key: PRNGKeyArray) -> GridState:
         """Return the state with other steps of the opponents to come: nothing else is hidden."""

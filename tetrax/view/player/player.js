@@ -275,4 +275,4 @@ function start() {
   draw();
 }
 
-if (typeof document !== "undefined") start();
+if (typeof document !== "undefined" && document.getElementById("stage")) start();

@@ -6,24 +6,20 @@ import contextlib
 import json
 import os
 import sys
-import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from tetrax.fields.errors import UserError, exit_code, hint, in_words, wrong, wrong_name
+from tetrax.fields.errors import UserError, exit_code, in_words, wrong, wrong_name
 from tetrax.system import disk, streams
-from tetrax.train.command import flags
+from tetrax.train.command import acting_words, flags
 
 if TYPE_CHECKING:
     from tetrax.agents.agent import Actor
-    from tetrax.search.playing import BeamSettings
     from tetrax.train.report.evaluation import EvalResult
 
 PROGRAM = "python -m tetrax.evaluate"
-AGENT = "agent."  # what the paths of an agent's settings begin with
-POLICY = "policy."  # and those of a baseline's
 DEFAULT_GAME, DEFAULT_ENVIRONMENT = "tetris", "guideline"
 # The lines of the table, each of the statistics of a measure.
 STATISTICS: dict[str, Callable[[dict[str, Any]], float]] = {
@@ -78,11 +74,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: list[str]) -> int:
-    words = flags.read_words(argv, {**flags.field_types(Options()), **_acting_types(argv)})
+    words = flags.read_words(argv, {**flags.field_types(Options()), **acting_words.types(argv)})
     if words.wants_help:
         _print_help()
         return 0
-    acting = {path: value for path, value in words.values.items() if path.startswith((AGENT, POLICY))}
+    acting = acting_words.among(words.values)
     options = flags.put(Options(), {path: words.values[path] for path in words.values if path not in acting})
     _check(options, words.positionals, acting)
     env, actor, name = _player(options, words.positionals, acting)
@@ -126,32 +122,6 @@ def _run(argv: list[str]) -> int:
     return 0
 
 
-def _acting_types(argv: Sequence[str]) -> dict[str, Any]:
-    """Return the types of the settings that only decide how a policy acts, if one is given.
-
-    UserError for other settings of an agent: what is learned is learned.
-    """
-    flag_starts = (f"--{AGENT}", f"--{POLICY}")
-    given = [word.partition("=")[0].replace("_", "-") for word in argv if word.startswith(flag_starts)]
-    if not given:
-        return {}
-    from tetrax.agents import AGENTS
-    from tetrax.search.playing import BeamSettings
-
-    hints = typing.get_type_hints(BeamSettings)
-    types: dict[str, Any] = {POLICY + name: hint for name, hint in hints.items()}
-    for spec in AGENTS.values():
-        hints = typing.get_type_hints(spec.config)
-        types |= {AGENT + name: hints[name] for name in spec.acting}
-    names = [flags.flag_name(path) for path in types]
-    for flag in given:
-        if flag not in names:
-            alike = [name for name in names if name.split(".")[0] == flag.split(".")[0]]
-            allowed = f"{', '.join(alike)}: a policy is as it was learned, but for how it acts"
-            raise UserError(f"{flag}: given for an evaluation; allowed: {allowed}{hint(flag, alike)}")
-    return types
-
-
 def _check(options: Options, positionals: Sequence[str], acting: Mapping[str, Any]) -> None:
     """Refuse what cannot be done, before anything slow begins."""
     from tetrax.train.report.tally import MAX_EPISODES, MAX_LENGTH
@@ -161,11 +131,7 @@ def _check(options: Options, positionals: Sequence[str], acting: Mapping[str, An
         raise wrong("what to play", f"{positionals[0]} and --policy {options.policy}", allowed)
     if options.policy is None and len(positionals) != 1:
         raise UserError(f"what to play: given {' and '.join(positionals) or 'nothing'}; allowed: {allowed}")
-    for setting, value in acting.items():
-        if options.policy is not None and (setting.startswith(AGENT) or options.policy != "beam"):
-            raise wrong(flags.flag_name(setting), value, f"nothing, with --policy {options.policy}")
-        if options.policy is None and setting.startswith(POLICY):
-            raise wrong(flags.flag_name(setting), value, "nothing, without --policy beam")
+    acting_words.check(options.policy, acting)
     if options.policy is None:
         if not positionals[0]:
             raise wrong("what to play", "", allowed)
@@ -194,16 +160,7 @@ def _player(
 ) -> tuple[Any, Actor, str]:
     """Return the environment, who plays it and what to call them."""
     if options.policy is None:
-        from tetrax.train.folder import policy_io
-
-        settings = {path.removeprefix(AGENT): value for path, value in acting.items()}
-        try:
-            loaded = policy_io.load(positionals[0], acting=settings)
-        except UserError as error:
-            path, _, said = str(error).partition(": ")
-            if path not in acting:
-                raise
-            raise UserError(f"{flags.flag_name(path)}: {said}") from None
+        loaded = acting_words.load(positionals[0], acting)
         return loaded.env, loaded.actor, positionals[0]
     from tetrax.agents import baselines
 
@@ -216,9 +173,9 @@ def _player(
         env = baselines.environment(options.policy, options.preset or DEFAULT_ENVIRONMENT, options.actions)
     except ValueError as error:
         raise UserError("--" + str(error).removeprefix("env.")) from None
-    if options.policy == "beam":
-        return env, baselines.beam(env, _beam_settings(options, acting)), options.policy
-    return env, baselines.BASELINES[options.policy](env), options.policy
+    # What pays after the cap is worth nothing, where nothing else is said.
+    ends = {"policy.placements": options.max_pieces or 0} if options.policy == "beam" else {}
+    return env, acting_words.baseline(options.policy, env, {**ends, **acting}), options.policy
 
 
 def _against(options: Options, env: Any) -> Any:
@@ -229,19 +186,6 @@ def _against(options: Options, env: Any) -> Any:
         return evaluation.against(env, options.opponent)
     except ValueError as error:
         raise UserError("--" + str(error)) from None
-
-
-def _beam_settings(options: Options, acting: Mapping[str, Any]) -> BeamSettings:
-    """Return how beam is to play: until the cap that is given, where nothing else is said."""
-    from tetrax.search.playing import BeamSettings
-
-    settings: dict[str, Any] = {"placements": options.max_pieces or 0}
-    settings |= {path.removeprefix(POLICY): value for path, value in acting.items()}
-    try:
-        return BeamSettings(**settings)
-    except ValueError as error:
-        name, _, said = str(error).partition(": ")
-        raise UserError(f"{flags.flag_name(POLICY + name)}: {said}") from None
 
 
 def _other_game(options: Options) -> Any:

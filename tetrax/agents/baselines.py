@@ -64,6 +64,9 @@ BASELINES: dict[str, Callable[..., Actor]] = {
 }
 """Who plays an environment without having learned it, by name."""
 
+SETTINGS: dict[str, type] = {"beam": BeamSettings}
+"""What says how a baseline acts, of those that take it: the second argument of the one of that name."""
+
 
 def environment(name: str, preset: str, actions: str | None = None) -> Tetris:
     """Return the preset's environment with the actions given and the observation that a baseline needs.

@@ -333,7 +333,7 @@ def test_help_shows_every_option(capsys: pytest.CaptureFixture[str]) -> None:
         (["--policy"], ["--policy", "no value"]),
         (
             ["one", "--agent.num-envs", "3"],
-            ["--agent.num-envs: given for an evaluation; allowed: --agent.planned-rollouts, --agent."],
+            ["--agent.num-envs: given for a policy; allowed: --agent.planned-rollouts, --agent."],
         ),
         (["one", "--agent.planned-rollout=3"], ["did you mean '--agent.planned-rollouts'?"]),
         (["one", "--agent.planned_rollouts", "few"], ["--agent.planned-rollouts", "'few'", "whole number"]),

@@ -90,8 +90,8 @@ def _print_help() -> None:
         prog=PROGRAM,
         description=(
             "Play in other people's front ends, by the Tetris Bot Protocol: a line of JSON for each message, on "
-            f"standard input and output. For example: {PROGRAM} --policy pretrained/attack-50. How a policy acts can be said "
-            "too: --policy.width 16, or --agent.width 16 of one that was learned."
+            f"standard input and output. For example: {PROGRAM} --policy pretrained/attack-50. How a policy acts can "
+            "be said too: --policy.width 16, or --agent.width 16 of one that was learned."
         ),
     )
 

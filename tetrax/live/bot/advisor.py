@@ -16,7 +16,7 @@ from jax import Array
 
 from tetrax.agents.agent import PROBABILITIES, WORTHS, Sight
 from tetrax.env import observe
-from tetrax.env.game import locking
+from tetrax.env.game import locking, randomizer
 from tetrax.env.game.pieces import TETROMINOES
 from tetrax.env.game.randomizer import BITS_PER_PIECE
 from tetrax.env.game.rules import Rules
@@ -159,7 +159,11 @@ def _begin(guest: Guest, told: Told) -> tuple[State, Array]:
     """Return the state of a game, and whether its piece can enter."""
     env = guest.env
     key = jax.random.key(0, impl="threefry2x32")
-    state = env.init(key, env.default_params).replace(
+    shapes = jax.eval_shape(lambda: env.init(key, env.default_params))
+    state = jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), shapes.replace(key=None)).replace(
+        key=key,
+        random=randomizer.source(env.rules, key).random,
+        lives=jnp.int32(env.rules.lives),
         rows=jnp.asarray(told.rows),
         hold=jnp.asarray(told.hold),
         hold_used=jnp.asarray(told.hold_used),

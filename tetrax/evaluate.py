@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 PROGRAM = "python -m tetrax.evaluate"
 DEFAULT_GAME, DEFAULT_ENVIRONMENT = "tetris", "guideline"
+OF_ANY_GAME = ("random", "gumbel")  # baselines
 # The lines of the table, each of the statistics of a measure.
 STATISTICS: dict[str, Callable[[dict[str, Any]], float]] = {
     "mean": lambda numbers: numbers["mean"],
@@ -39,15 +40,15 @@ class Options:
     """What to play and how to report it."""
 
     policy: str | None = None
-    """A baseline to play instead of a run: random, dellacherie, bcts, dt10, dt20 or beam."""
+    """A baseline to play instead of a run: random, dellacherie, bcts, dt10, dt20, beam or gumbel."""
     game: str | None = None
-    """The game that policy random plays, as in training: tetris (when not given), cartpole, tictactoe, connect4,
-    gymnax:ID, gymnasium:ID."""
+    """The game that policy random or gumbel plays, as in training: tetris (when not given), cartpole, tictactoe,
+    connect4, gymnax:ID, gymnasium:ID."""
     preset: str | None = None
     """The environment that a baseline plays: guideline (when not given), classic-10x10, …."""
     actions: Literal["direct", "chords", "drop", "locked_position"] | None = None
     """The action set of a baseline; when not given that of the preset, or drop where the baseline needs it, or
-    locked_position for beam. Only random plays others."""
+    locked_position for beam and gumbel, which also plays drop. Only random plays others."""
     opponent: str | None = None
     """Who plays the other side of a game of two players: random (when not given), in tic-tac-toe also perfect."""
     episodes: int = 256
@@ -168,13 +169,14 @@ def _player(
         raise wrong_name("--policy", options.policy, baselines.BASELINES)
     if options.game not in (None, DEFAULT_GAME):
         env = _other_game(options)
-        return env, baselines.random(env), options.policy
+        return env, acting_words.baseline(options.policy, env, acting), options.policy
     try:
         env = baselines.environment(options.policy, options.preset or DEFAULT_ENVIRONMENT, options.actions)
     except ValueError as error:
         raise UserError("--" + str(error).removeprefix("env.")) from None
     # What pays after the cap is worth nothing, where nothing else is said.
-    ends = {"policy.placements": options.max_pieces or 0} if options.policy == "beam" else {}
+    searches = options.policy in baselines.SETTINGS
+    ends = {"policy.placements": options.max_pieces or 0} if searches else {}
     return env, acting_words.baseline(options.policy, env, {**ends, **acting}), options.policy
 
 
@@ -189,12 +191,12 @@ def _against(options: Options, env: Any) -> Any:
 
 
 def _other_game(options: Options) -> Any:
-    """Return a game that is not Tetris, which has no presets, no action sets, and no baseline but random."""
+    """Return a game that is not Tetris, which has no presets, no action sets, and no baseline of its own."""
     from tetrax import games
 
     assert options.game is not None
-    if options.policy != "random":
-        raise wrong("--policy", options.policy, f"random, with --game {options.game}")
+    if options.policy not in OF_ANY_GAME:
+        raise wrong("--policy", options.policy, f"{' or '.join(OF_ANY_GAME)}, with --game {options.game}")
     for flag, given in (("--preset", options.preset), ("--actions", options.actions)):
         if given is not None:
             raise wrong(flag, given, f"nothing, with --game {options.game}")

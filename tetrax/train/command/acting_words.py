@@ -77,7 +77,10 @@ def baseline(name: str, env: Any, acting: Mapping[str, Any]) -> Actor:
     except ValueError as error:
         field, _, said = str(error).partition(": ")
         raise UserError(f"{flags.flag_name(POLICY + field)}: {said}") from None
-    return baselines.BASELINES[name](env, settings)
+    try:
+        return baselines.BASELINES[name](env, settings)
+    except ValueError as error:  # it plays other games
+        raise UserError(f"--{error}") from None
 
 
 def load(folder: str, acting: Mapping[str, Any]) -> LoadedPolicy:

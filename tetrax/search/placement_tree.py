@@ -27,7 +27,10 @@ from tetrax.search.children import Choices, Lanes
 MOST_PLACES = 192  # of a position; further ones are not looked at
 TILE = 96  # of them are scored side by side
 LOST = -30.0  # rows, what a position without any place is worth
-TEMPERATURE = 1.0  # rows by which a placement must look better to be e times as probable
+TEMPERATURE = (
+    1.0  # rows by which a placement must look better to be e times as probable, before it was looked at
+)
+TRUST = 0.1  # times the visits (and 50 more), how many e-folds a row is worth that was found by looking
 
 
 class Node(struct.PyTreeNode):
@@ -183,8 +186,8 @@ def _choices(
         hold=jnp.stack([lanes.hold, active]),
         position=jnp.stack([following, following + jnp.where(has_hold, 0, 1)]),
     )
-    # Where both pieces are of a kind, holding changes nothing but the order.
-    return choices, (active >= 0, (active >= 0) & (brought >= 0) & (brought != active))
+    # Where both pieces are of a kind, holding changes nothing but the order. A held piece is known to the end.
+    return choices, (active >= 0, (brought >= 0) & (brought != active))
 
 
 def _piece(pieces: Int32[Array, "B S"], position: Int32[Array, "B"]) -> Int32[Array, "B"]:
@@ -248,5 +251,9 @@ def search(
         invalid_actions=invalid & ~jnp.all(invalid, axis=1, keepdims=True),
         max_num_considered_actions=min(considered, MOST_PLACES),
         gumbel_scale=0.0,
+        # In rows, not as shares of the range: that of the worst would decide how little the best ones differ.
+        qtransform=functools.partial(
+            mctx.qtransform_completed_by_mix_value, value_scale=TRUST, rescale_values=False
+        ),
     )
     return actions, output

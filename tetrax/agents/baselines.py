@@ -14,6 +14,7 @@ from tetrax.ops.distributions import MaskedCategorical
 from tetrax.search import gumbel_playing
 from tetrax.search.attack_weights import ATTACK_WEIGHTS, flatten
 from tetrax.search.gumbel_playing import GumbelSettings
+from tetrax.search.lines import LINES
 from tetrax.search.playing import BeamSettings, check_environment
 from tetrax.search.playing import act as look_ahead
 
@@ -147,11 +148,13 @@ def _act_by_tree(
         jnp.log(jnp.maximum(found.weights, 1e-30)), sight.observation.legal
     )
     action = found.action if greedy else distribution.sample(key)
-    told = {
+    told: dict[str, Any] = {
         "value": found.value,
         "entropy": distribution.entropy(),
         PROBABILITIES: distribution.probabilities,
     }
+    if found.lines is not None:
+        told[LINES] = found.lines
     return jnp.asarray(action, jnp.int32), memory, told
 
 

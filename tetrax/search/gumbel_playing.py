@@ -20,6 +20,7 @@ from tetrax.env.tetris import Tetris
 from tetrax.search import beam, placement_tree
 from tetrax.search.attack_weights import ATTACK_WEIGHTS, flatten, unflatten
 from tetrax.search.game_model import GameParams, even_judge, game_model
+from tetrax.search.lines import Lines, read_tree
 from tetrax.search.placement_tree import Setting
 from tetrax.search.playing import MOST_PLACEMENTS
 from tetrax.search.tree import MAX_SIMULATIONS, SearchConfig, tree_search
@@ -55,6 +56,7 @@ class Found(NamedTuple):
     value: Float32[Array, "B"]
     weights: Float32[Array, "B A"]  # the policy that the search makes; 0 where illegal
     visits: Int32[Array, "B A"]
+    lines: Lines | None = None  # the most visited ones; None where no placements are planned
 
 
 def check_game(env: Any) -> None:
@@ -130,7 +132,13 @@ def _searcher(setting: Setting, num_simulations: int, considered: int) -> Callab
         chosen = jnp.take_along_axis(actions, output.action[:, None], axis=1)[:, 0]
         found = jnp.any(exists, axis=1)
         action = jnp.where(found, chosen, jnp.argmax(legal, axis=1)).astype(jnp.int32)
-        return Found(action, summary.value, by_action(output.action_weights), by_action(summary.visit_counts))
+        return Found(
+            action,
+            summary.value,
+            by_action(output.action_weights),
+            by_action(summary.visit_counts),
+            read_tree(output.search_tree),
+        )
 
     @search.def_vmap
     def search_more(axis_size: int, in_batched: Any, *given: Any) -> tuple[Found, Any]:

@@ -25,6 +25,7 @@ from tetrax.fields.errors import UserError
 from tetrax.live.bot.centres import KINDS, WIDTH, cells_at, centre_of
 from tetrax.live.bot.position import WHOLE_BAG, Move, Position
 from tetrax.live.play.guest import Guest, placement_of
+from tetrax.search.lines import LINES
 
 MOST_MOVES = 8  # that are suggested
 VISIBLE_ROWS = 20  # of the protocol's board
@@ -104,7 +105,11 @@ class Advisor:
                 return jnp.concatenate([candidates.kind[action][None], placed[1:]])
 
             placed = jax.lax.map(look_at, actions)
-            plain = {name: value[0] for name, value in diagnostics.items() if value.shape == (1,)}
+            plain = {
+                name: value[0]
+                for name, value in diagnostics.items()
+                if name not in (PROBABILITIES, WORTHS, LINES)
+            }
             return fits, actions, placed, legal[actions], plain
 
         return jax.jit(advise)

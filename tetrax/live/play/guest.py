@@ -28,6 +28,7 @@ from tetrax.env.game.state import State
 from tetrax.env.game.vector import lookup
 from tetrax.env.tetris import ENV_PRESETS, Tetris
 from tetrax.fields.errors import UserError, hint, wrong
+from tetrax.search.lines import LINES, Lines
 from tetrax.train.command import acting_words
 
 # Rules that an agent need not have been trained with: they are about time, and about what comes and what counts.
@@ -44,6 +45,7 @@ class Choice(NamedTuple):
 
     placement: Placement | None  # of the active piece, or the one that hold brings
     keys: frozenset[str]  # of one of its ticks
+    lines: Lines | None = None  # of those who plan: the best ones, of one game
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,14 +73,15 @@ class Guest:
         `earlier` are the rows at its decisions before, newest first, `number` how many these were, and `pace` the
         ticks of the game in one of its own.
         """
-        action, memory, placed = self._program(
+        action, memory, placed, lines = self._program(
             self.actor.policy, state, tuple(earlier), memory, np.int32(number), np.int32(pace)
         )
         if self.by_keys:
             names = self.env.action_names[int(action)].split("+")
             return Choice(None, frozenset(names) - {NOOP}), memory
         use_hold, orientation, x, y, spin = np.asarray(placed).tolist()
-        return Choice(Placement(bool(use_hold), orientation, x, y, spin or None), frozenset()), memory
+        lines = jax.tree.map(lambda leaf: np.asarray(leaf)[0], lines)
+        return Choice(Placement(bool(use_hold), orientation, x, y, spin or None), frozenset(), lines), memory
 
     @cached_property
     def num_earlier(self) -> int:
@@ -86,24 +89,25 @@ class Guest:
         return self.env.config.history
 
     @cached_property
-    def _program(self) -> Callable[..., tuple[Array, Any, Array]]:
+    def _program(self) -> Callable[..., tuple[Array, Any, Array, Lines | None]]:
         env, act = self.env, self.actor.act
         params = env.default_params
 
         def choose(
             policy: Any, state: State, earlier: tuple[Array, ...], memory: Any, number: Array, pace: Array
-        ) -> tuple[Array, Any, Array]:
+        ) -> tuple[Array, Any, Array, Lines | None]:
             timer = jnp.where(state.lock_timer > 0, state.lock_timer // pace, state.lock_timer)
             state = state.replace(lock_timer=timer, history=jnp.stack(earlier) if earlier else None)
             sight = Sight(observation=env.observe(state, params), is_first=number == 0, state=state)
             sight = jax.tree.map(lambda leaf: leaf[None], sight)
             key = jax.random.fold_in(state.key, number)
-            actions, memory, _ = act(policy, sight, memory, key, True)
+            actions, memory, told = act(policy, sight, memory, key, True)
             candidates = env.action_set.candidates(state)
             placed = jnp.zeros(5, jnp.int32)
             if candidates is not None:
                 placed = placement_of(env, params, state, candidates, actions[0])
-            return actions[0], memory, placed
+            lines: Any = told.get(LINES)
+            return actions[0], memory, placed, lines
 
         return jax.jit(choose)
 

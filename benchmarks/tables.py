@@ -5,7 +5,8 @@
 
 Each file in benchmarks/results is one measurement, a JSON object with every field of `records.Measurement`;
 those in benchmarks/results/performance hold all that one of the programs here found besides, those in
-benchmarks/results/ablation one variant each, and in benchmarks/results/options several settings of one game.
+benchmarks/results/ablation one variant each, in benchmarks/results/attack one policy each, and in
+benchmarks/results/options several settings of one game.
 """
 
 import argparse
@@ -18,6 +19,7 @@ sys.path.insert(0, str(ROOT))  # so that `python benchmarks/tables.py` works as 
 from benchmarks import (  # noqa: E402
     ablation_page,
     ablation_results,
+    attack_page,
     charts,
     options_page,
     performance_page,
@@ -32,8 +34,10 @@ PAGE = ROOT / "docs" / "performance.md"
 RESULTS_PAGE = ROOT / "docs" / "results.md"
 AGENTS = ROOT / "docs" / "agents.md"
 WORLD_MODEL = ROOT / "docs" / "world_model.md"
+ATTACK = ROOT / "docs" / "attack.md"
 START, END = "<!-- results: made by benchmarks/tables.py -->", "<!-- end of results -->"
 OPTIONS = "<!-- options: made by benchmarks/tables.py -->", "<!-- end of options -->"
+POLICIES = "<!-- policies: made by benchmarks/tables.py -->", "<!-- end of policies -->"
 DURATIONS = "<!-- durations: made by benchmarks/tables.py -->", "<!-- end of durations -->"
 
 
@@ -58,6 +62,7 @@ def make_texts() -> dict[Path, str]:
         WORLD_MODEL: with_section(
             WORLD_MODEL.read_text(), options_page.content(options_page.read()), *OPTIONS
         ),
+        ATTACK: with_section(ATTACK.read_text(), attack_page.content(attack_page.read()), *POLICIES),
     }
 
 

@@ -99,9 +99,9 @@ def play(env: Any, actor: Any, options: Options) -> tuple[list[int], float, int]
     def step(policy: Any, carry: Any, number: Any) -> Any:
         states, memory, sent = carry
         observed = jax.vmap(env.observe, in_axes=(0, None))(states, params)
-        first = jnp.broadcast_to(number == 0, (together,))
-        key = jax.random.fold_in(jax.random.key(options.seed, impl="threefry2x32"), 2**31 + number)
-        sight = Sight(observation=observed, is_first=first, state=states)
+        # Games are numbered from below.
+        key = jax.random.fold_in(jax.random.key(options.seed, impl="threefry2x32"), ~number)
+        sight = Sight(observation=observed, is_first=states.ticks == 0, state=states)
         actions, memory, _ = actor.act(policy, sight, memory, key, True)
         states, _, _, _, event = jax.vmap(env.transition, in_axes=(0, 0, None))(states, actions, params)
         return states, memory, sent + jnp.sum(event.attack, axis=1)
@@ -118,7 +118,7 @@ def play(env: Any, actor: Any, options: Options) -> tuple[list[int], float, int]
             compiled = jax.jit(step).lower(actor.policy, carry, jnp.uint32(0)).compile()
         begun = time.process_time()
         for number in range(attack_page.PLACEMENTS):
-            carry = compiled(actor.policy, carry, jnp.uint32(number))
+            carry = compiled(actor.policy, carry, jnp.uint32(len(rows) * attack_page.PLACEMENTS + number))
         carry = jax.block_until_ready(carry)
         seconds += time.process_time() - begun
         taken = min(together, options.games - len(rows))

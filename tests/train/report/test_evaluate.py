@@ -357,6 +357,19 @@ def test_help_shows_every_option(capsys: pytest.CaptureFixture[str]) -> None:
             ["--policy.width: given 2; allowed: nothing, with --policy dt10"],
         ),
         (
+            ["--policy", "gumbel", "--policy.simulations", "0"],
+            ["--policy.simulations: given 0; allowed: a whole number from 1"],
+        ),
+        (
+            ["--policy", "gumbel", "--policy.width", "3"],
+            ["--policy.width: given 3; allowed: nothing, with --policy gumbel"],
+        ),
+        (["--policy", "gumbel", "--actions", "direct"], ["--actions: given 'direct'", "allowed: drop, or"]),
+        (
+            ["--policy", "beam", "--game", "connect4"],
+            ["--policy: given 'beam'; allowed: random or gumbel, with --game connect4"],
+        ),
+        (
             ["one", "--policy.width", "2"],
             ["--policy.width: given 2; allowed: nothing, without --policy beam"],
         ),

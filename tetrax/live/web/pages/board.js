@@ -215,7 +215,7 @@ function drawHint(pen, x, y, side) {
 function drawPlanned(pen, x, y, side, ink, place) {
   const line = Math.max(1, Math.round(side / 14));
   pen.save();
-  pen.globalAlpha = 0.85 / Math.sqrt(place);
+  pen.globalAlpha = Math.max(0.6, 1 - 0.1 * place);
   pen.strokeStyle = ink;
   pen.lineWidth = line;
   pen.strokeRect(x + 2 + line / 2, y + 2 + line / 2, side - 3 - line, side - 3 - line);

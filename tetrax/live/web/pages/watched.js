@@ -208,7 +208,7 @@ function decision({ actions, step }) {
   return [
     make("p", { class: "did" }, make("span", { class: `badge ${step.decider}` }, step.decider ?? ""), " ", make("b", {}, step.did ?? "")),
     scores.length ? make("h3", {}, `Its ${KINDS[step.kind] ?? "score"} of each action`) : "",
-    make("ol", { class: "scores" }, ...rows),
+    scores.length || !step.lines ? make("ol", { class: "scores" }, ...rows) : "",
     make("p", { class: "quiet others" }, others > 0 && scores.length ? `and ${others} more legal actions` : ""),
     ...plans(step.lines ?? []),
     make("dl", {}, ...facts.filter(([, said]) => said !== null && said !== undefined).flatMap(([name, said]) => [make("dt", {}, name), make("dd", { class: "number" }, said)])),

@@ -95,7 +95,7 @@ class Advisor:
             memory, key = actor.initial_memory((1,)), jax.random.fold_in(state.key, told.placed)
             action, _, diagnostics = actor.act(policy, sight, memory, key, True)
             legal = sight.observation.legal[0]
-            actions = _rank(action[0], legal, diagnostics)
+            actions = _rank(env.rules, action[0], legal, diagnostics)
 
             candidates = env.action_set.candidates(state)
             assert candidates is not None
@@ -185,13 +185,21 @@ def _begin(guest: Guest, told: Told) -> tuple[State, Array]:
     return observe.with_history(state, env.config.history), fits
 
 
-def _rank(chosen: Array, legal: Array, diagnostics: Mapping[str, Array]) -> Array:
-    """Return the actions that are suggested, int32[N]: the chosen one, then the best others as the policy says."""
+def _rank(rules: Rules, chosen: Array, legal: Array, diagnostics: Mapping[str, Any]) -> Array:
+    """Return the actions that are suggested, int32[N]: the chosen one, then the best others as the policy says.
+
+    One that weighs no actions, but tells its best lines, means their first placements.
+    """
     for kind in (PROBABILITIES, WORTHS):
         if kind in diagnostics:
             scores = jnp.where(legal, diagnostics[kind][0], -jnp.inf).at[chosen].set(jnp.inf)
             return jax.lax.top_k(scores, min(MOST_MOVES, scores.shape[0]))[1].astype(jnp.int32)
-    return chosen[None].astype(jnp.int32)
+    if LINES not in diagnostics:
+        return chosen[None].astype(jnp.int32)
+    hold, orientation, x, y = (part[0, :, 0] for part in diagnostics[LINES][:4])
+    places = ((hold.astype(jnp.int32) * 4 + orientation) * rules.height + y) * rules.width + x
+    others = jnp.where(x >= 0, places, chosen)
+    return jnp.concatenate([chosen[None], others]).astype(jnp.int32)
 
 
 def _guess(position: Position, count: int) -> list[str]:

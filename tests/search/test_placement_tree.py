@@ -80,7 +80,8 @@ def test_what_is_hidden_decides_nothing():
         np.testing.assert_array_equal(np.asarray(one), np.asarray(two))
 
 
-@pytest.mark.parametrize("env", [DROPS, pytest.param(ENV, marks=pytest.mark.slow)], ids=["drop", "any place"])
+@pytest.mark.slow
+@pytest.mark.parametrize("env", [DROPS, ENV], ids=["drop", "any place"])
 def test_the_list_has_each_place_that_an_action_reaches(env):
     """Once for each set of cells that is filled; not hold's piece where it is of the active one's kind."""
     states = boards()

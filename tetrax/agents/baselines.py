@@ -153,8 +153,8 @@ def _act_by_tree(
         "entropy": distribution.entropy(),
         PROBABILITIES: distribution.probabilities,
     }
-    if found.lines is not None:
-        told[LINES] = found.lines
+    if found.best_lines is not None:
+        told[LINES] = found.best_lines
     return jnp.asarray(action, jnp.int32), memory, told
 
 

@@ -56,7 +56,7 @@ class Found(NamedTuple):
     value: Float32[Array, "B"]
     weights: Float32[Array, "B A"]  # the policy that the search makes; 0 where illegal
     visits: Int32[Array, "B A"]
-    lines: Lines | None = None  # the most visited ones; None where no placements are planned
+    best_lines: Lines | None = None  # the most visited ones; None where no placements are planned
 
 
 def check_game(env: Any) -> None:

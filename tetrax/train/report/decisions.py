@@ -27,7 +27,7 @@ class Decisions(NamedTuple):
     told: dict[str, Array]  # float32[T] by name: the diagnostics of `act`
     # By what the scores of actions are, if there are any: int32[T, N], float32[T, N], those of the highest ones.
     best: dict[str, tuple[Array, Array]]
-    lines: Lines | None = None  # of those who plan, [T, L, ...]
+    best_lines: Lines | None = None  # of those who plan, [T, L, ...]
 
 
 def summarise(action: Array, legal: Array, diagnostics: dict[str, Array]) -> Decisions:
@@ -56,9 +56,9 @@ def lines_data(decisions: Decisions, index: int, rules: Any, moment: Moment) -> 
 
     Where a line goes on after its first placement is told of the board as that leaves it.
     """
-    if decisions.lines is None:
+    if decisions.best_lines is None:
         return {}
-    lines = jax.tree.map(lambda leaf: leaf[index], decisions.lines)
+    lines = jax.tree.map(lambda leaf: leaf[index], decisions.best_lines)
     told = []
     for number, worth in enumerate(lines.worth.tolist()):
         if isfinite(worth):

@@ -51,7 +51,7 @@ def think(loaded: LoadedPolicy, replayed: Replay) -> list[dict[str, Any]]:
     decisions = jax.tree.map(lambda *leaves: np.concatenate(leaves)[:length], *parts)
     names = loaded.env.action_names
     told = [decision_data(decisions, index, names) for index in range(length)]
-    if decisions.lines is not None:
+    if decisions.best_lines is not None:
         moments = read_moments(jax.tree.map(lambda leaf: leaf[:length], replayed.states))
         lines = [lines_data(decisions, index, loaded.env.rules, moments[index]) for index in range(length)]
         told = [{**each, **line} for each, line in zip(told, lines, strict=True)]

@@ -48,8 +48,9 @@ def content(results: Sequence[Result]) -> str:
     ]
     for result in results:
         rows = f"{result.mean:.2f} ± {result.half_width:.2f}"
+        lost = f" ({result.lost:,} lost before)" if result.lost else ""
         line = _line(
-            result.title,
+            result.title + lost,
             ACTIONS[result.actions],
             f"{result.games:,}",
             result.mean / PLACEMENTS,
@@ -66,9 +67,7 @@ def content(results: Sequence[Result]) -> str:
         "CPU a placement",
     )
     head = f"| {' | '.join(columns)} |\n{'|---' * len(columns)}|\n"
-    lost = sum(result.lost for result in results)
-    below = f"\n{lost:,} of all these games were lost before their last placement.\n" if lost else ""
-    return head + "".join(line for _, line in sorted(lines)) + below
+    return head + "".join(line for _, line in sorted(lines))
 
 
 def _line(who: str, plays: str, games: str, each: float, rows: str, time: str) -> str:

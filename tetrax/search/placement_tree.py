@@ -44,9 +44,8 @@ class Node(struct.PyTreeNode):
     left: Int32[Array, "B"]  # placements until the last one
     pieces: Int32[Array, "B S"]  # as in `beam.Root`
     steps: Int32[Array, "B M"]  # as `children.encode` writes them
-    scores: Float32[
-        Array, "B M"
-    ]  # of each: its attack, and what the board is worth then; -inf = there is none
+    scores: Float32[Array, "B M"]  # of each: its attack and what follows from it; -inf = there is none
+    worth: Float32[Array, "B"]  # of the position
 
 
 class Setting(NamedTuple):
@@ -65,7 +64,8 @@ def open_root(setting: Setting, weights: Weights, root: Root) -> Node:
 def only_legal(node: Node, actions: Int32[Array, "B M"], legal: Bool[Array, "B A"]) -> Node:
     """Leave those places out that the environment's own actions do not reach."""
     allowed = jnp.take_along_axis(legal, actions, axis=1)
-    return node.replace(scores=jnp.where(allowed, node.scores, -jnp.inf))
+    scores = jnp.where(allowed, node.scores, -jnp.inf)
+    return node.replace(scores=scores, worth=_worth(scores))
 
 
 def actions_of(setting: Setting, node: Node) -> Int32[Array, "B M"]:
@@ -82,7 +82,7 @@ def actions_of(setting: Setting, node: Node) -> Int32[Array, "B M"]:
 
 def root_output(node: Node) -> mctx.RootFnOutput:
     """Return a root as mctx takes it."""
-    return mctx.RootFnOutput(prior_logits=_logits(node), value=_worth(node), embedding=node)
+    return mctx.RootFnOutput(prior_logits=_logits(node), value=node.worth, embedding=node)
 
 
 def recurrent(
@@ -112,13 +112,14 @@ def recurrent(
     is_known = _is_known(setting.rules, after, node.pieces) & (left > 0)
     # What the evaluation says of the board itself, where nothing is seen further on.
     still = jnp.where(left > 0, score - after.gained, 0.0)
-    value = jnp.where(_has_steps(opened), _worth(opened), jnp.where(is_known, LOST, still))
+    value = jnp.where(_has_steps(opened), _worth(opened.scores), jnp.where(is_known, LOST, still))
+    opened = opened.replace(worth=value)
     opened = jax.tree.map(functools.partial(_where, goes_on), opened, node)
     return mctx.RecurrentFnOutput(
         reward=jnp.where(goes_on, after.gained, 0.0),
         discount=jnp.ones_like(value),
         prior_logits=_logits(opened),
-        value=jnp.where(goes_on, value, 0.0),
+        value=opened.worth,
     ), opened
 
 
@@ -167,6 +168,7 @@ def _open(
         pieces=pieces,
         steps=scored.step,
         scores=scored.score,
+        worth=_worth(scored.score),
     )
 
 
@@ -219,9 +221,9 @@ def _has_steps(node: Node) -> Bool[Array, "B"]:
     return jnp.any(jnp.isfinite(node.scores), axis=1)
 
 
-def _worth(node: Node) -> Float32[Array, "B"]:
-    """Return what a position is worth by the best of its placements."""
-    return jnp.where(_has_steps(node), jnp.max(node.scores, axis=1), LOST)
+def _worth(scores: Float32[Array, "B M"]) -> Float32[Array, "B"]:
+    """Return what positions are worth by the best of their placements."""
+    return jnp.where(jnp.any(jnp.isfinite(scores), axis=1), jnp.max(scores, axis=1), LOST)
 
 
 def _logits(node: Node) -> Float32[Array, "B M"]:

@@ -76,7 +76,7 @@ def test_what_is_hidden_decides_nothing():
     policy = flatten(ATTACK_WEIGHTS["tuned"])
     first = looker()(states, policy, jax.random.key(1, impl="threefry2x32"))
     other = looker()(hidden, policy, jax.random.key(2, impl="threefry2x32"))
-    for one, two in zip(first, other, strict=True):
+    for one, two in zip(jax.tree.leaves(first), jax.tree.leaves(other), strict=True):
         np.testing.assert_array_equal(np.asarray(one), np.asarray(two))
 
 

@@ -5,8 +5,8 @@
 
 Each file in benchmarks/results is one measurement, a JSON object with every field of `records.Measurement`;
 those in benchmarks/results/performance hold all that one of the programs here found besides, those in
-benchmarks/results/ablation one variant each, in benchmarks/results/ladder one match of two each, and in
-benchmarks/results/options several settings of one game.
+benchmarks/results/ablation one variant each, in benchmarks/results/attack one policy each, in
+benchmarks/results/ladder one match of two each, and in benchmarks/results/options several settings of one game.
 """
 
 import argparse
@@ -19,6 +19,7 @@ sys.path.insert(0, str(ROOT))  # so that `python benchmarks/tables.py` works as 
 from benchmarks import (  # noqa: E402
     ablation_page,
     ablation_results,
+    attack_page,
     charts,
     ladder_page,
     options_page,
@@ -35,9 +36,11 @@ RESULTS_PAGE = ROOT / "docs" / "results.md"
 AGENTS = ROOT / "docs" / "agents.md"
 LADDER = ROOT / "docs" / "ladder.md"
 WORLD_MODEL = ROOT / "docs" / "world_model.md"
+ATTACK = ROOT / "docs" / "attack.md"
 START, END = "<!-- results: made by benchmarks/tables.py -->", "<!-- end of results -->"
 OPTIONS = "<!-- options: made by benchmarks/tables.py -->", "<!-- end of options -->"
 MATCHES = "<!-- ladder: made by benchmarks/tables.py -->", "<!-- end of ladder -->"
+POLICIES = "<!-- policies: made by benchmarks/tables.py -->", "<!-- end of policies -->"
 DURATIONS = "<!-- durations: made by benchmarks/tables.py -->", "<!-- end of durations -->"
 
 
@@ -63,6 +66,7 @@ def make_texts() -> dict[Path, str]:
         WORLD_MODEL: with_section(
             WORLD_MODEL.read_text(), options_page.content(options_page.read()), *OPTIONS
         ),
+        ATTACK: with_section(ATTACK.read_text(), attack_page.content(attack_page.read()), *POLICIES),
     }
 
 

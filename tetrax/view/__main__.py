@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from tetrax.fields.errors import UserError, exit_code, wrong
 from tetrax.system import disk, streams
@@ -32,8 +32,8 @@ class Options:
     step: int = -1
     """The board after so many actions, of .svg, .txt and what is printed; -1 is the last, -2 the one before."""
     policy: str | None = None
-    """Folder of a run or of an exported policy that knows this game: with .html, what it makes of each decision is
-    shown beside, whoever played."""
+    """Folder of a run or of an exported policy that knows this game: in a page or an animation, what it makes of each
+    decision is shown beside, whoever played."""
     part: Literal["first", "last", "spread"] = "last"
     """Which frames of a long game an animation has: its first ones, its last ones, or some evenly spread."""
     max_frames: int = 400
@@ -94,8 +94,10 @@ def _check_meant(given: object, out: Path | None) -> None:
             raise UserError(
                 f"{flags.flag_name(name)}: given without an animation; allowed: with --out FILE.gif or FILE.mp4"
             )
-    if "policy" in names and suffix != ".html":
-        raise UserError("--policy: given without a page; allowed: with --out FILE.html")
+    if "policy" in names and suffix not in (*ANIMATIONS, ".html"):
+        raise UserError(
+            "--policy: given without a page or an animation; allowed: with --out FILE.html, FILE.gif or FILE.mp4"
+        )
     if "step" in names and suffix in (*ANIMATIONS, ".html"):
         raise UserError(
             f"--step: given with {suffix}, which shows the whole game; allowed: with .svg, .txt or none"
@@ -136,10 +138,13 @@ def _show(file: Path, out: Path | None, options: Options) -> str:
             part=options.part,
             max_frames=options.max_frames,
             frames_per_second=options.frames_per_second,
+            thoughts=_thoughts(replayed, options),
         )
         disk.write_whole(out, animation)
     elif suffix == ".html":
-        disk.write_whole(out, _page(replayed, options).encode())
+        from tetrax.view.page import show
+
+        disk.write_whole(out, show(replayed, thoughts=_thoughts(replayed, options)).html.encode())
     elif suffix == ".svg":
         disk.write_whole(out, render.render_step(replayed, options.step).encode())
     else:
@@ -179,16 +184,14 @@ def _check_step(step: int, length: int) -> None:
         raise UserError(f"--step: given {step}; allowed: {-length - 1} to {length}")
 
 
-def _page(replayed: Replay, options: Options) -> str:
-    """Return the page that plays the game, with the thoughts of a policy where one is named."""
-    from tetrax.view.page import show
-
+def _thoughts(replayed: Replay, options: Options) -> list[dict[str, Any]] | None:
+    """Return what the policy that is named holds of each decision; None where none is."""
     if options.policy is None:
-        return show(replayed).html
+        return None
     from tetrax.train.folder.policy_io import load
     from tetrax.train.report.thoughts import think
 
-    return show(replayed, thoughts=think(load(options.policy), replayed)).html
+    return think(load(options.policy), replayed)
 
 
 def _has_colours() -> bool:

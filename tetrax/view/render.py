@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -25,13 +25,14 @@ from tetrax.env.tetris import Tetris
 from tetrax.games.in_a_row import InARow, InARowState
 from tetrax.games.versus import Versus, VersusState
 from tetrax.system.disk import write_whole
-from tetrax.view import film, page, side_by_side, stones, svg
-from tetrax.view.frames import scene_at, scenes
+from tetrax.view import film, overlay, page, side_by_side, stones, svg
+from tetrax.view.frames import Frame, frames, scene_at
 from tetrax.view.picture import check_cell, palette, picture
 from tetrax.view.scene import Scene, scene
 from tetrax.view.text import render_text
 
 Part = Literal["first", "last", "spread"]
+Thoughts = Sequence[dict[str, Any]] | None
 
 MAX_FRAMES = MAX_LEVEL = 2**31 - 1
 LAST_FRAME_TIME = 3000  # milliseconds for which the end of an animation stands still
@@ -113,17 +114,20 @@ def render_gif(
     max_frames: int = 400,
     frames_per_second: float = 10.0,
     cell: int = 16,
+    thoughts: Thoughts = None,
 ) -> bytes:
     """Draw a recording as an animated GIF and return the file's bytes.
 
     A frame is one piece in placement modes and one tick in key modes, where a clear adds one. `part` says
-    which frames of a longer game are kept: the first or last `max_frames`, or that many evenly spread.
+    which frames of a longer game are kept: the first or last `max_frames`, or that many evenly spread. `thoughts`,
+    one for each action, are shown beside: what a policy held of the decision (`tetrax.train.report.thoughts.think`).
     """
     _check_animation(part, max_frames, frames_per_second, cell)
-    shown = _select(scenes(game), part, max_frames)
+    replayed = replay(game)
+    shown = _draw_frames(replayed, part, max_frames, cell, thoughts)
     frame_time = round(100 / frames_per_second) * 10  # milliseconds; the format counts in hundredths
     file = io.BytesIO()
-    first, *others = _draw_indexed(shown, cell)
+    first, *others = _draw_indexed(shown, palette(replayed.recording.config.rules, cell=cell))
     first.save(
         file,
         "GIF",
@@ -143,6 +147,7 @@ def render_mp4(
     max_frames: int = 400,
     frames_per_second: float = 10.0,
     cell: int = 16,
+    thoughts: Thoughts = None,
 ) -> bytes:
     """Draw a recording as a film, of the same pictures as `render_gif`, and return the file's bytes.
 
@@ -150,8 +155,8 @@ def render_mp4(
     """
     _check_animation(part, max_frames, frames_per_second, cell)
     film.find_encoder()
-    shown = _select(scenes(game), part, max_frames)
-    return film.encode(shown, cell=cell, frames_per_second=frames_per_second, last_frame_time=LAST_FRAME_TIME)
+    shown = _draw_frames(replay(game), part, max_frames, cell, thoughts)
+    return film.encode(shown, frames_per_second=frames_per_second, last_frame_time=LAST_FRAME_TIME)
 
 
 def _check_animation(part: str, max_frames: int, frames_per_second: float, cell: int) -> None:
@@ -172,24 +177,40 @@ def _scene(env: Tetris | Rules, state: Any, start_level: int) -> Scene:
     return scene(env if isinstance(env, Rules) else env.rules, state, start_level=start_level)
 
 
-def _select(frames: Iterator[Scene], part: Part, count: int) -> list[Scene]:
+def _draw_frames(
+    replayed: Replay, part: Part, count: int, cell: int, thoughts: Thoughts
+) -> Iterator[np.ndarray]:
+    """Draw the chosen frames of a recording, each as uint8[height, width, 3]."""
+    recording = replayed.recording
+    if thoughts is not None and len(thoughts) != len(recording.actions):
+        raise ValueError(
+            f"thoughts: given {len(thoughts)}; allowed: one for each of the {len(recording.actions)} actions"
+        )
+    names = Tetris(recording.config).action_names
+    for frame in _select(frames(replayed), part, count):
+        image = picture(frame.scene, cell=cell)
+        if thoughts is not None:
+            image = overlay.beside(image, thoughts[frame.step - 1] if frame.step else None, names, cell=cell)
+        yield image
+
+
+def _select(every: Iterator[Frame], part: Part, count: int) -> list[Frame]:
     if part == "first":
-        return list(islice(frames, count))
+        return list(islice(every, count))
     if part == "last":
-        return list(deque(frames, maxlen=count))
-    every = list(frames)
-    chosen = np.linspace(0, len(every) - 1, min(count, len(every))).round().astype(int)
-    return [every[index] for index in chosen]
+        return list(deque(every, maxlen=count))
+    listed = list(every)
+    chosen = np.linspace(0, len(listed) - 1, min(count, len(listed))).round().astype(int)
+    return [listed[index] for index in chosen]
 
 
-def _draw_indexed(shown: list[Scene], cell: int) -> Iterator[Image.Image]:
-    """Draw scenes in one palette: a GIF holds one table of 256 colours for all frames."""
-    colours = palette(shown[0].rules, cell=cell)
+def _draw_indexed(shown: Iterator[np.ndarray], colours: np.ndarray) -> Iterator[Image.Image]:
+    """Put pictures in one palette: a GIF holds one table of 256 colours for all frames."""
     unseen = np.int16(-1)
     index_of = np.full(1 << 24, unseen)  # by red, green, blue as one number
     weights = np.array([1 << 16, 1 << 8, 1], np.int32)
     for each in shown:
-        packed = picture(each, cell=cell).astype(np.int32) @ weights  # [height, width]
+        packed = each.astype(np.int32) @ weights  # [height, width]
         for number in np.unique(packed[index_of[packed] == unseen]):
             rgb = np.array([number >> 16, number >> 8 & 255, number & 255])
             index_of[number] = np.square(colours.astype(np.int32) - rgb).sum(axis=1).argmin()

@@ -14,7 +14,7 @@ from tetrax.env.batch import Batch, by_game, by_seat
 from tetrax.env.game.rules import RULE_PRESETS
 from tetrax.env.tetris import EnvConfig
 from tetrax.env.wrappers import AutoReset, EpisodeStatistics
-from tetrax.games.others import flat_names
+from tetrax.games.others import column_heights, flat_names
 from tetrax.games.versus import Versus
 from tetrax.games.versus_config import VersusConfig
 
@@ -51,6 +51,17 @@ def test_a_player_sees_the_others_behind_its_own():
     assert seen.bitboards.shape == (2, 3, 10)
     assert seen.bitboards[0, 0, :3].tolist() == seen.bitboards[1, 2, :3].tolist() == [16, 16, 0]
     assert seen.bitboards[1, 0, :5].tolist() == seen.bitboards[0, 2, :5].tolist() == [7, 7, 7, 7, 0]
+
+
+def test_heights_are_those_of_the_highest_cells():
+    dice = np.random.default_rng(0)
+    rules = RULE_PRESETS["guideline"]
+    heights = jax.jit(functools.partial(column_heights, rules))
+    for top in (0, 1, 5, 20, 31):
+        rows = np.zeros(rules.total_height, np.uint32)
+        rows[:top] = dice.integers(0, 2**10, top) & dice.integers(0, 2**10, top)
+        expected = [max((y + 1 for y in range(top) if rows[y] >> x & 1), default=0) for x in range(10)]
+        assert [int(height) for height in heights(jnp.asarray(rows))] == expected
 
 
 @pytest.mark.slow

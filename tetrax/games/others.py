@@ -20,6 +20,7 @@ from tetrax.env.env_params import EnvParams
 from tetrax.env.game.board import Rows, by_array, words
 from tetrax.env.game.rules import Params, Rules
 from tetrax.env.game.state import State
+from tetrax.env.game.vector import once
 from tetrax.env.tetris import Tetris
 from tetrax.games.versus_config import VersusConfig
 
@@ -148,7 +149,7 @@ def column_heights(rules: Rules, rows: Rows) -> list[Int32[Array, ""]]:
     covered = [jnp.uint32(0)] * MAX_HEIGHT  # bit x of entry y: column x is filled in row y or above
     for y in reversed(range(min(MAX_HEIGHT, len(given)))):
         covered[y] = highest = highest | given[y]
-    planes = list(reversed(_count_bits(covered)))
+    planes = list(reversed(once(_count_bits(covered))))
     return [
         sum(
             (

@@ -22,13 +22,13 @@ from tetrax.env.game.rules import Rules
 from tetrax.env.game.state import Event, Record, State
 from tetrax.env.game.vector import check_key, check_kind, describe, fold
 from tetrax.env.tetris import Tetris
-from tetrax.games import exchange, others
+from tetrax.games import exchange, others, versus_measures
 from tetrax.games.versus_config import VersusConfig, VersusParams, check_weight, default_params
+from tetrax.games.versus_measures import DRAWS, LOSSES, WINS
 from tetrax.games.versus_state import NOBODY, VersusEvent, VersusState
 
 __all__ = ["NOBODY", "Versus", "VersusEvent", "VersusState"]
 
-WINS, DRAWS, LOSSES = "wins", "draws", "losses"
 LUCK = np.uint32(2**31)  # folded into a game's key, with the seat added; the boards' keys are below
 
 
@@ -195,21 +195,15 @@ class Versus:
 
     def measure(self, event: VersusEvent) -> dict[str, Array]:
         """Return who won, by the first player, and the sums of what all players did in a step, int32[] each."""
-        boards = event.boards
-        done = {
-            "lines": jnp.sum(boards.lines, dtype=jnp.int32),
-            "score": jnp.sum(boards.score, dtype=jnp.int32),
-            "attack": jnp.sum(boards.attack, dtype=jnp.int32),
-            "pieces": jnp.sum(boards.locked, dtype=jnp.int32),
-        }
-        if self.config.cooperative:
-            return done
-        ends = {
-            WINS: event.winner == 0,
-            DRAWS: event.ended & (event.winner == NOBODY),
-            LOSSES: event.winner > 0,
-        }
-        return {**{name: value.astype(jnp.int32) for name, value in ends.items()}, **done}
+        return versus_measures.of_game(self.config, event)
+
+    def measure_player(self, event: VersusEvent, player: Int32[Array, ""]) -> dict[str, Array]:
+        """Return the same for one player alone."""
+        return versus_measures.of_player(self.config, event, player)
+
+    def board_of(self, state: VersusState, player: Int32[Array, ""]) -> State:
+        """Return the board of one player, a state of `board`."""
+        return jax.tree.map(lambda *leaves: jnp.stack(leaves)[player], *state.boards)
 
     def resample_future(self, state: VersusState, key: PRNGKeyArray) -> VersusState:
         """Return the state with all that no player can know drawn anew, for each board by itself.

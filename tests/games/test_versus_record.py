@@ -21,6 +21,7 @@ CONFIG = VersusConfig(board=replace(BOARD, params=("game.garbage_delay=1",)))
 # Both fall in the sixth step; what comes after is left out.
 MOVES = [(UPRIGHT + 4, UPRIGHT), (0, 1), (2, 1), (0, 3), (2, 3), (0, 0), (0, 0), (1, 1)]
 NODE = shutil.which("node")
+pytestmark = pytest.mark.slow  # a scan of whole games is compiled
 
 
 @pytest.fixture(scope="module")

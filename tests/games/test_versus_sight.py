@@ -20,7 +20,7 @@ from tetrax.games.versus_config import VersusConfig
 
 MINI = EnvConfig(
     preset="mini", rules=dataclasses.replace(RULE_PRESETS["mini"], garbage=True), actions="drop",
-    params=("game.garbage_delay=1",),
+    observation="bitboards", params=("game.garbage_delay=1",),
 )  # fmt: skip
 
 
@@ -113,7 +113,7 @@ def test_afterstates_tell_what_each_placement_sends():
 
 @pytest.mark.slow
 def test_three_play_until_one_stands_and_who_has_fallen_waits():
-    env = versus(num_players=3, board=dataclasses.replace(MINI, observation="bitboards"), win=2.0)
+    env = versus(num_players=3, board=MINI, win=2.0)
     params = env.default_params
     step = jax.jit(env.step)
     state, seen = env.reset(jax.random.key(0), params)
@@ -190,7 +190,7 @@ def test_together_all_get_the_sum_and_the_first_who_falls_ends_it():
 
 @pytest.mark.slow
 def test_what_is_hidden_is_drawn_anew_and_what_is_seen_stays():
-    env = Versus(VersusConfig(board=dataclasses.replace(MINI, observation="bitboards")))
+    env = Versus(VersusConfig(board=MINI))
     params = env.default_params
     state = env.init(jax.random.key(0), params)
     again = env.resample_future(state, jax.random.key(1))

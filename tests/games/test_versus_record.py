@@ -8,7 +8,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import jax
-import numpy as np
 import pytest
 
 from tests.games.test_versus import BOARD, UPRIGHT
@@ -18,17 +17,16 @@ from tetrax.games.versus_config import VersusConfig
 from tetrax.view import __main__ as view
 from tetrax.view import several_boards
 
-CONFIG = VersusConfig(board=BOARD)
+CONFIG = VersusConfig(board=replace(BOARD, params=("game.garbage_delay=1",)))
 # Both fall in the sixth step; what comes after is left out.
 MOVES = [(UPRIGHT + 4, UPRIGHT), (0, 1), (2, 1), (0, 3), (2, 3), (0, 0), (0, 0), (1, 1)]
 NODE = shutil.which("node")
+pytestmark = pytest.mark.slow  # a scan of whole games is compiled
 
 
 @pytest.fixture(scope="module")
 def replayed():
-    params = Versus(CONFIG).default_params
-    params = params.replace(board=jax.tree.map(np.asarray, params.board))
-    return versus_record.play(CONFIG, params, jax.random.key(3), MOVES)
+    return versus_record.play(CONFIG, Versus(CONFIG).default_params, jax.random.key(3), MOVES)
 
 
 @pytest.fixture
@@ -80,7 +78,8 @@ def test_all_boards_are_drawn(replayed):
     assert first.split("  ")[0] == "player 1" and first.endswith("player 2: 1 waiting")
     assert lines[-2].count("|") == lines[-3].count("|") == 4
     assert "###..".replace("#", "##").replace(".", " .") in lines[-2].replace("[]", "##")
-    assert several_boards.text_at(replayed).count("GAME OVER") == 0  # five columns: in two words
+    last = several_boards.text_at(replayed)
+    assert last.startswith("player 1: fallen") and last.count("GAME OVER") == 2
     image = several_boards.svg_at(replayed, 3)
     assert image.count("<svg ") == 3 and "player 2: 1 waiting" in image
     assert several_boards.default_title(replayed.recording) == "Versus Tetris · a draw"

@@ -9,7 +9,7 @@ from jaxtyping import Bool, Int32, PRNGKeyArray
 from tetrax.env.game import garbage, randomizer
 from tetrax.env.game.rules import Params, Rules
 from tetrax.env.game.state import State
-from tetrax.env.game.vector import draw_word
+from tetrax.env.game.vector import draw_word, once
 
 
 def share_out(
@@ -67,8 +67,9 @@ def deliver(
 
     Holes are drawn from the luck of who gets them, so that players with the same pieces have holes of their own.
     """
-    after = []
+    after, exchanged = [], once(exchanged)
     for player, board in enumerate(boards):
+        board = board.replace(garbage=once(board.garbage))
         for behind in range(1, len(boards)):
             assert board.garbage is not None
             hole = garbage.draw_hole(rules, luck[player], board.garbage.received)

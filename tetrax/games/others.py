@@ -4,6 +4,7 @@ It is put where networks read the player's own: behind `features`, `pieces`, `pl
 Others come in the order of their seats, the next one first.
 """
 
+import functools
 from collections.abc import Sequence
 from typing import Any
 
@@ -16,14 +17,15 @@ from jaxtyping import Bool, Float32, Int32
 from tetrax.env import foresight, observe
 from tetrax.env.contract import Observation
 from tetrax.env.env_params import EnvParams
-from tetrax.env.game import measures
-from tetrax.env.game.board import by_array, columns
+from tetrax.env.game.board import Rows, by_array, words
 from tetrax.env.game.rules import Params, Rules
 from tetrax.env.game.state import State
+from tetrax.env.game.vector import once
 from tetrax.env.tetris import Tetris
 from tetrax.games.versus_config import VersusConfig
 
 DUE = "garbage_due"  # rows on one's own board that enter at the next lock, unless they are cancelled
+MAX_HEIGHT = 31  # rows that heights are told of
 ATTACK_SCALE = 4.0  # rows; what the attack of an afterstate is divided by
 
 
@@ -128,14 +130,45 @@ def _one_hot(rules: Rules, pieces: Int32[Array, "N"]) -> Float32[Array, "n"]:
 
 def _summary(rules: Rules, state: State) -> Float32[Array, "n"]:
     """Return what others see of a board as numbers of order one."""
-    heights = [measures.height(column) for column in columns(rules, state.rows)]
     values: list[Any] = []
     if state.garbage is not None:
         waiting = jnp.sum(state.garbage.rows, dtype=jnp.int32)
         values.append(jnp.minimum(waiting, rules.height) / rules.height)
     values += [jnp.minimum(state.combo + 1, 10) / 10, state.back_to_back >= 0]
-    values += [height / rules.height for height in heights]
+    values += [height / rules.height for height in column_heights(rules, state.rows)]
     return jnp.stack([jnp.asarray(value, jnp.float32) for value in values])
+
+
+def column_heights(rules: Rules, rows: Rows) -> list[Int32[Array, ""]]:
+    """Return the row above the highest filled cell of each column, 31 at most.
+
+    All columns are searched at once, a bit of their heights after the other: each row is one word.
+    """
+    given = words(rows)
+    highest = functools.reduce(jnp.bitwise_or, given[MAX_HEIGHT:], jnp.uint32(0))
+    covered = [jnp.uint32(0)] * MAX_HEIGHT  # bit x of entry y: column x is filled in row y or above
+    for y in reversed(range(min(MAX_HEIGHT, len(given)))):
+        covered[y] = highest = highest | given[y]
+    planes = list(reversed(once(_count_bits(covered))))
+    return [
+        sum(
+            (
+                ((plane >> np.uint32(x)) & np.uint32(1)).astype(jnp.int32) << k
+                for k, plane in enumerate(planes)
+            ),
+            start=jnp.int32(0),
+        )
+        for x in range(rules.width)
+    ]
+
+
+def _count_bits(covered: list[Array]) -> list[Array]:
+    """Count in how many of 2^n - 1 words, each within the one before, each bit is: n words, the highest first."""
+    if not covered:
+        return []
+    middle = len(covered) // 2
+    here, low, high = covered[middle], _count_bits(covered[:middle]), _count_bits(covered[middle + 1 :])
+    return [here, *((here & above) | (~here & below) for below, above in zip(low, high, strict=True))]
 
 
 def _rows_due(rules: Rules, params: Params, state: State) -> Float32[Array, ""]:

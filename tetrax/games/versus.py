@@ -13,7 +13,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from flax import struct
 from jax import Array
 from jaxtyping import Bool, Float32, Int32, PRNGKeyArray
 
@@ -23,31 +22,14 @@ from tetrax.env.game.rules import Rules
 from tetrax.env.game.state import Event, Record, State
 from tetrax.env.game.vector import check_key, check_kind, describe, fold
 from tetrax.env.tetris import Tetris
-from tetrax.games import exchange, others
+from tetrax.games import exchange, others, versus_measures
 from tetrax.games.versus_config import VersusConfig, VersusParams, check_weight, default_params
+from tetrax.games.versus_measures import DRAWS, LOSSES, WINS
+from tetrax.games.versus_state import NOBODY, VersusEvent, VersusState
 
-WINS, DRAWS, LOSSES = "wins", "draws", "losses"
-NOBODY = -1  # has won: a draw, or a game that goes on
+__all__ = ["NOBODY", "Versus", "VersusEvent", "VersusState"]
+
 LUCK = np.uint32(2**31)  # folded into a game's key, with the seat added; the boards' keys are below
-
-
-class VersusState(struct.PyTreeNode, kw_only=True):
-    """Where all players stand."""
-
-    # Of each player, P of them; after the end of the game nothing changes on any of them: `game_over`.
-    boards: tuple[State, ...]
-    luck: Array  # key<fry>[P], of the holes of what each gets, and of whom it sends at
-    fallen: Array  # bool[P], has lost its board
-
-
-class VersusEvent(struct.PyTreeNode, kw_only=True):
-    """What happened in one step."""
-
-    boards: Event  # [P, ...], on each board
-    exchanged: Array  # int32[P, P], rows from each player that came to wait on the board of each other
-    fell: Array  # bool[P], lost its board in this step
-    ended: Array  # bool[], the game ended in this step
-    winner: Array  # int32[], who won in this step; NOBODY
 
 
 @dataclass(frozen=True)
@@ -207,52 +189,21 @@ class Versus:
         """
         params = self.default_params if params is None else params
         seen = [self.board.observe(board, params.board) for board in state.boards]
-        is_over = functools.reduce(jnp.logical_and, [board.game_over for board in state.boards])
-        first = np.arange(self.num_actions) == 0
-        for player, board in enumerate(state.boards):
-            waits = board.game_over & ~is_over
-            seen[player] = seen[player].replace(legal=seen[player].legal | (waits & first))
+        if self.num_players > 2:  # of two, both are over at once
+            seen = self._let_wait(seen, state.boards)
         return _stack(others.show(self.config, seen, state.boards, state.fallen, params.board))
 
     def measure(self, event: VersusEvent) -> dict[str, Array]:
         """Return who won, by the first player, and the sums of what all players did in a step, int32[] each."""
-        boards = event.boards
-        done = {
-            "lines": jnp.sum(boards.lines, dtype=jnp.int32),
-            "score": jnp.sum(boards.score, dtype=jnp.int32),
-            "attack": jnp.sum(boards.attack, dtype=jnp.int32),
-            "pieces": jnp.sum(boards.locked, dtype=jnp.int32),
-        }
-        if self.config.cooperative:
-            return done
-        ends = {
-            WINS: event.winner == 0,
-            DRAWS: event.ended & (event.winner == NOBODY),
-            LOSSES: event.winner > 0,
-        }
-        return {**{name: value.astype(jnp.int32) for name, value in ends.items()}, **done}
+        return versus_measures.of_game(self.config, event)
 
     def measure_player(self, event: VersusEvent, player: Int32[Array, ""]) -> dict[str, Array]:
-        """Return the same for one player alone: whether he won, what he did, and the rows that came to wait on him."""
-        board = jax.tree.map(lambda leaf: leaf[player], event.boards)
-        measured = {
-            "lines": board.lines,
-            "score": board.score,
-            "attack": jnp.sum(board.attack, dtype=jnp.int32),
-            "pieces": board.locked.astype(jnp.int32),
-        }
-        if self.config.cooperative:
-            return measured
-        ends = {
-            WINS: event.winner == player,
-            DRAWS: event.ended & (event.winner == NOBODY),
-            LOSSES: (event.winner != player) & (event.winner != NOBODY),
-        }
-        return {**{name: value.astype(jnp.int32) for name, value in ends.items()}, **measured}
+        """Return the same for one player alone."""
+        return versus_measures.of_player(self.config, event, player)
 
     def board_of(self, state: VersusState, player: Int32[Array, ""]) -> State:
         """Return the board of one player, a state of `board`."""
-        return jax.tree.map(lambda leaf: leaf[..., player], state.boards)
+        return jax.tree.map(lambda *leaves: jnp.stack(leaves)[player], *state.boards)
 
     def resample_future(self, state: VersusState, key: PRNGKeyArray) -> VersusState:
         """Return the state with all that no player can know drawn anew, for each board by itself.
@@ -305,6 +256,15 @@ class Versus:
         step = functools.reduce(jnp.maximum, [board.ticks for board in boards])
         exchanged = exchange.share_out(self.config.targets, sent, stands, state.luck, step)
         return exchange.deliver(self.rules, params.board.game, boards, exchanged, state.luck), exchanged
+
+    def _let_wait(self, seen: Sequence[Observation], boards: Sequence[State]) -> list[Observation]:
+        """Leave those who have fallen one action, while others play on."""
+        is_over = functools.reduce(jnp.logical_and, [board.game_over for board in boards])
+        first = np.arange(self.num_actions) == 0
+        return [
+            each.replace(legal=each.legal | (board.game_over & ~is_over & first))
+            for each, board in zip(seen, boards, strict=True)
+        ]
 
     def _reward(
         self, own: Float32[Array, "P"], event: VersusEvent, params: VersusParams

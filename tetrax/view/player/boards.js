@@ -14,10 +14,9 @@ function makeBoard(data, figure) {
     lastFrame[step] = index;
   });
   for (let place = 1; place <= data.steps; place++) lastFrame[place] = lastFrame[place] ?? lastFrame[place - 1];
-  lastFrame[0] = lastFrame[0] ?? 0;
 
   return function draw(place) {
-    const frame = read(lastFrame[place] ?? 0);
+    const frame = read(lastFrame[place]);
     const layers = layersOf(data, frame);
     for (const [name, path] of paths) path.setAttribute("d", layers[name] || "");
     numbers.forEach((number, index) => { number.textContent = frame.numbers[index]; });
@@ -35,18 +34,19 @@ function startBoards() {
   const data = JSON.parse(find("data").textContent);
   const figures = [...document.querySelectorAll("#boards figure")];
   const boards = data.boards.map((board, index) => makeBoard(board, figures[index]));
-  let step = 0;
+  const start = Math.max(...data.boards.map((board) => board.frames[0].step ?? 0)); // with whole pieces, the first lock
+  let step = start;
   let playing = false;
   let due = 0; // steps that playing is behind by, a fraction
   let drawnAt = 0; // milliseconds
 
   function seek(to) {
-    step = Math.max(0, Math.min(data.steps, to));
+    step = Math.max(start, Math.min(data.steps, to));
     for (const draw of boards) draw(step);
     find("when").textContent = `step ${step} of ${data.steps}`;
     find("scrubber").value = step;
     find("scrubber").setAttribute("aria-valuetext", `step ${step} of ${data.steps}`);
-    find("first").disabled = find("back").disabled = step === 0;
+    find("first").disabled = find("back").disabled = step === start;
     find("last").disabled = find("forward").disabled = step === data.steps;
   }
 
@@ -55,7 +55,7 @@ function startBoards() {
     due = 0;
     find("play").textContent = playing ? "pause" : "play";
     if (!playing) return;
-    if (step === data.steps) seek(0);
+    if (step === data.steps) seek(start);
     drawnAt = performance.now();
     requestAnimationFrame(run);
   }
@@ -80,7 +80,7 @@ function startBoards() {
     " ": () => setPlaying(!playing),
     ArrowLeft: (shift) => go(step - (shift ? 10 : 1)),
     ArrowRight: (shift) => go(step + (shift ? 10 : 1)),
-    Home: () => go(0),
+    Home: () => go(start),
     End: () => go(data.steps),
   };
   document.addEventListener("keydown", (event) => {
@@ -91,13 +91,14 @@ function startBoards() {
     action(event.shiftKey);
   });
   find("play").addEventListener("click", () => setPlaying(!playing));
-  find("first").addEventListener("click", () => go(0));
+  find("first").addEventListener("click", () => go(start));
   find("back").addEventListener("click", () => go(step - 1));
   find("forward").addEventListener("click", () => go(step + 1));
   find("last").addEventListener("click", () => go(data.steps));
   find("scrubber").addEventListener("input", (event) => go(Number(event.target.value)));
+  find("scrubber").min = start;
   find("scrubber").max = data.steps;
-  seek(0);
+  seek(start);
 }
 
 startBoards();

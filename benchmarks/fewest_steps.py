@@ -1,7 +1,7 @@
 """`python -m benchmarks.fewest_steps RUN_DIR …`: the steps of cooperative grid world runs beside the fewest possible.
 
 The fewest steps are found breadth first over the places of all agents and what is found, for every start of the final
-evaluation.
+evaluation. Prints a JSON object a run.
 """
 
 from __future__ import annotations
@@ -31,9 +31,13 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: list[str]) -> int:
+    if argv == ["--help"]:
+        print(__doc__.replace("`", "").strip())
+        return 0
     if not argv or any(word.startswith("-") for word in argv):
+        given = " ".join(argv) or "nothing"
         raise UserError(
-            "RUN_DIR: given none; allowed: folders of finished runs on the cooperative grid world"
+            f"RUN_DIR: given {given}; allowed: folders of finished runs on the cooperative grid world"
         )
     for word in argv:
         print(json.dumps({"run": word, **measure(Path(word))}))

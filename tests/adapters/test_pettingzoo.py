@@ -17,7 +17,7 @@ from pettingzoo.utils.wrappers import TerminateIllegalWrapper
 
 from tests.adapters.sharing import LIMIT, Sharing
 from tetrax.adapters.pettingzoo import env, parallel_env
-from tetrax.adapters.players import make_named
+from tetrax.adapters.several import make_named
 from tetrax.env.tetris import EnvConfig
 
 PLAYERS = ["player_0", "player_1"]

@@ -14,8 +14,8 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import PRNGKeyArray
 
-from tetrax.adapters.players import find_players
 from tetrax.adapters.programs import KEY_KIND
+from tetrax.adapters.several import find_players
 from tetrax.env.game.state import select
 from tetrax.fields.errors import missing
 

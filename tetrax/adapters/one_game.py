@@ -8,7 +8,7 @@ from jax.typing import ArrayLike
 
 from tetrax.adapters.forks import GENERAL_ADVICE, check_not_forked
 from tetrax.adapters.pickling import from_numpy, to_numpy
-from tetrax.adapters.players import Players, Position, players_programs
+from tetrax.adapters.several import Players, Position, players_programs
 from tetrax.view.render import render, render_rgb
 
 NO_RESET = "step(), observe() and render() need reset() first"

@@ -10,7 +10,7 @@ import numpy as np
 
 from tetrax.adapters.gymnasium import check_action
 from tetrax.adapters.one_game import NO_RESET, OneGame
-from tetrax.adapters.players import Players, find_players
+from tetrax.adapters.several import Players, find_players
 from tetrax.env.game.rules import check_choice
 from tetrax.fields.errors import missing
 

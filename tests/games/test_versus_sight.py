@@ -116,7 +116,7 @@ def test_three_play_until_one_stands_and_who_has_fallen_waits():
     env = versus(num_players=3, board=MINI, win=2.0)
     params = env.default_params
     step = jax.jit(env.step)
-    state, seen = env.reset(jax.random.key(0), params)
+    state, seen = jax.jit(env.reset)(jax.random.key(0), params)
     # The second piles all up in one column; the first and the third look for room.
     rewards, waits = np.zeros(3), 0
     while not seen.terminated:
@@ -146,7 +146,8 @@ def test_many_games_play_as_each_alone_and_begin_anew():
     keys = jax.random.split(jax.random.key(5), 3)
     state, seen = jax.jit(batch.reset)(keys)
     step, alone = jax.jit(batch.step), jax.jit(env.step)
-    games = [env.reset(jax.random.fold_in(key, 0)) for key in keys]
+    begin = jax.jit(env.reset)
+    games = [begin(jax.random.fold_in(key, 0)) for key in keys]
     dice, ended = np.random.default_rng(0), [False] * 3
     for _ in range(12):
         legal = np.asarray(by_seat(seen.observation.legal, env.spec))

@@ -110,7 +110,7 @@ def _run(argv: list[str]) -> int:
             max_pieces=max_pieces,
             greedy=not options.sample,
             record=options.record is not None,
-            opponent=evaluation.SELF if env.spec.acts_together else None,  # it is decided by now who plays
+            opponent=evaluation.SELF if env.spec.acts_together else None,  # else it is in the game already
             on_progress=on_progress,
         )
     failures = _write("--csv", options.csv, lambda path: evaluation.write_csv(result, path))

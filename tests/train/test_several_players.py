@@ -14,6 +14,7 @@ import pytest
 from tetrax import evaluate as evaluate_entry
 from tetrax import games
 from tetrax.agents import baselines
+from tetrax.agents.mappo import LeagueConfig
 from tetrax.fields.errors import UserError
 from tetrax.games.grid_config import GridWorldConfig
 from tetrax.train import presets, start
@@ -25,8 +26,11 @@ from tetrax.train.report import evaluation
 from tetrax.train.report.watched_game import WatchedGame
 
 SMALL_GRID = GridWorldConfig(width=4, height=3, rewards="competitive", max_steps=20)
+PRESET = presets.find("mappo", "tiny", game="gridworld", env=SMALL_GRID)
 TINY = dataclasses.replace(
-    presets.find("mappo", "tiny", game="gridworld", env=SMALL_GRID),
+    PRESET,
+    # Against past selves too: these and what they came to belong to what is saved.
+    agent=dataclasses.replace(PRESET.agent, league=LeagueConfig(size=2, share=0.5, every=2, tables=1)),
     checkpoint_seconds=0.0,
     keep_checkpoints=20,
 )
@@ -93,7 +97,7 @@ def test_a_run_is_evaluated_and_goes_on_as_if_it_had_never_stopped(
     result = train(TINY, run_dir=whole)
     assert (result.status, result.step, result.num_traces) == ("finished", 512, 1)
     rows = log.read(whole / "metrics.jsonl")
-    assert {"wins", "draws", "losses", "found", "games", "loss/policy"} <= rows[-1].keys()
+    assert {"wins", "draws", "losses", "found", "games", "loss/policy", "league/score"} <= rows[-1].keys()
     told = json.loads((whole / "eval.json").read_text())
     assert told["wins"]["mean"] + told["draws"]["mean"] + told["losses"]["mean"] == pytest.approx(1)
 

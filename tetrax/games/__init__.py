@@ -12,6 +12,8 @@ from tetrax.games.configs import GymnasiumConfig, GymnaxConfig
 from tetrax.games.grid_config import GridWorldConfig
 from tetrax.games.grid_world import GridWorld
 from tetrax.games.in_a_row import ConnectFourConfig, TicTacToeConfig, make_connect_four, make_tic_tac_toe
+from tetrax.games.versus import Versus
+from tetrax.games.versus_config import TOGETHER, VersusConfig
 
 
 class GameEntry(NamedTuple):
@@ -43,6 +45,7 @@ GAMES: dict[str, GameEntry] = {
     "gymnasium": GameEntry(GymnasiumConfig, _make_gymnasium, {}, takes_id=True),
     "tictactoe": GameEntry(TicTacToeConfig, make_tic_tac_toe, {}),
     "connect4": GameEntry(ConnectFourConfig, make_connect_four, {}),
+    "versus": GameEntry(VersusConfig, Versus, {"versus": VersusConfig(), "together": TOGETHER}),
     "gridworld": GameEntry(GridWorldConfig, GridWorld, {}),
 }
 
@@ -79,7 +82,9 @@ def word_for(game: str, config: Any) -> str:
 
 def names() -> list[str]:
     """Return the words that name a game."""
-    return ["tetris", "cartpole", "gymnax:ID", "gymnasium:ID", "tictactoe", "connect4", "gridworld"]
+    return [
+        "tetris", "cartpole", "gymnax:ID", "gymnasium:ID", "tictactoe", "connect4", "gridworld", "versus",
+    ]  # fmt: skip
 
 
 def make(game: str, config: Any) -> Any:

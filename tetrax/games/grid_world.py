@@ -71,6 +71,7 @@ class GridWorld:
             num_actions=len(STRIDES),
             shows=Shown("flat"),
             can_truncate=True,
+            legal_varies=False,
             measures=(*measures, STEPS) if alone else (*measures, RETURN, STEPS),
             num_players=config.num_agents if alone else 1,
             acts_together=alone,
@@ -173,6 +174,10 @@ class GridWorld:
         }
         ended = {name: value.astype(jnp.int32) for name, value in ends.items()}
         return {**ended, FOUND: jnp.sum(event.finds & mine[:, None], dtype=jnp.int32)}
+
+    def measure_player(self, event: Walked, player: Int32[Array, ""]) -> dict[str, Array]:
+        """Return the same as one agent has it."""
+        return self.measure(event.replace(counted=jnp.asarray(player, jnp.int32)))
 
     def resample_future(self, state: GridState, key: PRNGKeyArray) -> GridState:
         """Return the state with other steps of the opponents to come: nothing else is hidden."""

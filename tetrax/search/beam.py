@@ -22,7 +22,7 @@ from tetrax.env.game.reach import placements
 from tetrax.env.game.reach.flood import Start
 from tetrax.env.game.rules import Rules, default_params
 from tetrax.env.game.state import State
-from tetrax.search import children, resting, stacks
+from tetrax.search import children, lines, resting, stacks
 from tetrax.search.attack_weights import Weights
 from tetrax.search.children import Choices, Lanes
 
@@ -64,6 +64,7 @@ class Plan(NamedTuple):
     value: Float32[Array, "G"]  # attack and evaluation at the end of the best way
     boards: Int32[Array, "G"]  # that were expanded
     missed: Int32[Array, "G"]  # placements that there was no room for
+    lines: lines.Lines  # the best ones
 
 
 def find_root(rules: Rules, size: Size, state: State, placements_in_all: int) -> Root:
@@ -131,12 +132,15 @@ def _plan(rules: Rules, size: Size, weights: Weights, root: Root) -> Plan:
     begun = _begin(size, root)
     capacity = (size.width + size.clear_width) * CHILDREN
 
-    def look_ahead(so_far: _Search, depth: Int32[Array, ""]) -> tuple[_Search, None]:
-        return _look_ahead(rules, size, weights, root, capacity, so_far, depth), None
+    def look_ahead(so_far: _Search, depth: Int32[Array, ""]) -> tuple[_Search, Array]:
+        return _look_ahead(rules, size, weights, root, capacity, so_far, depth)
 
-    found, _ = jax.lax.scan(look_ahead, begun, jnp.arange(size.depth, dtype=jnp.int32))
+    found, took = jax.lax.scan(look_ahead, begun, jnp.arange(size.depth, dtype=jnp.int32))
     step = children.decode(found.first)
-    return Plan(step.choice == 1, step.orientation, step.x, step.y, found.value, found.boards, found.missed)
+    best = lines.trace(took, found.lanes.score.reshape(took.shape[1:]))
+    return Plan(
+        step.choice == 1, step.orientation, step.x, step.y, found.value, found.boards, found.missed, best
+    )
 
 
 def _begin(size: Size, root: Root) -> _Search:
@@ -170,8 +174,8 @@ def _look_ahead(
     capacity: int,
     so_far: _Search,
     depth: Int32[Array, ""],
-) -> _Search:
-    """Place one more piece on every board."""
+) -> tuple[_Search, Int32[Array, "G B"]]:
+    """Place one more piece on every board; return how each of them came about, too, -1 where it stayed."""
     lanes, num_games = so_far.lanes, root.hold.shape[0]
     beam = size.width + size.clear_width
     choices, starts = _choices(rules, root, lanes, beam, depth)
@@ -195,13 +199,14 @@ def _look_ahead(
     by_game = after.score.reshape(num_games, beam)
     best = jnp.argmax(by_game, axis=1)[:, None]
     expanded = jnp.sum(jnp.isfinite(lanes.score.reshape(num_games, -1)), axis=1, dtype=jnp.int32)
-    return _Search(
+    searched = _Search(
         lanes=after,
         value=jnp.take_along_axis(by_game, best, axis=1)[:, 0],
         first=jnp.take_along_axis(after.first.reshape(num_games, beam), best, axis=1)[:, 0],
         boards=so_far.boards + jnp.where(goes_on, expanded, 0),
         missed=so_far.missed + jnp.where(goes_on, scored.missed, 0),
     )
+    return searched, jnp.where(goes_on[:, None], took.reshape(num_games, beam), -1)
 
 
 def _choices(

@@ -61,8 +61,11 @@ def _run(argv: list[str]) -> int:
     from tetrax.system import compilation_cache
 
     compilation_cache.enable_for_slow_programs()
+    from tetrax.games import versus_record
+
+    draw = _show_boards if versus_record.is_one(file) else _show
     try:
-        print(_show(file, out, options))
+        print(draw(file, out, options))
     except ValueError as error:
         raise UserError(_named(str(error))) from None
     streams.deliver()
@@ -119,9 +122,7 @@ def _show(file: Path, out: Path | None, options: Options) -> str:
     from tetrax.view.text import render_text
 
     replayed = record.verify(record.load(file))
-    actions = len(replayed.recording.actions)
-    if not -actions - 1 <= options.step <= actions:
-        raise UserError(f"--step: given {options.step}; allowed: {-actions - 1} to {actions}")
+    _check_step(options.step, len(replayed.recording.actions))
     came_to = ", ".join(
         f"{value} {name.replace('_', ' ')}" if not isinstance(value, bool) else name.replace("_", " ")
         for name, value in dataclasses.asdict(replayed.recording.outcome).items()
@@ -149,6 +150,38 @@ def _show(file: Path, out: Path | None, options: Options) -> str:
     else:
         disk.write_whole(out, (render_text(frames.scene_at(replayed, options.step)) + "\n").encode())
     return f"{out}: {came_to}"
+
+
+def _show_boards(file: Path, out: Path | None, options: Options) -> str:
+    """Do the same with a game of several boards."""
+    from tetrax.games import versus_record
+    from tetrax.view import several_boards
+
+    suffix = "" if out is None else out.suffix.lower()
+    if suffix in ANIMATIONS:
+        raise UserError(
+            f"--out: given {str(out)!r} for a game of several boards; allowed: .html, .svg or .txt"
+        )
+    if options.policy is not None:
+        raise UserError("--policy: given for a game of several boards; allowed: with those of one board")
+    replayed = versus_record.verify(versus_record.load(file))
+    _check_step(options.step, len(replayed.recording.actions))
+    came_to = f"{several_boards.default_title(replayed.recording)}, {replayed.recording.outcome.steps} steps"
+    if out is None:
+        return f"{several_boards.text_at(replayed, options.step, colour=_has_colours())}\n{file}: {came_to}"
+    if suffix == ".html":
+        disk.write_whole(out, several_boards.show(replayed).html.encode())
+    elif suffix == ".svg":
+        disk.write_whole(out, several_boards.svg_at(replayed, options.step).encode())
+    else:
+        disk.write_whole(out, (several_boards.text_at(replayed, options.step) + "\n").encode())
+    return f"{out}: {came_to}"
+
+
+def _check_step(step: int, length: int) -> None:
+    """Refuse a step that the game does not have."""
+    if not -length - 1 <= step <= length:
+        raise UserError(f"--step: given {step}; allowed: {-length - 1} to {length}")
 
 
 def _thoughts(replayed: Replay, options: Options) -> list[dict[str, Any]] | None:

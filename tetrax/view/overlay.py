@@ -61,6 +61,10 @@ def _write(draw: ImageDraw.ImageDraw, thought: dict[str, Any], left: int, cell: 
             ink = BAR if name == thought["did"] else EDGE
             draw.rectangle((left, top, left + round(share * (right - 1 - left)), bottom), ink)
         top += round((LINE - 0.75) * cell) + cell // 4
+    if thought.get("lines"):
+        draw.text((left, top), "BEST LINES", LABEL, font(0.55 * cell))
+    for number, line in enumerate(thought.get("lines", ()), start=1):
+        draw.text((left, top + round(0.8 * number * cell)), line[:LETTERS], TEXT, font(0.55 * cell))
 
 
 def _shares(kind: str | None, best: list[Any]) -> list[float]:

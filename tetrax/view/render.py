@@ -25,10 +25,12 @@ from tetrax.env.tetris import Tetris
 from tetrax.games.grid_config import GridState
 from tetrax.games.grid_world import GridWorld
 from tetrax.games.in_a_row import InARow, InARowState
+from tetrax.games.versus import Versus, VersusState
 from tetrax.system.disk import write_whole
-from tetrax.view import film, grid_pictures, overlay, page, stones, svg
+from tetrax.view import film, grid_pictures, overlay, page, side_by_side, stones, svg
 from tetrax.view.frames import Frame, frames, scene_at
 from tetrax.view.picture import check_cell, palette, picture
+from tetrax.view.pixels import draw_pixels
 from tetrax.view.scene import Scene, scene
 from tetrax.view.text import render_text
 
@@ -40,8 +42,8 @@ LAST_FRAME_TIME = 3000  # milliseconds for which the end of an animation stands 
 
 
 def render(
-    env: Tetris | Rules | InARow | GridWorld,
-    state: State | InARowState | GridState,
+    env: Tetris | Rules | InARow | GridWorld | Versus,
+    state: State | InARowState | GridState | VersusState,
     *,
     colour: bool = False,
     start_level: int = 1,
@@ -49,22 +51,38 @@ def render(
     """Draw one state as text; `colour`, of Tetris, for a terminal that knows ANSI colours and Unicode."""
     if isinstance(env, InARow):
         return stones.draw_text(env, stones.check_state(env, state))
+    if isinstance(env, Versus):
+        check_whole("start_level", start_level, 0, MAX_LEVEL)
+        state = side_by_side.check_state(env, state)
+        return side_by_side.draw_text(env, state, colour=colour, start_level=start_level)
     if isinstance(env, GridWorld):
         return grid_pictures.draw_text(env, grid_pictures.check_state(env, state))
     return render_text(_scene(env, state, start_level), colour=colour)
 
 
-def render_rgb(env: Tetris | Rules, state: State, *, cell: int = 24, start_level: int = 1) -> np.ndarray:
-    """Draw one State as uint8[height, width, 3]; `cell` is the side of a cell in pixels (8 or more)."""
+def render_rgb(env: Any, state: Any, *, cell: int = 24, start_level: int = 1) -> np.ndarray:
+    """Draw one state as uint8[height, width, 3]; `cell`, of Tetris, is the side of a cell in pixels (8 or more)."""
+    if isinstance(env, InARow | GridWorld):
+        return draw_pixels(render_svg(env, state))
+    if isinstance(env, Versus):
+        check_whole("start_level", start_level, 0, MAX_LEVEL)
+        boards = side_by_side.scenes_of(env, side_by_side.check_state(env, state), start_level=start_level)
+        return np.concatenate([picture(each, cell=cell) for each in boards], axis=1)
     return picture(_scene(env, state, start_level), cell=cell)
 
 
 def render_svg(
-    env: Tetris | Rules | InARow | GridWorld, state: State | InARowState | GridState, *, start_level: int = 1
+    env: Tetris | Rules | InARow | GridWorld | Versus,
+    state: State | InARowState | GridState | VersusState,
+    *,
+    start_level: int = 1,
 ) -> svg.Svg:
     """Draw one state as SVG: a str of the image, which a notebook shows as the picture."""
     if isinstance(env, InARow):
         return svg.Svg(stones.draw_svg(env, stones.check_state(env, state)))
+    if isinstance(env, Versus):
+        check_whole("start_level", start_level, 0, MAX_LEVEL)
+        return side_by_side.draw_svg(env, side_by_side.check_state(env, state), start_level=start_level)
     if isinstance(env, GridWorld):
         return svg.Svg(grid_pictures.draw_svg(env, grid_pictures.check_state(env, state)))
     return svg.draw(_scene(env, state, start_level))

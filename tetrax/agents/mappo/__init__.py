@@ -5,6 +5,6 @@ with values from the views of all it is MAPPO (Yu et al. 2022, arXiv 2103.01955)
 """
 
 from tetrax.agents.mappo.mappo import make
-from tetrax.agents.mappo.mappo_config import TUNABLE_RANGES, MAPPOConfig
+from tetrax.agents.mappo.mappo_config import TUNABLE_RANGES, LeagueConfig, MAPPOConfig
 
-__all__ = ["TUNABLE_RANGES", "MAPPOConfig", "make"]
+__all__ = ["TUNABLE_RANGES", "LeagueConfig", "MAPPOConfig", "make"]

@@ -15,6 +15,7 @@ from jaxtyping import PRNGKeyArray
 
 from tetrax.agents import checks, episodes, sizes
 from tetrax.agents.agent import Agent, Metrics, Rollout, no_memory
+from tetrax.agents.mappo import league
 from tetrax.agents.mappo.mappo_config import TUNABLE_RANGES, MAPPOConfig
 from tetrax.agents.mappo.players import Players, Policy
 from tetrax.agents.mappo.together import TrainState, collect, make_envs
@@ -33,6 +34,7 @@ class Sample(NamedTuple):
     log_prob: Array
     advantage: Array
     target: Array
+    is_learned: Array | None = None  # bool, whether the learner sat there; None where it sits everywhere
 
 
 def make(config: MAPPOConfig, env: Game) -> Agent:
@@ -93,13 +95,14 @@ def _init(players: Players, key: PRNGKeyArray, env_params: Any, horizon: Array |
         env_params=env_params,
         iteration=jnp.int32(0),
         key=key,
+        league=league.begin(config.league, params),
     )
 
 
 def _train(players: Players, state: TrainState) -> tuple[TrainState, Metrics]:
     """Collect one rollout and learn from it."""
     rollout_key, update_key, next_key = jax.random.split(state.key, 3)
-    state, rollout, finished = collect(players, state, rollout_key)
+    state, rollout, finished, against = collect(players, state, rollout_key)
     samples, value, moments = _advantages(players, state, rollout)
     state = state.replace(value_moments=moments)
     state, losses = _update(players, state, samples, update_key)
@@ -109,6 +112,13 @@ def _train(players: Players, state: TrainState) -> tuple[TrainState, Metrics]:
         "learning_rate": optimise.learning_rate(state.tunables, state.iteration),
     }
     state = state.replace(iteration=state.iteration + 1, key=next_key)
+    if state.league is not None:
+        league_key, next_key = jax.random.split(next_key)
+        past = league.move_on(
+            players.config.league, state.league, state.params, against, state.iteration, league_key
+        )
+        state = state.replace(league=past, key=next_key)
+        means["league/score"] = league.mean_score(past)
     return state, Metrics(totals=finished, means=means)
 
 
@@ -131,9 +141,20 @@ def _advantages(
     if players.config.normalise_values:
         by_set = players.by_set(jax.lax.collapse(targets, 0, 2))  # [K, N]
         moments = jax.vmap(normalise.update_decayed)(moments, by_set)
-    samples = Sample(rollout.observation, rollout.action, rollout.log_prob, advantages, targets)
+    samples = Sample(
+        rollout.observation, rollout.action, rollout.log_prob, advantages, targets, _learned(players, rollout)
+    )
     samples, value = minibatches.group((samples, rollout.value), players.config.num_groups)
     return samples, value, moments
+
+
+def _learned(players: Players, rollout: Rollout) -> Array | None:
+    """Tell which steps are the learner's own, bool[T, B, P]; None where all are."""
+    config = players.config
+    if not config.league.size:
+        return None
+    own = league.seats(config.league, config.num_envs, config.num_groups, players.count)
+    return jnp.broadcast_to(own[None], rollout.action.shape)
 
 
 @jax.named_scope("learning")
@@ -184,20 +205,28 @@ def _loss(
     distribution = MaskedCategorical.from_logits(logits, sample.observation.legal[:, 0])
     log_ratio = distribution.log_prob(sample.action) - sample.log_prob
     ratio = jnp.exp(log_ratio)
-    advantage = normalise.normalise_batch(sample.advantage)
+    mask = sample.is_learned
+    advantage = normalise.normalise_batch(sample.advantage, mask)
     clipped = jnp.clip(ratio, 1.0 - tunables["clip"], 1.0 + tunables["clip"])
-    policy_loss = -jnp.mean(jnp.minimum(ratio * advantage, clipped * advantage))
+    policy_loss = -_mean(jnp.minimum(ratio * advantage, clipped * advantage), mask)
     target = sample.target
     if players.config.normalise_values:
         target = normalise.normalise(moments, target)
-    value_loss = 0.5 * jnp.mean((value - target) ** 2)
-    entropy = jnp.mean(distribution.entropy())
+    value_loss = 0.5 * _mean((value - target) ** 2, mask)
+    entropy = _mean(distribution.entropy(), mask)
     total = policy_loss + tunables["value_loss"] * value_loss - tunables["entropy"] * entropy
     return total, {
         "loss/policy": policy_loss,
         "loss/value": value_loss,
         "loss/total": total,
         "entropy": entropy,
-        "kl": jnp.mean(ratio - 1.0 - log_ratio),  # low-variance estimate (Schulman 2020)
-        "clip_fraction": jnp.mean(jnp.asarray(jnp.abs(ratio - 1.0) > tunables["clip"], jnp.float32)),
+        "kl": _mean(ratio - 1.0 - log_ratio, mask),  # low-variance estimate (Schulman 2020)
+        "clip_fraction": _mean(jnp.asarray(jnp.abs(ratio - 1.0) > tunables["clip"], jnp.float32), mask),
     }
+
+
+def _mean(values: Array, mask: Array | None) -> Array:
+    """Return the mean over what the mask, where there is one, lets through."""
+    if mask is None:
+        return jnp.mean(values)
+    return jnp.sum(jnp.where(mask, values, 0.0)) / jnp.maximum(jnp.sum(mask), 1)

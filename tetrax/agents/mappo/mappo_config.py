@@ -10,6 +10,7 @@ from tetrax.networks.network_config import NetworkConfig
 
 Parameters = Literal["shared", "separate"]
 Value = Literal["own", "central"]
+WINS = "wins"  # the measure of games that somebody wins
 
 TUNABLE_RANGES: dict[str, tuple[float, float]] = {
     "learning_rate": (0.0, 1.0),
@@ -21,6 +22,24 @@ TUNABLE_RANGES: dict[str, tuple[float, float]] = {
     "value_loss": (0.0, 100.0),
     "max_grad_norm": (1e-6, 1e6),
 }
+
+
+@dataclass(frozen=True)
+class LeagueConfig:
+    """Past selves that are played against."""
+
+    size: int = 0
+    """Snapshots of the learner that are kept, the one that it begins with among them; 0 = it plays itself alone."""
+    share: float = 0.25
+    """Share of the games in which snapshots have all seats but one."""
+    every: int = 20
+    """Iterations between snapshots; tables are set anew then, too."""
+    tables: int = 4
+    """Snapshots that are played against at a time."""
+
+    def games_of(self, games: int) -> int:
+        """Return how many of the games of a group are against snapshots: the last ones of it."""
+        return round(self.share * games) if self.size else 0
 
 
 @dataclass(frozen=True)
@@ -45,6 +64,8 @@ class MAPPOConfig:
     multiple of their number; results depend on the groups, not on the devices."""
     network: NetworkConfig = field(default_factory=NetworkConfig)
     """The network that judges what is seen."""
+    league: LeagueConfig = field(default_factory=LeagueConfig)
+    """Past selves to play against, in games that somebody wins."""
     normalise_values: bool = True
     """Learn values in units of their running mean and spread."""
     learning_rate: float = 1e-3
@@ -89,5 +110,26 @@ class MAPPOConfig:
         if (group * self.num_steps) % self.num_minibatches:
             allowed = f"a divisor of num_envs / num_groups times num_steps ({group} x {self.num_steps})"
             raise checks.wrong("num_minibatches", self.num_minibatches, allowed)
+        self._check_league(env)
         for name, between in TUNABLE_RANGES.items():
             checks.check_range(name, getattr(self, name), between)
+
+    def _check_league(self, env: Game) -> None:
+        """Refuse a league that cannot be."""
+        league = self.league
+        if not isinstance(league, LeagueConfig):
+            raise checks.wrong("league", repr(league), "a LeagueConfig")
+        checks.check_count("league.size", league.size, lowest=0)
+        for name in ("every", "tables"):
+            checks.check_count(f"league.{name}", getattr(league, name))
+        checks.check_range("league.share", league.share, (0.0, 1.0))
+        if not league.size:
+            return
+        if WINS not in env.spec.measures:
+            raise checks.wrong("league.size", league.size, f"0 in {env.spec.title}, which nobody wins")
+        if self.parameters != "shared":
+            raise checks.wrong("league.size", league.size, "0 with separate parameters")
+        against = self.num_groups * league.games_of(self.num_envs // self.num_groups)
+        if not against or against % league.tables:
+            allowed = f"a divisor of the games against snapshots, of which there are {against} (league.share)"
+            raise checks.wrong("league.tables", league.tables, allowed)

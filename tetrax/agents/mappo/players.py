@@ -94,6 +94,14 @@ class Players:
         judged: Any = self.network.apply(params, views)
         return judged
 
+    def logits(self, params: Any, observation: Observation) -> Float32[Array, "N A"]:
+        """Return the logits of N seats by one set of parameters, from what their players see, [N, ...]."""
+        if self.config.value == "own":
+            judged: Any = self.network.apply(params, observation)
+            return judged[0]
+        judged = self.network.apply(params, observation, method="judge_actions")
+        return judged
+
     def judge_seats(self, policy: Policy, observation: Observation) -> tuple[Array, Array]:
         """Return logits [N, P, A] and values in units of reward [N, P] of N games, from what is seen [N, P, ...]."""
         views = self.by_set(self.views(observation))
@@ -114,8 +122,7 @@ class Players:
             logits, value = judged  # [K, N, ...]
             told = {"value": self._of_seat(self.in_rewards(policy.value_moments, value), observation)}
         else:
-            judge = lambda params: self.network.apply(params, observation, method="judge_actions")  # noqa: E731
-            logits, told = jax.vmap(judge)(policy.params), {}
+            logits, told = jax.vmap(self.logits, (0, None))(policy.params, observation), {}
         distribution = MaskedCategorical.from_logits(self._of_seat(logits, observation), observation.legal)
         action = distribution.mode() if greedy else distribution.sample(key)
         told |= {

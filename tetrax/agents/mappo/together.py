@@ -10,6 +10,8 @@ from jaxtyping import PRNGKeyArray
 
 from tetrax.agents import episodes
 from tetrax.agents.agent import Rollout
+from tetrax.agents.mappo import league
+from tetrax.agents.mappo.league import League
 from tetrax.agents.mappo.players import Players, Policy
 from tetrax.env.batch import Batch
 from tetrax.env.contract import Game
@@ -30,6 +32,7 @@ class TrainState(struct.PyTreeNode):
     env_params: Any  # of the environment
     iteration: Array  # int32[], iterations done
     key: Array  # key<fry>[]
+    league: League | None = None  # past selves; None where there is none
 
 
 def make_envs(env: Game) -> Batch:
@@ -39,8 +42,11 @@ def make_envs(env: Game) -> Batch:
 
 def collect(
     players: Players, state: TrainState, key: PRNGKeyArray
-) -> tuple[TrainState, Rollout, dict[str, Array]]:
+) -> tuple[TrainState, Rollout, dict[str, Array], Any]:
     """Play `num_steps` of B games side by side; return the rollout [T, B, P] and totals of the games that ended.
+
+    Last comes what the learner did at the league's tables, `league.results`; () without one. There the rollout has
+    what the snapshots did in their seats.
 
     The scan looks once more than it plays, for the values after the last step. `terminated` and `truncated` are those
     of the games, [T, B].
@@ -48,7 +54,7 @@ def collect(
     config, env = players.config, players.env
     envs = make_envs(env)
     env_params = env.with_discount(state.env_params, state.tunables["discount"])
-    policy = Policy(params=state.params, value_moments=state.value_moments)
+    policy, past = Policy(params=state.params, value_moments=state.value_moments), state.league
 
     def step(env_state: EpisodeState, step_input: tuple[PRNGKeyArray, Array]) -> Any:
         act_key, is_played = step_input
@@ -56,7 +62,12 @@ def collect(
         with jax.named_scope("acting"):
             logits, value = players.judge_seats(policy, observation)
             distribution = MaskedCategorical.from_logits(logits, observation.legal)
-            action = jnp.asarray(distribution.sample(act_key), jnp.int32)
+            if past is None:
+                action = jnp.asarray(distribution.sample(act_key), jnp.int32)
+            else:
+                draw_key, reply_key = jax.random.split(act_key)
+                action = jnp.asarray(distribution.sample(draw_key), jnp.int32)
+                action = league.reply(players, past, observation, action, reply_key)
         after, timestep = envs.step(env_state, action, env_params)
         last = timestep.last_observation
         looked = Rollout(
@@ -72,13 +83,16 @@ def collect(
             memory=(),
         )
         finished = episodes.sum_finished(timestep, after)
-        return select(is_played, after, env_state), (looked, finished)
+        done = timestep.terminated | timestep.truncated
+        against = () if past is None else league.results(players, timestep.event, done)
+        return select(is_played, after, env_state), (looked, finished, against)
 
     is_played = jnp.arange(config.num_steps + 1) < config.num_steps
     inputs = (jax.random.split(key, config.num_steps + 1), is_played)
-    env_state, (looked, finished) = jax.lax.scan(step, state.env_state, inputs)
+    env_state, (looked, *ended) = jax.lax.scan(step, state.env_state, inputs)
     next_value = looked.value[1:]  # of [T + 1, B, P]
-    rollout, finished = jax.tree.map(lambda leaf: leaf[:-1], (looked, finished))
+    rollout, ended = jax.tree.map(lambda leaf: leaf[:-1], (looked, ended))
+    finished, against = jax.tree.map(lambda leaf: jnp.sum(leaf, axis=0), ended)
     next_value = jnp.where(rollout.truncated[..., None], rollout.next_value, next_value)
     rollout = rollout.replace(next_value=next_value)
-    return state.replace(env_state=env_state), rollout, jax.tree.map(jnp.sum, finished)
+    return state.replace(env_state=env_state), rollout, finished, against

@@ -19,7 +19,7 @@ from tetrax.env import batch
 from tetrax.env.wrappers import AutoReset, AutoResetState
 from tetrax.search.game_model import reward_of_mover
 from tetrax.train.report.blocks import look
-from tetrax.train.report.decisions import Decisions, decision_data, number, summarise
+from tetrax.train.report.decisions import Decisions, decision_data, lines_data, number, summarise
 from tetrax.view.as_data import rules_data
 from tetrax.view.captions import read_happenings
 from tetrax.view.following import Following, step_data
@@ -138,9 +138,10 @@ class WatchedGame:
         for index, happening in enumerate(read_happenings(burst.event)):
             if self._following is None or burst.is_first[index]:
                 self._following = Following(self._env, before[index])
-            shown.append(
-                step_data(self._following.step(after[index], happening, int(burst.decisions.action[index])))
-            )
+            step = self._following.step(after[index], happening, int(burst.decisions.action[index]))
+            lines = lines_data(burst.decisions, index, self._env.rules, before[index])
+            placed = {"placed": [list(cell) for cell in step.placed]} if lines else {}
+            shown.append({**step_data(step), **lines, **placed})
         return shown
 
 

@@ -1,14 +1,13 @@
 """Beam search over whole placements: tucks, spins and hold, many games at once, in one compiled program.
 
 A step expands every board of every beam, scores all placements, merges equal boards and keeps the best. A game has two
-beams side by side: one keeps the best by attack and evaluation, the other adds what speaks for a perfect clear. The
-placement chosen is the first one on the way to the best board at the end, by the first measure alone.
+beams side by side: one keeps the best by attack and evaluation, the other adds what speaks for a perfect clear. What is
+made of the boards at the end is in `decisions`.
 """
 
 import functools
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -28,6 +27,7 @@ from tetrax.search.children import Choices, Lanes
 
 CHILDREN = 80  # placements of a board that there is room for, on average over a beam
 CANDIDATES = 3  # times the width: the best ones, among which equal boards are merged
+UNKNOWN = 2  # pieces after the known ones that a search may come to
 FOR_EVER = 1 << 20  # placements left of a game without a last one
 
 
@@ -39,6 +39,17 @@ class Size:
     clear_width: int = 64
     depth: int = 7
     beyond: int = 0
+    leaves: int = 0  # boards of each beam that are looked at beside these where the search ends
+
+    @property
+    def expanded(self) -> int:
+        """Return the boards of a game that are expanded at each step."""
+        return self.width + self.clear_width
+
+    @property
+    def kept(self) -> int:
+        """Return those and the others that may be ends."""
+        return self.expanded + self.leaves * (2 if self.clear_width else 1)
 
 
 class Root(NamedTuple):
@@ -50,20 +61,9 @@ class Root(NamedTuple):
     chain: Int32[Array, "G"]  # difficult clears in a row minus one; -1 = none
     combo: Int32[Array, "G"]  # clears in a row
     starts: tuple[Start, ...]  # [G] each
+    bag: UInt32[Array, "G"]  # what is left in the bag after the pieces that are known
     left: Int32[Array, "G"]  # placements until the last one
     steps: Int32[Array, "G"]  # placements to look ahead, at most those of `Size`
-
-
-class Plan(NamedTuple):
-    """What was decided for G games."""
-
-    use_hold: Bool[Array, "G"]
-    orientation: Int32[Array, "G"]
-    x: Int32[Array, "G"]
-    y: Int32[Array, "G"]
-    value: Float32[Array, "G"]  # attack and evaluation at the end of the best way
-    boards: Int32[Array, "G"]  # that were expanded
-    missed: Int32[Array, "G"]  # placements that there was no room for
 
 
 def find_root(rules: Rules, size: Size, state: State, placements_in_all: int) -> Root:
@@ -76,7 +76,7 @@ def find_root(rules: Rules, size: Size, state: State, placements_in_all: int) ->
     for number in range(size.beyond):
         kind, source = randomizer.draw(rules, state.key, draws + number, source)
         pieces.append(kind)
-    pieces += [jnp.int32(-1)] * 2
+    pieces += [jnp.int32(-1)] * UNKNOWN
     _, starts = placements.starts(rules, state)
     left, steps = jnp.int32(FOR_EVER), jnp.int32(size.depth)
     if placements_in_all:
@@ -90,76 +90,67 @@ def find_root(rules: Rules, size: Size, state: State, placements_in_all: int) ->
         chain=state.back_to_back if rules.attack == "tetrio" else jnp.minimum(state.back_to_back, 0),
         combo=state.combo + 1,
         starts=starts,
+        bag=source.bag,
         left=left,
         steps=steps,
     )
 
 
-@functools.lru_cache(maxsize=64)
-def planner(rules: Rules, size: Size) -> Callable[[Weights, Root], Plan]:
-    """Return the search, on games [G]; under vmap more games are searched side by side."""
-
-    @jax.custom_batching.custom_vmap
-    def plan(weights: Weights, root: Root) -> Plan:
-        return _plan(rules, size, weights, root)
-
-    @plan.def_vmap
-    def plan_more(axis_size: int, in_batched: Any, *given: Any) -> tuple[Plan, Any]:
-        def merge(field: Array, is_batched: bool) -> Array:
-            if not is_batched:
-                field = jnp.broadcast_to(field[None], (axis_size, *field.shape))
-            return field.reshape(-1, *field.shape[2:])
-
-        found = plan(*jax.tree.map(merge, given, tuple(in_batched)))
-        split = jax.tree.map(lambda field: field.reshape(axis_size, -1, *field.shape[1:]), found)
-        return split, jax.tree.map(lambda _: True, split)
-
-    return plan
-
-
-class _Search(NamedTuple):
-    """What is carried from one placement to the next."""
+class Found(NamedTuple):
+    """The boards at the end of a search of G games."""
 
     lanes: Lanes  # [G B] each
-    value: Float32[Array, "G"]  # of the best board at the last step that had any
-    first: Int32[Array, "G"]  # the first placement on the way there
-    boards: Int32[Array, "G"]
-    missed: Int32[Array, "G"]
+    placed: Int32[Array, "G"]  # pieces on the way to them
+    boards: Int32[Array, "G"]  # that were expanded
+    missed: Int32[Array, "G"]  # placements that there was no room for
 
 
-def _plan(rules: Rules, size: Size, weights: Weights, root: Root) -> Plan:
+def follow(rules: Rules, weights: Weights, root: Root, first: Int32[Array, "G"]) -> Lanes:
+    """Make a placement of each game, as `Lanes.first` tells it; the boards after it are [G]."""
+    lanes = _begin(Size(1, 0, 1), root).lanes
+    choices, _ = _choices(rules, root, lanes, 1, jnp.int32(0))
+    number = jnp.arange(first.shape[0], dtype=jnp.int32)
+    step = children.decode(first)._replace(lane=number)
+    own = weights.replace(placement=weights.placement.T)
+    return children.advance(
+        rules, default_params(rules), lanes, choices, own, jnp.zeros_like(lanes.sent), step
+    )
+
+
+def search(rules: Rules, size: Size, weights: Weights, root: Root) -> Found:
+    """Place piece after piece, keeping the best boards."""
     begun = _begin(size, root)
-    capacity = (size.width + size.clear_width) * CHILDREN
+    capacity = size.expanded * CHILDREN
 
-    def look_ahead(so_far: _Search, depth: Int32[Array, ""]) -> tuple[_Search, None]:
+    def look_ahead(so_far: Found, depth: Int32[Array, ""]) -> tuple[Found, None]:
         return _look_ahead(rules, size, weights, root, capacity, so_far, depth), None
 
     found, _ = jax.lax.scan(look_ahead, begun, jnp.arange(size.depth, dtype=jnp.int32))
-    step = children.decode(found.first)
-    return Plan(step.choice == 1, step.orientation, step.x, step.y, found.value, found.boards, found.missed)
+    return found
 
 
-def _begin(size: Size, root: Root) -> _Search:
+def _begin(size: Size, root: Root) -> Found:
     """Start with one board of each game."""
-    num_games, beam = root.hold.shape[0], size.width + size.clear_width
-    is_first = np.arange(beam) == 0
+    num_games = root.hold.shape[0]
+    is_first = np.arange(size.kept) == 0
 
     def spread(field: Array) -> Array:
-        return jnp.repeat(field, beam, axis=0)
+        return jnp.repeat(field, size.kept, axis=0)
 
-    zeros = jnp.zeros(num_games * beam, jnp.int32)
+    zeros = jnp.zeros(num_games * size.kept, jnp.int32)
     lanes = Lanes(
         stack=spread(root.stack).T,
         hold=spread(root.hold),
         position=zeros,
         chain=spread(root.chain),
         combo=spread(root.combo),
+        sent=zeros.astype(jnp.float32),
         gained=zeros.astype(jnp.float32),
         score=jnp.tile(jnp.where(is_first, 0.0, -jnp.inf).astype(jnp.float32), num_games),
         first=zeros,
     )
     nothing = jnp.zeros(num_games, jnp.int32)
-    return _Search(lanes, nothing.astype(jnp.float32), nothing, nothing, nothing)
+    return Found(lanes, nothing, nothing, nothing)
 
 
 def _look_ahead(
@@ -168,12 +159,12 @@ def _look_ahead(
     weights: Weights,
     root: Root,
     capacity: int,
-    so_far: _Search,
+    so_far: Found,
     depth: Int32[Array, ""],
-) -> _Search:
+) -> Found:
     """Place one more piece on every board."""
-    lanes, num_games = so_far.lanes, root.hold.shape[0]
-    beam = size.width + size.clear_width
+    num_games, beam, kept = root.hold.shape[0], size.expanded, size.kept
+    lanes = _expanded(size, so_far.lanes)
     choices, starts = _choices(rules, root, lanes, beam, depth)
     found = resting.find(rules, lanes.stack, tuple(choices.kind), starts)
     left = (root.left - depth - 1).astype(jnp.float32)
@@ -183,22 +174,19 @@ def _look_ahead(
     took = jnp.take_along_axis(scored.step, chosen, axis=1).reshape(-1)
     score = jnp.where(exists, jnp.take_along_axis(scored.score, chosen, axis=1), -jnp.inf).reshape(-1)
     step = children.decode(took)
-    step = step._replace(lane=step.lane + np.repeat(np.arange(num_games, dtype=np.int32) * beam, beam))
-    own = weights.replace(placement=jnp.repeat(weights.placement.T, beam, axis=1))
-    after = children.advance(rules, default_params(rules), lanes, choices, own, jnp.repeat(fade, beam), step)
+    step = step._replace(lane=step.lane + np.repeat(np.arange(num_games, dtype=np.int32) * beam, kept))
+    own = weights.replace(placement=jnp.repeat(weights.placement.T, kept, axis=1))
+    after = children.advance(rules, default_params(rules), lanes, choices, own, jnp.repeat(fade, kept), step)
     first = jnp.where(depth == 0, children.encode(step._replace(lane=jnp.zeros_like(step.lane))), after.first)
     after = after._replace(score=score, first=first)
     # Where the game has no further placements, or nothing could be placed, the boards stay as they are.
     goes_on = (root.steps > depth) & jnp.any(jnp.isfinite(score.reshape(num_games, -1)), axis=1)
-    stays = jnp.repeat(~goes_on, beam)
-    after = jax.tree.map(lambda new, old: jnp.where(stays, old, new), after, lanes)
-    by_game = after.score.reshape(num_games, beam)
-    best = jnp.argmax(by_game, axis=1)[:, None]
+    stays = jnp.repeat(~goes_on, kept)
+    after = jax.tree.map(lambda new, old: jnp.where(stays, old, new), after, so_far.lanes)
     expanded = jnp.sum(jnp.isfinite(lanes.score.reshape(num_games, -1)), axis=1, dtype=jnp.int32)
-    return _Search(
+    return Found(
         lanes=after,
-        value=jnp.take_along_axis(by_game, best, axis=1)[:, 0],
-        first=jnp.take_along_axis(after.first.reshape(num_games, beam), best, axis=1)[:, 0],
+        placed=so_far.placed + goes_on.astype(jnp.int32),
         boards=so_far.boards + jnp.where(goes_on, expanded, 0),
         missed=so_far.missed + jnp.where(goes_on, scored.missed, 0),
     )
@@ -240,27 +228,48 @@ def _begin_piece(
     rules: Rules, depth: Int32[Array, ""], kind: Array, allowed: Array, root: Start, beam: int
 ) -> Start:
     """Return where a piece begins: at the first placement where it is, later where pieces enter."""
+    enters = entering(rules, kind, allowed)
+    now = jax.tree.map(lambda field: jnp.repeat(field, beam), root)
+    now = now._replace(allowed=now.allowed & allowed)
+    return jax.tree.map(lambda a, b: jnp.where(depth == 0, a, b), now, enters)
+
+
+def entering(rules: Rules, kind: Array, allowed: Array) -> Start:
+    """Return where pieces enter."""
     known = jnp.maximum(kind, 0)
-    enters = Start(
+    return Start(
         orientation=jnp.zeros_like(kind),
         x=jnp.asarray(rules.spawn_x.astype(np.int32))[known],
         y=jnp.asarray(rules.spawn_y.astype(np.int32))[known],
         kick=jnp.full_like(kind, -1),
         allowed=allowed,
     )
-    now = jax.tree.map(lambda field: jnp.repeat(field, beam), root)
-    now = now._replace(allowed=now.allowed & allowed)
-    return jax.tree.map(lambda a, b: jnp.where(depth == 0, a, b), now, enters)
+
+
+def _expanded(size: Size, lanes: Lanes) -> Lanes:
+    """Return the boards that go on, without those that only may be ends."""
+
+    def take(field: Array) -> Array:
+        by_game = field.reshape(*field.shape[:-1], -1, size.kept)
+        return by_game[..., : size.expanded].reshape(*field.shape[:-1], -1)
+
+    return jax.tree.map(take, lanes) if size.leaves else lanes
 
 
 def _choose(size: Size, scored: children.Scored) -> tuple[Int32[Array, "G B"], Bool[Array, "G B"]]:
-    """Choose the placements that go on, those of the first beam, then those of the second; tell which there are."""
-    chosen, exist = _best(scored.score, scored.names, size.width)
-    if not size.clear_width:
-        return chosen, exist
-    known = jnp.stack([jnp.take_along_axis(name, chosen, axis=1) for name in scored.names])
-    others, others_exist = _best(scored.clear_score, scored.names, size.clear_width, known)
-    return jnp.concatenate([chosen, others], axis=1), jnp.concatenate([exist, others_exist], axis=1)
+    """Choose the placements that go on, those of the first beam, then those of the second, and the best of each
+    beside, which only may be ends; tell which there are.
+    """
+    parts = [_best(scored.score, scored.names, size.width)]
+    if size.clear_width:
+        known = jnp.stack([jnp.take_along_axis(name, parts[0][0], axis=1) for name in scored.names])
+        parts.append(_best(scored.clear_score, scored.names, size.clear_width, known))
+    if size.leaves:
+        for score in (scored.score, scored.clear_score)[: len(parts)]:
+            best, index = jax.lax.top_k(score, size.leaves)
+            parts.append((index, ~jnp.isneginf(best)))
+    chosen, exist = zip(*parts, strict=True)
+    return jnp.concatenate(chosen, axis=1), jnp.concatenate(exist, axis=1)
 
 
 def _best(

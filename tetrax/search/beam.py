@@ -108,7 +108,7 @@ class Found(NamedTuple):
 def follow(rules: Rules, weights: Weights, root: Root, first: Int32[Array, "G"]) -> Lanes:
     """Make a placement of each game, as `Lanes.first` tells it; the boards after it are [G]."""
     lanes = _begin(Size(1, 0, 1), root).lanes
-    choices, _ = _choices(rules, root, lanes, 1, jnp.int32(0))
+    choices, _ = find_choices(rules, root, lanes, 1, jnp.int32(0))
     number = jnp.arange(first.shape[0], dtype=jnp.int32)
     step = children.decode(first)._replace(lane=number)
     own = weights.replace(placement=weights.placement.T)
@@ -165,12 +165,12 @@ def _look_ahead(
     """Place one more piece on every board."""
     num_games, beam, kept = root.hold.shape[0], size.expanded, size.kept
     lanes = _expanded(size, so_far.lanes)
-    choices, starts = _choices(rules, root, lanes, beam, depth)
+    choices, starts = find_choices(rules, root, lanes, beam, depth)
     found = resting.find(rules, lanes.stack, tuple(choices.kind), starts)
     left = (root.left - depth - 1).astype(jnp.float32)
     fade = jnp.clip(left / jnp.maximum(weights.fade, 1.0), 0.0, 1.0)
     scored = children.score_all(rules, lanes, choices, found, weights, fade, capacity)
-    chosen, exists = _choose(size, scored)  # [G, B] indices of placements
+    chosen, exists = choose(size, scored)  # [G, B] indices of placements
     took = jnp.take_along_axis(scored.step, chosen, axis=1).reshape(-1)
     score = jnp.where(exists, jnp.take_along_axis(scored.score, chosen, axis=1), -jnp.inf).reshape(-1)
     step = children.decode(took)
@@ -192,7 +192,7 @@ def _look_ahead(
     )
 
 
-def _choices(
+def find_choices(
     rules: Rules, root: Root, lanes: Lanes, beam: int, depth: Int32[Array, ""]
 ) -> tuple[Choices, tuple[Start, ...]]:
     """Return which pieces may be placed on each board, and where they begin."""
@@ -256,7 +256,7 @@ def _expanded(size: Size, lanes: Lanes) -> Lanes:
     return jax.tree.map(take, lanes) if size.leaves else lanes
 
 
-def _choose(size: Size, scored: children.Scored) -> tuple[Int32[Array, "G B"], Bool[Array, "G B"]]:
+def choose(size: Size, scored: children.Scored) -> tuple[Int32[Array, "G B"], Bool[Array, "G B"]]:
     """Choose the placements that go on, those of the first beam, then those of the second, and the best of each
     beside, which only may be ends; tell which there are.
     """

@@ -124,7 +124,7 @@ def _time_parts(
     found = jax.jit(lambda root: beam.search(rules, dataclasses.replace(size, depth=MIDDLE), weights, root))(
         root
     )
-    choices, starts = jax.jit(lambda lanes: beam.find_choices(rules, root, lanes, size.expanded, depth))(
+    choices, starts = jax.jit(lambda lanes: beam.find_choices(rules, root, lanes, size.boards, depth))(
         found.lanes
     )
     find = jax.jit(lambda stack, kinds, starts: resting.find(rules, stack, kinds, starts))
@@ -133,7 +133,7 @@ def _time_parts(
     fade = jnp.ones(root.hold.shape[0], jnp.float32)
     score = jax.jit(
         lambda lanes, choices, rests: children.score_all(
-            rules, lanes, choices, rests, weights, fade, size.expanded * beam.CHILDREN
+            rules, lanes, choices, rests, weights, fade, size.boards * beam.CHILDREN
         )
     )
     scored = score(found.lanes, choices, rests)

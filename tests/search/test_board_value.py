@@ -96,7 +96,7 @@ def test_the_value_decides_and_hidden_pieces_do_not():
     """A value that pays for cells on the left is followed, by games that look alike alike."""
     state = together([stand(TINY, frozenset(), "LSI", seed=seed)[0] for seed in range(4)])
     state = state.replace(bag=jnp.full_like(state.bag, 0b0110))
-    size = beam.Size(width=100, clear_width=2, depth=4, leaves=6)
+    size = beam.Size(width=100, clear_width=2, depth=4)
     value = board_value.init(TINY, (1,), KEY)
     weights = jnp.tile(flatten(build({}, {}, 1.0))[None], (4, 1))
 

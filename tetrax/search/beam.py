@@ -39,17 +39,11 @@ class Size:
     clear_width: int = 64
     depth: int = 7
     beyond: int = 0
-    leaves: int = 0  # boards of each beam that are looked at beside these where the search ends
 
     @property
-    def expanded(self) -> int:
-        """Return the boards of a game that are expanded at each step."""
+    def boards(self) -> int:
+        """Return the boards of a game that are kept at each step."""
         return self.width + self.clear_width
-
-    @property
-    def kept(self) -> int:
-        """Return those and the others that may be ends."""
-        return self.expanded + self.leaves * (2 if self.clear_width else 1)
 
 
 class Root(NamedTuple):
@@ -120,7 +114,7 @@ def follow(rules: Rules, weights: Weights, root: Root, first: Int32[Array, "G"])
 def search(rules: Rules, size: Size, weights: Weights, root: Root) -> Found:
     """Place piece after piece, keeping the best boards."""
     begun = _begin(size, root)
-    capacity = size.expanded * CHILDREN
+    capacity = size.boards * CHILDREN
 
     def look_ahead(so_far: Found, depth: Int32[Array, ""]) -> tuple[Found, None]:
         return _look_ahead(rules, size, weights, root, capacity, so_far, depth), None
@@ -132,12 +126,12 @@ def search(rules: Rules, size: Size, weights: Weights, root: Root) -> Found:
 def _begin(size: Size, root: Root) -> Found:
     """Start with one board of each game."""
     num_games = root.hold.shape[0]
-    is_first = np.arange(size.kept) == 0
+    is_first = np.arange(size.boards) == 0
 
     def spread(field: Array) -> Array:
-        return jnp.repeat(field, size.kept, axis=0)
+        return jnp.repeat(field, size.boards, axis=0)
 
-    zeros = jnp.zeros(num_games * size.kept, jnp.int32)
+    zeros = jnp.zeros(num_games * size.boards, jnp.int32)
     lanes = Lanes(
         stack=spread(root.stack).T,
         hold=spread(root.hold),
@@ -163,8 +157,7 @@ def _look_ahead(
     depth: Int32[Array, ""],
 ) -> Found:
     """Place one more piece on every board."""
-    num_games, beam, kept = root.hold.shape[0], size.expanded, size.kept
-    lanes = _expanded(size, so_far.lanes)
+    lanes, num_games, beam = so_far.lanes, root.hold.shape[0], size.boards
     choices, starts = find_choices(rules, root, lanes, beam, depth)
     found = resting.find(rules, lanes.stack, tuple(choices.kind), starts)
     left = (root.left - depth - 1).astype(jnp.float32)
@@ -174,15 +167,15 @@ def _look_ahead(
     took = jnp.take_along_axis(scored.step, chosen, axis=1).reshape(-1)
     score = jnp.where(exists, jnp.take_along_axis(scored.score, chosen, axis=1), -jnp.inf).reshape(-1)
     step = children.decode(took)
-    step = step._replace(lane=step.lane + np.repeat(np.arange(num_games, dtype=np.int32) * beam, kept))
-    own = weights.replace(placement=jnp.repeat(weights.placement.T, kept, axis=1))
-    after = children.advance(rules, default_params(rules), lanes, choices, own, jnp.repeat(fade, kept), step)
+    step = step._replace(lane=step.lane + np.repeat(np.arange(num_games, dtype=np.int32) * beam, beam))
+    own = weights.replace(placement=jnp.repeat(weights.placement.T, beam, axis=1))
+    after = children.advance(rules, default_params(rules), lanes, choices, own, jnp.repeat(fade, beam), step)
     first = jnp.where(depth == 0, children.encode(step._replace(lane=jnp.zeros_like(step.lane))), after.first)
     after = after._replace(score=score, first=first)
     # Where the game has no further placements, or nothing could be placed, the boards stay as they are.
     goes_on = (root.steps > depth) & jnp.any(jnp.isfinite(score.reshape(num_games, -1)), axis=1)
-    stays = jnp.repeat(~goes_on, kept)
-    after = jax.tree.map(lambda new, old: jnp.where(stays, old, new), after, so_far.lanes)
+    stays = jnp.repeat(~goes_on, beam)
+    after = jax.tree.map(lambda new, old: jnp.where(stays, old, new), after, lanes)
     expanded = jnp.sum(jnp.isfinite(lanes.score.reshape(num_games, -1)), axis=1, dtype=jnp.int32)
     return Found(
         lanes=after,
@@ -246,30 +239,14 @@ def entering(rules: Rules, kind: Array, allowed: Array) -> Start:
     )
 
 
-def _expanded(size: Size, lanes: Lanes) -> Lanes:
-    """Return the boards that go on, without those that only may be ends."""
-
-    def take(field: Array) -> Array:
-        by_game = field.reshape(*field.shape[:-1], -1, size.kept)
-        return by_game[..., : size.expanded].reshape(*field.shape[:-1], -1)
-
-    return jax.tree.map(take, lanes) if size.leaves else lanes
-
-
 def choose(size: Size, scored: children.Scored) -> tuple[Int32[Array, "G B"], Bool[Array, "G B"]]:
-    """Choose the placements that go on, those of the first beam, then those of the second, and the best of each
-    beside, which only may be ends; tell which there are.
-    """
-    parts = [_best(scored.score, scored.names, size.width)]
-    if size.clear_width:
-        known = jnp.stack([jnp.take_along_axis(name, parts[0][0], axis=1) for name in scored.names])
-        parts.append(_best(scored.clear_score, scored.names, size.clear_width, known))
-    if size.leaves:
-        for score in (scored.score, scored.clear_score)[: len(parts)]:
-            best, index = jax.lax.top_k(score, size.leaves)
-            parts.append((index, ~jnp.isneginf(best)))
-    chosen, exist = zip(*parts, strict=True)
-    return jnp.concatenate(chosen, axis=1), jnp.concatenate(exist, axis=1)
+    """Choose the placements that go on, those of the first beam, then those of the second; tell which there are."""
+    chosen, exist = _best(scored.score, scored.names, size.width)
+    if not size.clear_width:
+        return chosen, exist
+    known = jnp.stack([jnp.take_along_axis(name, chosen, axis=1) for name in scored.names])
+    others, others_exist = _best(scored.clear_score, scored.names, size.clear_width, known)
+    return jnp.concatenate([chosen, others], axis=1), jnp.concatenate([exist, others_exist], axis=1)
 
 
 def _best(

@@ -110,6 +110,6 @@ def positions(size: Size, root: Root, found: Found) -> Position:
         hold=lanes.hold,
         chain=lanes.chain,
         combo=lanes.combo,
-        bag=jnp.repeat(root.bag, size.kept),
-        left=jnp.repeat(root.left - found.placed, size.kept),
+        bag=jnp.repeat(root.bag, size.boards),
+        left=jnp.repeat(root.left - found.placed, size.boards),
     )

@@ -48,7 +48,7 @@ def _value_preset(
         evaluation=EvalConfig(
             every=0, final_episodes=final_episodes, final_max_pieces=agent.placements, record_every=0
         ),
-        total_steps=iterations * agent.num_games * (agent.moves + agent.depth),
+        total_steps=iterations * agent.num_games * agent.moves,
         chunk_iterations=chunk,
     )
 
@@ -59,8 +59,8 @@ TINY_VALUE = BeamValueConfig(
     placements=14,
     layer_sizes=(8,),
     num_games=4,
-    moves=1,
-    capacity=64,
+    moves=4,
+    capacity=60,
     batch_size=8,
     num_updates=2,
 )

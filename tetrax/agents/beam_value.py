@@ -1,10 +1,8 @@
 """A learned value of boards for the beam search: what will be sent from where a search sees no further.
 
-What such a board is worth is learned by going on from it: pieces are drawn, some are placed, a search looks ahead, and
-the rows sent on the way plus the value where that search ends is what the board was worth (Bellman's equation over so
-many placements). The value at the end is that of a slow average of the parameters (Lillicrap et al. 2016, arXiv
-1509.02971). Mostly the game goes on from the best end, at times from another, so that the value is learned where a
-search compares.
+It is learned from games of the search. What the board in view at one placement was worth is told by the rows sent since
+and by the search a few placements later, whose end is judged by a slow average of the parameters (Lillicrap et al. 2016,
+arXiv 1509.02971): temporal differences over plans, see `planned_games`.
 """
 
 import functools
@@ -307,7 +305,9 @@ def find_loss(
 ) -> tuple[Array, Array]:
     """Return half the mean squared error of the value, after the last placement left out, and the values."""
     told = board_value.total(rules, weights, value, position)
-    return 0.5 * jnp.mean((told - target) ** 2, where=position.left > 0), told
+    goes_on = position.left > 0
+    errors = jnp.where(goes_on, 0.5 * (told - target) ** 2, 0.0)
+    return jnp.sum(errors) / jnp.maximum(jnp.sum(goes_on), 1), told
 
 
 def read(fields: dict[str, Array]) -> Position:

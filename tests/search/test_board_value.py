@@ -1,4 +1,4 @@
-"""The learned value of boards: what it sees, that it changes nothing untaught, that it decides; mirrors."""
+"""The learned value of boards: what it sees, that it changes nothing untaught, that it decides, mirrors, open games."""
 
 import jax
 import jax.numpy as jnp
@@ -7,14 +7,14 @@ import pytest
 
 from tests.search.drawn_games import TINY, read, stand, together
 from tetrax.env.tetris import EnvConfig, Tetris
-from tetrax.search import beam, board_value, playing
+from tetrax.search import beam, board_value, open_games, playing
 from tetrax.search.attack_weights import build, flatten
 from tetrax.search.board_value import Position
 
 ENV = Tetris(EnvConfig(rules=TINY, actions="locked_position"))
 KEY = jax.random.key(3, impl="threefry2x32")
 NOTHING = jax.tree.map(lambda leaf: jnp.asarray(leaf)[None], build({}, {}, 1.0))
-S = 1  # of TINY's kinds
+I_PIECE, S, T = range(3)  # TINY's kinds
 
 
 def positions(*drawings, **fields):
@@ -71,6 +71,26 @@ def test_a_mirror():
         np.testing.assert_array_equal(now, before)
 
 
+def test_games_begin_with_a_bag_from_which_pieces_are_gone():
+    begun = open_games.begin(TINY, 20, KEY, 64)
+    gone = 20 - np.asarray(begun.left)
+    assert set(gone.tolist()) == {0, 1, 2, 3}
+    assert np.array_equal([bin(bag).count("1") for bag in begun.bag.tolist()], 4 - gone)
+    assert len(set(np.asarray(begun.bag)[gone == 2].tolist())) == 6  # every two of the four kinds
+
+
+def test_what_is_dealt_comes_from_the_bag():
+    root = open_games.deal(TINY, 4, positions("#....", "#....", bag=0b0110, left=3), KEY)
+    for number in range(2):
+        kinds = [int(root.hold[number]), *root.pieces[number].tolist()]
+        assert set(kinds[:2]) == {S, T}  # the held piece comes first where none was held
+        assert len(set(kinds[2:4])) == 2 and kinds[4:] == [-1] * beam.UNKNOWN
+        assert int(root.bag[number]) == 0b1111 & ~sum(1 << kind for kind in kinds[2:4])
+    held = open_games.deal(TINY, 4, positions("#....", hold=I_PIECE, bag=0b0110), KEY)
+    assert int(held.hold[0]) == I_PIECE and set(held.pieces[0, :2].tolist()) == {S, T}
+    assert root.steps.tolist() == [3, 3] and held.steps.tolist() == [4]
+
+
 @pytest.mark.slow
 def test_the_value_decides_and_hidden_pieces_do_not():
     """A value that pays for cells on the left is followed, by games that look alike alike."""
@@ -93,3 +113,28 @@ def test_the_value_decides_and_hidden_pieces_do_not():
             assert len(set(np.asarray(field).tolist())) == 1
         # Three pieces are known; L and I on end fill six cells of a column.
         assert float(found.value[0]) == 27 + 6
+
+
+@pytest.mark.slow
+def test_a_stretch_adds_up():
+    """What is left goes down by one a piece, cells by what was cleared, and the bag by what was drawn."""
+    player = open_games.Player(
+        TINY, beam.Size(6, 2, 4), jax.tree.map(lambda leaf: jnp.tile(leaf, (8, *[1] * (leaf.ndim - 1))), NOTHING),
+        board_value.init(TINY, (4,), KEY),
+    )  # fmt: skip
+    begun = open_games.begin(TINY, 9, KEY, 8)
+    play = jax.jit(
+        lambda position, key: open_games.play(player, position, jnp.float32(1.0), jnp.float32(0.5), key)
+    )
+    one = play(begun, KEY)
+    placed = np.asarray(begun.left - one.on.left)
+    assert not np.asarray(one.lost).any()
+    assert set(placed.tolist()) == {4}  # all known pieces
+    cells = sum(np.bitwise_count(np.asarray(column)) for column in one.on.stack)
+    assert ((4 * placed - cells) % TINY.width == 0).all() and (cells <= 4 * placed).all()
+    assert (np.asarray(one.on.hold) == -1).all()
+    for bag, before, number in zip(one.on.bag.tolist(), begun.bag.tolist(), placed.tolist(), strict=True):
+        left = (bin(before).count("1") - number) % 4
+        assert bin(bag).count("1") % 4 == left
+    two = play(one.on, KEY)
+    assert (np.asarray(two.on.left) == np.maximum(np.asarray(one.on.left) - 4, 0)).all()

@@ -1,8 +1,9 @@
 """A learned value of boards for the beam search: what will be sent from where a search sees no further.
 
-It is learned from games of the search. What the board in view at one placement was worth is told by the rows sent since
-and by the search a few placements later, whose end is judged by a slow average of the parameters (Lillicrap et al. 2016,
-arXiv 1509.02971): temporal differences over plans, see `planned_games`.
+What such a board is worth is learned by going on from it: pieces are drawn, a search looks ahead, and the rows sent on
+the way plus the value where that search ends is what the board was worth (Bellman's equation over so many placements).
+The value at the end is that of a slow average of the parameters (Lillicrap et al. 2016, arXiv 1509.02971). Mostly the
+game goes on from the best end, at times from another, so that the value is learned where a search compares.
 """
 
 import functools
@@ -14,7 +15,7 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 from jax import Array
-from jaxtyping import Bool, Float32, PRNGKeyArray
+from jaxtyping import Float32, PRNGKeyArray
 
 from tetrax.agents import checks
 from tetrax.agents.agent import Agent, Memory, Metrics, Sight, no_memory
@@ -25,10 +26,10 @@ from tetrax.env.game.vector import check_key
 from tetrax.env.tetris import Tetris
 from tetrax.ops import optimise, replay
 from tetrax.ops.replay import Replay
-from tetrax.search import beam, board_value, planned_games, playing
+from tetrax.search import beam, board_value, open_games, playing
 from tetrax.search.attack_weights import ATTACK_WEIGHTS, Weights, flatten, unflatten
 from tetrax.search.board_value import BoardValue, Position
-from tetrax.search.planned_games import Player
+from tetrax.search.open_games import Player
 
 MEASURE = "attack"  # of the game, that a value tells
 MAX_NORM = 10.0  # of gradients
@@ -50,21 +51,17 @@ class BeamValueConfig:
     """Weights of the linear evaluation, which decides what is kept on the way, and which the value corrects."""
     layer_sizes: tuple[int, ...] = (128, 64)
     """Units of the layers of the network."""
-    num_games: int = 64
+    num_games: int = 128
     """Games played side by side."""
-    moves: int = 8
-    """Placements of each game in an iteration."""
-    steps: int = 3
-    """Placements after which a board at the end of a search is judged by what was sent and is foreseen then."""
-    exploring: float = 0.1
-    """Share of placements with another board in view than the best one (tunable)."""
+    exploring: float = 0.3
+    """Share of games that go on from a board that was drawn instead of the best one (tunable)."""
     temperature: float = 1.0
     """Rows by which a board is worse that is drawn e times less often (tunable)."""
-    capacity: int = 448_000
-    """Boards that are remembered with what followed; a multiple of num_games times (moves - 1)."""
+    capacity: int = 1 << 18
+    """Boards that are remembered with what followed; a multiple of num_games."""
     batch_size: int = 1024
     """Boards of a step of gradient descent."""
-    num_updates: int = 48
+    num_updates: int = 16
     """Steps of gradient descent in an iteration."""
     learning_rate: float = 1e-3
     """Step size of Adam in the beginning (tunable)."""
@@ -79,12 +76,9 @@ class BeamValueConfig:
         checks.check_count("placements", self.placements)
         for name in ("num_games", "capacity", "batch_size", "num_updates"):
             checks.check_count(name, getattr(self, name))
-        checks.check_count("moves", self.moves, lowest=2)
-        checks.check_count("steps", self.steps, highest=self.depth)
-        checks.check_product(num_games=self.num_games, moves=self.moves)
-        unit = self.num_games * (self.moves - 1)
-        if self.capacity % unit:
-            raise checks.wrong("capacity", self.capacity, f"a multiple of {unit}, the boards of an iteration")
+        checks.check_product(num_games=self.num_games, depth=self.depth)
+        if self.capacity % self.num_games:
+            raise checks.wrong("capacity", self.capacity, f"a multiple of num_games ({self.num_games})")
         for size in self.layer_sizes or (0,):
             checks.check_count("layer_sizes", size)
         if self.weights not in ATTACK_WEIGHTS:
@@ -125,7 +119,7 @@ class TrainState(struct.PyTreeNode):
     slow: BoardValue  # the slow average, which is the policy's
     moments: Any  # of Adam
     weights: Array  # float32[D], of the linear evaluation
-    games: beam.Root  # what is known of each, [G, ...]
+    games: dict[str, Array]  # fields of Position, [G, ...]
     sent: Array  # float32[G], in each game so far
     replay: Replay  # of Sample
     tunables: dict[str, Array]  # float32[], names of TUNABLE_RANGES, and the horizon
@@ -150,7 +144,7 @@ def make(config: BeamValueConfig, env: Tetris) -> Agent:
     config.validate(env)
     return Agent(
         name="beam-value",
-        steps_per_iteration=config.num_games * config.moves,
+        steps_per_iteration=config.num_games * config.depth,
         init=lambda key, env_params=None, horizon=0: _init(config, env, key, env_params, horizon),
         train=lambda state: _train(config, env, state),
         policy=lambda state: Policy(value=state.slow, weights=state.weights),
@@ -175,9 +169,7 @@ def _check_game(config: BeamValueConfig, env: Tetris) -> None:
         raise ValueError(
             f"env.rules.randomizer: given {env.rules.randomizer!r} with beam-value; allowed: 'bag'"
         )
-    if not env.rules.hold:
-        raise ValueError("env.rules.hold: given no with beam-value; allowed: yes")
-    known = env.rules.preview + 2
+    known = env.rules.preview + 1 + int(env.rules.hold)
     if config.depth < known:
         raise checks.wrong("depth", config.depth, f"{known} or more, the pieces that are known")
 
@@ -203,9 +195,7 @@ def _init(
     config: BeamValueConfig, env: Tetris, key: PRNGKeyArray, env_params: EnvParams | None, horizon: float
 ) -> TrainState:
     check_key(key)
-    value_key, late_key, begin_key, next_key = jax.random.split(key, 4)
-    # Games begin at different numbers, so that boards of all of them are learned from together.
-    late = jax.random.randint(late_key, (config.num_games,), 0, config.placements)
+    value_key, begin_key, next_key = jax.random.split(key, 3)
     value = board_value.init(env.rules, config.layer_sizes, value_key)
     tunables = {name: jnp.float32(getattr(config, name)) for name in TUNABLE_RANGES}
     return TrainState(
@@ -213,15 +203,10 @@ def _init(
         slow=jax.tree.map(jnp.copy, value),
         moments=optimise.init(value),
         weights=flatten(ATTACK_WEIGHTS[config.weights]),
-        # Copied, since its arrays are in part one and the same, which could not be given away twice.
-        games=jax.tree.map(jnp.copy, planned_games.begin(env.rules, config.placements, late, begin_key)),
+        games=write(open_games.begin(env.rules, config.placements, begin_key, config.num_games)),
         sent=jnp.zeros(config.num_games, jnp.float32),
         replay=replay.empty(
-            _sample_shapes(env),
-            capacity=config.capacity,
-            num_envs=config.num_games,
-            length=1,
-            new_steps=config.moves - 1,
+            _sample_shapes(env), capacity=config.capacity, num_envs=config.num_games, length=1, new_steps=1
         ),
         tunables={**tunables, "horizon": jnp.float32(horizon)},
         env_params=env.default_params if env_params is None else env_params,
@@ -232,41 +217,28 @@ def _init(
 
 def _train(config: BeamValueConfig, env: Tetris, state: TrainState) -> tuple[TrainState, Metrics]:
     """Play one stretch of every game, remember it, and fit the value to what is remembered."""
-    play_key, fit_key, next_key = jax.random.split(state.key, 3)
-    num, tunables = config.num_games, state.tunables
+    play_key, begin_key, fit_key, next_key = jax.random.split(state.key, 4)
+    num, rules = config.num_games, env.rules
     weights = jax.tree.map(lambda w: jnp.broadcast_to(w[None], (num, *w.shape)), unflatten(state.weights))
-    player = Player(
-        rules=env.rules,
-        size=config.size,
-        placements=config.placements,
-        weights=weights,
-        value=state.value,
-        exploring=tunables["exploring"],
-        temperature=tunables["temperature"],
+    player = Player(rules, config.size, weights, state.value)
+    tunables = state.tunables
+    now = read(state.games)
+    played = open_games.play(player, now, tunables["temperature"], tunables["exploring"], play_key)
+    sample = Sample(before=state.games, sent=played.sent, after=write(played.best), lost=played.lost)
+    remembered = replay.insert(state.replay, jax.tree.map(lambda field: field[None], sample))
+    over = played.lost | (played.on.left <= 0)
+    new = open_games.begin(rules, config.placements, begin_key, num)
+    games = jax.tree.map(lambda fresh, on: jnp.where(over, fresh, on), new, played.on)
+    sent = state.sent + played.sent_on
+    totals = {
+        GAMES: jnp.sum(over, dtype=jnp.float32),
+        MEASURE: jnp.sum(jnp.where(over, sent, 0.0)),
+    }
+    state = state.replace(
+        games=write(games), sent=jnp.where(over, 0.0, sent), replay=remembered, key=next_key
     )
-    games, moves = planned_games.play(player, state.games, config.moves, play_key)
-    judged = planned_games.judge(moves, config.steps)
-    sample = Sample(
-        before=judged.view._asdict(), sent=judged.sent, after=judged.after._asdict(), lost=judged.lost
-    )
-    sent, totals = count(state.sent, moves.sent, moves.ended)
-    state = state.replace(games=games, sent=sent, replay=replay.insert(state.replay, sample), key=next_key)
     state, means = _fit(config, env, state, fit_key)
     return state.replace(iteration=state.iteration + 1), Metrics(totals=totals, means=means)
-
-
-def count(
-    so_far: Float32[Array, "G"], sent: Float32[Array, "T G"], ended: Bool[Array, "T G"]
-) -> tuple[Array, dict[str, Array]]:
-    """Add up the rows of games; return those of games that go on, and the totals of games that ended."""
-
-    def add(rows: Array, each: tuple[Array, Array]) -> tuple[Array, Array]:
-        sent, ended = each
-        rows = rows + sent
-        return jnp.where(ended, 0.0, rows), jnp.sum(jnp.where(ended, rows, 0.0))
-
-    rows, finished = jax.lax.scan(add, so_far, (sent, ended))
-    return rows, {GAMES: jnp.sum(ended, dtype=jnp.float32), MEASURE: jnp.sum(finished)}
 
 
 def _fit(
@@ -303,16 +275,19 @@ def _fit(
 def find_loss(
     rules: Rules, weights: Weights, value: BoardValue, position: Position, target: Float32[Array, "n"]
 ) -> tuple[Array, Array]:
-    """Return half the mean squared error of the value, after the last placement left out, and the values."""
+    """Return half the mean squared error of the value, and the values."""
     told = board_value.total(rules, weights, value, position)
-    goes_on = position.left > 0
-    errors = jnp.where(goes_on, 0.5 * (told - target) ** 2, 0.0)
-    return jnp.sum(errors) / jnp.maximum(jnp.sum(goes_on), 1), told
+    return 0.5 * jnp.mean((told - target) ** 2), told
 
 
 def read(fields: dict[str, Array]) -> Position:
-    """Return boards that are kept with their number in front."""
+    """Return the boards that `_write` wrote."""
     return Position(**{**fields, "stack": fields["stack"].T})
+
+
+def write(position: Position) -> dict[str, Array]:
+    """Return boards with their number in front, as a replay keeps them."""
+    return {**position._asdict(), "stack": position.stack.T}
 
 
 def _sample_shapes(env: Tetris) -> Any:

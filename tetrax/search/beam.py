@@ -99,18 +99,6 @@ class Found(NamedTuple):
     missed: Int32[Array, "G"]  # placements that there was no room for
 
 
-def follow(rules: Rules, weights: Weights, root: Root, first: Int32[Array, "G"]) -> Lanes:
-    """Make a placement of each game, as `Lanes.first` tells it; the boards after it are [G]."""
-    lanes = _begin(Size(1, 0, 1), root).lanes
-    choices, _ = find_choices(rules, root, lanes, 1, jnp.int32(0))
-    number = jnp.arange(first.shape[0], dtype=jnp.int32)
-    step = children.decode(first)._replace(lane=number)
-    own = weights.replace(placement=weights.placement.T)
-    return children.advance(
-        rules, default_params(rules), lanes, choices, own, jnp.zeros_like(lanes.sent), step
-    )
-
-
 def search(rules: Rules, size: Size, weights: Weights, root: Root) -> Found:
     """Place piece after piece, keeping the best boards."""
     begun = _begin(size, root)

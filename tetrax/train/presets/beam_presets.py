@@ -48,7 +48,7 @@ def _value_preset(
         evaluation=EvalConfig(
             every=0, final_episodes=final_episodes, final_max_pieces=agent.placements, record_every=0
         ),
-        total_steps=iterations * agent.num_games * agent.moves,
+        total_steps=iterations * agent.num_games * agent.depth,
         chunk_iterations=chunk,
     )
 
@@ -59,8 +59,7 @@ TINY_VALUE = BeamValueConfig(
     placements=14,
     layer_sizes=(8,),
     num_games=4,
-    moves=4,
-    capacity=60,
+    capacity=64,
     batch_size=8,
     num_updates=2,
 )
@@ -69,6 +68,6 @@ LARGE_VALUE = BeamValueConfig(layer_sizes=(256, 128), num_games=512)
 
 BEAM_VALUE: dict[str, dict[str, TrainConfig]] = {
     "tiny": {"locked_position": _value_preset("tiny", TINY_VALUE, 4, 2, final_episodes=4)},
-    "small": {"locked_position": _value_preset("small", SMALL_VALUE, 1_000, 5, final_episodes=64)},
-    "large": {"locked_position": _value_preset("large", LARGE_VALUE, 4_000, 5, final_episodes=1_000)},
+    "small": {"locked_position": _value_preset("small", SMALL_VALUE, 1_800, 20, final_episodes=64)},
+    "large": {"locked_position": _value_preset("large", LARGE_VALUE, 8_000, 5, final_episodes=1_000)},
 }

@@ -78,14 +78,14 @@ def time_search(games: int, width: int, seconds: float) -> dict[str, Any]:
     import jax.numpy as jnp
 
     from tetrax.env.tetris import ENV_PRESETS, Tetris
-    from tetrax.search import beam, decisions, playing
+    from tetrax.search import beam, playing, verdicts
     from tetrax.search.attack_weights import ATTACK_WEIGHTS, flatten, unflatten
 
     env, size = Tetris(ENV_PRESETS["attack-50"]), beam.Size(width, width)
     row = flatten(ATTACK_WEIGHTS["tuned"])
     weights = jnp.broadcast_to(row[None], (games, row.shape[0]))
     key = jax.random.key(0, impl="threefry2x32")
-    plan = jax.jit(lambda root: decisions.decide(env.rules, size, unflatten(weights), None, root))
+    plan = jax.jit(lambda root: verdicts.decide(env.rules, size, unflatten(weights), None, root))
     look = jax.jit(jax.vmap(lambda state: beam.find_root(env.rules, size, state, 0)))
     params = env.default_params
     states = jax.jit(jax.vmap(lambda key: env.init(key, params)))(jax.random.split(key, games))

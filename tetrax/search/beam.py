@@ -2,7 +2,7 @@
 
 A step expands every board of every beam, scores all placements, merges equal boards and keeps the best. A game has two
 beams side by side: one keeps the best by attack and evaluation, the other adds what speaks for a perfect clear. What is
-made of the boards at the end is in `decisions`.
+made of the boards at the end is in `verdicts`.
 """
 
 import functools

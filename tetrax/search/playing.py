@@ -11,10 +11,10 @@ from jaxtyping import Float32, Int32, PRNGKeyArray
 from tetrax.env.game.rules import check_choice, check_whole
 from tetrax.env.game.state import State
 from tetrax.env.tetris import Tetris
-from tetrax.search import beam, decisions
+from tetrax.search import beam, verdicts
 from tetrax.search.attack_weights import ATTACK_WEIGHTS, unflatten
 from tetrax.search.board_value import BoardValue
-from tetrax.search.decisions import Plan
+from tetrax.search.verdicts import Plan
 
 MOST_BOARDS = 256  # of a game's beams together: a placement's board is told in eight bits
 MOST_PLACEMENTS = 32  # looked ahead
@@ -81,7 +81,7 @@ def choose(
     def look(state: State, key: PRNGKeyArray) -> beam.Root:
         return beam.find_root(env.rules, size, env.resample_future(state, key), placements)
 
-    return decisions.planner(env.rules, size)(unflatten(weights), value, jax.vmap(look)(states, keys))
+    return verdicts.planner(env.rules, size)(unflatten(weights), value, jax.vmap(look)(states, keys))
 
 
 def action_of(env: Tetris, plan: Plan) -> Int32[Array, "B"]:

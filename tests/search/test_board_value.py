@@ -118,10 +118,9 @@ def test_the_value_decides_and_hidden_pieces_do_not():
 @pytest.mark.slow
 def test_a_stretch_adds_up():
     """What is left goes down by one a piece, cells by what was cleared, and the bag by what was drawn."""
-    player = open_games.Player(
-        TINY, beam.Size(6, 2, 4), jax.tree.map(lambda leaf: jnp.tile(leaf, (8, *[1] * (leaf.ndim - 1))), NOTHING),
-        board_value.init(TINY, (4,), KEY),
-    )  # fmt: skip
+    low = build({"holes": -1.0, "height": -0.5}, {}, 1.0)
+    weights = jax.tree.map(lambda leaf: jnp.tile(jnp.asarray(leaf)[None], (8, *[1] * np.ndim(leaf))), low)
+    player = open_games.Player(TINY, beam.Size(6, 2, 4), weights, board_value.init(TINY, (4,), KEY))
     begun = open_games.begin(TINY, 9, KEY, 8)
     play = jax.jit(
         lambda position, key: open_games.play(player, position, jnp.float32(1.0), jnp.float32(0.5), key)

@@ -121,9 +121,9 @@ def _time_parts(
     from tetrax.search import beam, children, resting, stacks
 
     depth = jnp.int32(MIDDLE)
-    found = jax.jit(lambda root: beam.search(rules, dataclasses.replace(size, depth=MIDDLE), weights, root))(
-        root
-    )
+    found = jax.jit(
+        lambda root: beam.search(rules, dataclasses.replace(size, depth=MIDDLE), weights, root)[0]
+    )(root)
     choices, starts = jax.jit(lambda lanes: beam.find_choices(rules, root, lanes, size.boards, depth))(
         found.lanes
     )

@@ -4,36 +4,47 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from benchmarks.workers.jax_loop import Loop, Step, below, random_legal
 from tetrax.env.actions import KEY_ACTIONS
-from tetrax.env.batch import Batch
+from tetrax.env.batch import Batch, by_game, by_seat
 from tetrax.env.tetris import Tetris
 from tetrax.env.wrappers import AutoReset
+from tetrax.games.versus import Versus
+
+APART = 2654435769  # 2**32 over the golden ratio: what the players' words differ by
 
 
-def random_play(env: Tetris, batch: int, seed: int = 0) -> Loop:
+def random_play(env: Tetris | Versus, batch: int, seed: int = 0) -> Loop:
     """Return the loop that plays B games at random, a new one where one ends.
 
     One step: observe every board, draw a legal action for each (by counting the mask's bits; every key is
-    legal, so keys need no mask), play it. Boards are observed at the start of a step, as PPO does.
+    legal, so keys need no mask), play it. Boards are observed at the start of a step, as PPO does. The players of
+    a game draw from one word.
     """
-    boards, params = Batch(AutoReset(env)), env.default_params
-    every_action_is_legal = env.config.actions in KEY_ACTIONS
+    boards, params, spec = Batch(AutoReset(env)), env.default_params, env.spec
+    board = env.board if isinstance(env, Versus) else env
+    every_action_is_legal = board.config.actions in KEY_ACTIONS
+    apart = np.arange(spec.num_seats, dtype=np.uint32) * np.uint32(APART)
 
     def start(key: Array) -> Any:
         return boards.reset(jax.random.split(key, batch), params)[0]
 
     def step(state: Any, bits: Array) -> Step:
         observation = boards.observe(state, params)
+        if spec.acts_together:
+            bits = (bits[:, None] + apart[None]).reshape(-1)
         if every_action_is_legal:
             action = below(bits, jnp.uint32(env.num_actions)).astype(jnp.int32)
         else:
-            action = random_legal(bits, observation.legal)
+            action = random_legal(bits, by_seat(observation.legal, spec))
+        action = by_game(action, spec)
         state, timestep = boards.step(state, action, params)
         seen = (observation, timestep.reward, timestep.terminated, timestep.truncated)
-        return Step(state, seen, timestep.event.locked, timestep.terminated | timestep.truncated)
+        pieces = env.measure(timestep.event)["pieces"]
+        return Step(state, seen, pieces, timestep.terminated | timestep.truncated)
 
     return Loop(start, step, batch, seed)
 

@@ -32,7 +32,7 @@ GROUPS = (
         ("dellacherie", "bcts", "dt10", "dt20", "classic-10x10"),
         "In brackets in the first column: what the literature reports, or its engine measures.",
     ),
-    Group("Other games", ("cartpole-*", "lunar-*", "acrobot-*")),
+    Group("Other games", ("cartpole-*", "lunar-*", "acrobot-*", "gridworld-*")),
     Group(
         "Speed",
         ("first-metric-*", "perft-*", "*-env-*", "*-peers", "*-dreamer", "*-startup-*"),

@@ -5,7 +5,8 @@
 
 Each file in benchmarks/results is one measurement, a JSON object with every field of `records.Measurement`;
 those in benchmarks/results/performance hold all that one of the programs here found besides, those in
-benchmarks/results/ablation one variant each, and in benchmarks/results/options several settings of one game.
+benchmarks/results/ablation one variant each, in benchmarks/results/attack one policy each, in
+benchmarks/results/ladder one match of two each, and in benchmarks/results/options several settings of one game.
 """
 
 import argparse
@@ -18,7 +19,9 @@ sys.path.insert(0, str(ROOT))  # so that `python benchmarks/tables.py` works as 
 from benchmarks import (  # noqa: E402
     ablation_page,
     ablation_results,
+    attack_page,
     charts,
+    ladder_page,
     options_page,
     performance_page,
     records,
@@ -31,9 +34,13 @@ README = ROOT / "README.md"
 PAGE = ROOT / "docs" / "performance.md"
 RESULTS_PAGE = ROOT / "docs" / "results.md"
 AGENTS = ROOT / "docs" / "agents.md"
+LADDER = ROOT / "docs" / "ladder.md"
 WORLD_MODEL = ROOT / "docs" / "world_model.md"
+ATTACK = ROOT / "docs" / "attack.md"
 START, END = "<!-- results: made by benchmarks/tables.py -->", "<!-- end of results -->"
 OPTIONS = "<!-- options: made by benchmarks/tables.py -->", "<!-- end of options -->"
+MATCHES = "<!-- ladder: made by benchmarks/tables.py -->", "<!-- end of ladder -->"
+POLICIES = "<!-- policies: made by benchmarks/tables.py -->", "<!-- end of policies -->"
 DURATIONS = "<!-- durations: made by benchmarks/tables.py -->", "<!-- end of durations -->"
 
 
@@ -55,9 +62,11 @@ def make_texts() -> dict[Path, str]:
         RESULTS_PAGE: with_section(RESULTS_PAGE.read_text(), results_page.content(shown)),
         PAGE: with_section(PAGE.read_text(), performance_page.content(found)),
         AGENTS: with_section(AGENTS.read_text(), ablation_page.content(ablation_results.read())),
+        LADDER: with_section(LADDER.read_text(), ladder_page.content(ladder_page.read()), *MATCHES),
         WORLD_MODEL: with_section(
             WORLD_MODEL.read_text(), options_page.content(options_page.read()), *OPTIONS
         ),
+        ATTACK: with_section(ATTACK.read_text(), attack_page.content(attack_page.read()), *POLICIES),
     }
 
 

@@ -66,7 +66,9 @@ def test_every_way_to_lose_and_to_draw_is_documented():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("page", "number"), [("adapters.md", 9), ("games.md", 1), ("game_log.md", 3)])
+@pytest.mark.parametrize(
+    ("page", "number"), [("adapters.md", 12), ("games.md", 1), ("game_log.md", 3), ("versus.md", 2)]
+)
 def test_the_examples_run(page, number, capsys, monkeypatch, tmp_path):
     stand_in_for_moviepy(monkeypatch)
     monkeypatch.chdir(tmp_path)

@@ -51,7 +51,7 @@ CORE_LIBRARIES = {
 }  # fmt: skip
 # An adapter's module is imported by those who have the library it adapts to, and the web's by those who have a server.
 ADAPTERS = ("tetrax.adapters", "tetrax.games.from_", "tetrax.live.web")
-ADAPTED = {"gymnax", "gymnasium", "starlette", "uvicorn"}
+ADAPTED = {"gymnax", "gymnasium", "pettingzoo", "starlette", "uvicorn"}
 # What agents share; every other module or package in tetrax/agents is one algorithm.
 SHARED_BY_AGENTS = {
     "tetrax.agents",

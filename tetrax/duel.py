@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from tetrax.fields.errors import UserError, exit_code, wrong, wrong_name
 from tetrax.system import streams
-from tetrax.train.command import flags
+from tetrax.train.command import acting_words, flags
 
 if TYPE_CHECKING:
     from tetrax.agents.agent import Actor
 
 PROGRAM = "python -m tetrax.duel"
-FRIEND, RANDOM = "friend", "random"
+FRIEND, RANDOM, GUMBEL = "friend", "random", "gumbel"
 TURN_GAMES = ("tictactoe", "connect4")
 
 
@@ -24,11 +24,12 @@ class Options:
     """What to play, and against whom."""
 
     opponent: str = FRIEND
-    """Folder of a run or of an exported policy; random; or friend, who sits at the same keyboard."""
+    """Folder of a run or of an exported policy; random; gumbel, which looks ahead; or friend, who sits at the same
+    keyboard."""
     begin: Literal["me", "opponent"] = "me"
     """Who begins."""
     simulations: int = 0
-    """Positions that an alphazero policy looks at before each move; 0 = the network alone decides."""
+    """Positions that gumbel (0 = 64) or an alphazero policy (0 = the network alone decides) looks at before a move."""
     seed: int = 0
     """Seed of what an opponent draws."""
 
@@ -75,6 +76,9 @@ def _opponent(options: Options, env: Any) -> Actor | None:
         return None
     if options.opponent == RANDOM:
         return baselines.random(env)
+    if options.opponent == GUMBEL:
+        given = {"policy.simulations": options.simulations} if options.simulations else {}
+        return acting_words.baseline(GUMBEL, env, given)
     from tetrax.train.folder import policy_io
 
     acting = {"acting_simulations": options.simulations} if options.simulations else {}

@@ -6,25 +6,22 @@ import contextlib
 import json
 import os
 import sys
-import typing
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from tetrax.fields.errors import UserError, exit_code, hint, in_words, wrong, wrong_name
+from tetrax.fields.errors import UserError, exit_code, in_words, wrong, wrong_name
 from tetrax.system import disk, streams
-from tetrax.train.command import flags
+from tetrax.train.command import acting_words, flags
 
 if TYPE_CHECKING:
     from tetrax.agents.agent import Actor
-    from tetrax.search.playing import BeamSettings
     from tetrax.train.report.evaluation import EvalResult
 
 PROGRAM = "python -m tetrax.evaluate"
-AGENT = "agent."  # what the paths of an agent's settings begin with
-POLICY = "policy."  # and those of a baseline's
 DEFAULT_GAME, DEFAULT_ENVIRONMENT = "tetris", "guideline"
+OF_ANY_GAME = ("random", "gumbel")  # baselines
 # The lines of the table, each of the statistics of a measure.
 STATISTICS: dict[str, Callable[[dict[str, Any]], float]] = {
     "mean": lambda numbers: numbers["mean"],
@@ -43,17 +40,21 @@ class Options:
     """What to play and how to report it."""
 
     policy: str | None = None
-    """A baseline to play instead of a run: random, dellacherie, bcts, dt10, dt20 or beam."""
+    """A baseline to play instead of a run: random, dellacherie, bcts, dt10, dt20, beam or gumbel."""
     game: str | None = None
-    """The game that policy random plays, as in training: tetris (when not given), cartpole, tictactoe, connect4,
-    gymnax:ID, gymnasium:ID."""
+    """The game that policy random or gumbel plays, as in training: tetris (when not given), cartpole, tictactoe,
+    connect4, gridworld, versus, gymnax:ID, gymnasium:ID."""
     preset: str | None = None
     """The environment that a baseline plays: guideline (when not given), classic-10x10, …."""
     actions: Literal["direct", "chords", "drop", "locked_position"] | None = None
     """The action set of a baseline; when not given that of the preset, or drop where the baseline needs it, or
-    locked_position for beam. Only random plays others."""
+    locked_position for beam and gumbel, which also plays drop. Only random plays others."""
     opponent: str | None = None
-    """Who plays the other side of a game of two players: random (when not given), in tic-tac-toe also perfect."""
+    """Who has the other side of a game of two players: random (when not given), in tic-tac-toe also perfect; in a
+    competitive grid world greedy (when not given), random, or self: one policy in all seats."""
+    versus: tuple[str, ...] = ()
+    """Two who play against each other in place of one: folders of runs or of exported policies, or baselines. What is
+    told is of the first."""
     episodes: int = 256
     """Games to play."""
     seed: int = 0
@@ -78,11 +79,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: list[str]) -> int:
-    words = flags.read_words(argv, {**flags.field_types(Options()), **_acting_types(argv)})
+    words = flags.read_words(argv, {**flags.field_types(Options()), **acting_words.types(argv)})
     if words.wants_help:
         _print_help()
         return 0
-    acting = {path: value for path, value in words.values.items() if path.startswith((AGENT, POLICY))}
+    acting = acting_words.among(words.values)
     options = flags.put(Options(), {path: words.values[path] for path in words.values if path not in acting})
     _check(options, words.positionals, acting)
     env, actor, name = _player(options, words.positionals, acting)
@@ -109,6 +110,7 @@ def _run(argv: list[str]) -> int:
             max_pieces=max_pieces,
             greedy=not options.sample,
             record=options.record is not None,
+            opponent=evaluation.SELF if env.spec.acts_together else None,  # else it is in the game already
             on_progress=on_progress,
         )
     failures = _write("--csv", options.csv, lambda path: evaluation.write_csv(result, path))
@@ -126,47 +128,19 @@ def _run(argv: list[str]) -> int:
     return 0
 
 
-def _acting_types(argv: Sequence[str]) -> dict[str, Any]:
-    """Return the types of the settings that only decide how a policy acts, if one is given.
-
-    UserError for other settings of an agent: what is learned is learned.
-    """
-    flag_starts = (f"--{AGENT}", f"--{POLICY}")
-    given = [word.partition("=")[0].replace("_", "-") for word in argv if word.startswith(flag_starts)]
-    if not given:
-        return {}
-    from tetrax.agents import AGENTS
-    from tetrax.search.playing import BeamSettings
-
-    hints = typing.get_type_hints(BeamSettings)
-    types: dict[str, Any] = {POLICY + name: hint for name, hint in hints.items()}
-    for spec in AGENTS.values():
-        hints = typing.get_type_hints(spec.config)
-        types |= {AGENT + name: hints[name] for name in spec.acting}
-    names = [flags.flag_name(path) for path in types]
-    for flag in given:
-        if flag not in names:
-            alike = [name for name in names if name.split(".")[0] == flag.split(".")[0]]
-            allowed = f"{', '.join(alike)}: a policy is as it was learned, but for how it acts"
-            raise UserError(f"{flag}: given for an evaluation; allowed: {allowed}{hint(flag, alike)}")
-    return types
-
-
 def _check(options: Options, positionals: Sequence[str], acting: Mapping[str, Any]) -> None:
     """Refuse what cannot be done, before anything slow begins."""
     from tetrax.train.report.tally import MAX_EPISODES, MAX_LENGTH
 
-    allowed = "one folder of a run or of an exported policy, or --policy NAME"
+    allowed = "one folder of a run or of an exported policy, --policy NAME, or --versus A B"
+    if options.versus:
+        _check_versus(options, positionals, acting)
     if options.policy is not None and positionals:
         raise wrong("what to play", f"{positionals[0]} and --policy {options.policy}", allowed)
-    if options.policy is None and len(positionals) != 1:
+    if options.policy is None and len(positionals) != 1 and not options.versus:
         raise UserError(f"what to play: given {' and '.join(positionals) or 'nothing'}; allowed: {allowed}")
-    for setting, value in acting.items():
-        if options.policy is not None and (setting.startswith(AGENT) or options.policy != "beam"):
-            raise wrong(flags.flag_name(setting), value, f"nothing, with --policy {options.policy}")
-        if options.policy is None and setting.startswith(POLICY):
-            raise wrong(flags.flag_name(setting), value, "nothing, without --policy beam")
-    if options.policy is None:
+    acting_words.check(options.policy, acting)
+    if options.policy is None and not options.versus:
         if not positionals[0]:
             raise wrong("what to play", "", allowed)
         chosen = (("--game", options.game), ("--preset", options.preset), ("--actions", options.actions))
@@ -189,21 +163,47 @@ def _check(options: Options, positionals: Sequence[str], acting: Mapping[str, An
             raise wrong("--record", options.record, "another file than that of --csv")
 
 
+def _check_versus(options: Options, positionals: Sequence[str], acting: Mapping[str, Any]) -> None:
+    """Refuse what says nothing about a match of two."""
+    if len(options.versus) != 2:
+        raise wrong(
+            "--versus", " ".join(options.versus), "two: folders of runs or of exported policies, or baselines"
+        )
+    given = {
+        "what to play": positionals[0] if positionals else None,
+        "--policy": options.policy,
+        "--game": options.game,
+        "--preset": options.preset,
+        "--actions": options.actions,
+        "--opponent": options.opponent,
+        "--record": options.record,
+        **{flags.flag_name(path): value for path, value in acting.items()},
+    }
+    for name, value in given.items():
+        if value is not None:
+            raise wrong(name, value, "nothing, with --versus")
+
+
+def _match(options: Options) -> tuple[Any, Actor, str]:
+    """Return a match as a game of one, who plays it and what to call them."""
+    from tetrax.live import contestants
+    from tetrax.train.report import match_game
+
+    known = [contestants.know(name) for name in options.versus]
+    game = contestants.find_game(known)
+    player, opponent = (contestants.seat(each, game) for each in known)
+    match = match_game.Match(game, player, opponent, greedy=not options.sample)
+    return match, match_game.actor_of(player), player.name
+
+
 def _player(
     options: Options, positionals: Sequence[str], acting: Mapping[str, Any]
 ) -> tuple[Any, Actor, str]:
     """Return the environment, who plays it and what to call them."""
+    if options.versus:
+        return _match(options)
     if options.policy is None:
-        from tetrax.train.folder import policy_io
-
-        settings = {path.removeprefix(AGENT): value for path, value in acting.items()}
-        try:
-            loaded = policy_io.load(positionals[0], acting=settings)
-        except UserError as error:
-            path, _, said = str(error).partition(": ")
-            if path not in acting:
-                raise
-            raise UserError(f"{flags.flag_name(path)}: {said}") from None
+        loaded = acting_words.load(positionals[0], acting)
         return loaded.env, loaded.actor, positionals[0]
     from tetrax.agents import baselines
 
@@ -211,18 +211,19 @@ def _player(
         raise wrong_name("--policy", options.policy, baselines.BASELINES)
     if options.game not in (None, DEFAULT_GAME):
         env = _other_game(options)
-        return env, baselines.random(env), options.policy
+        return env, acting_words.baseline(options.policy, env, acting), options.policy
     try:
         env = baselines.environment(options.policy, options.preset or DEFAULT_ENVIRONMENT, options.actions)
     except ValueError as error:
         raise UserError("--" + str(error).removeprefix("env.")) from None
-    if options.policy == "beam":
-        return env, baselines.beam(env, _beam_settings(options, acting)), options.policy
-    return env, baselines.BASELINES[options.policy](env), options.policy
+    # What pays after the cap is worth nothing, where nothing else is said.
+    searches = options.policy in baselines.SETTINGS
+    ends = {"policy.placements": options.max_pieces or 0} if searches else {}
+    return env, acting_words.baseline(options.policy, env, {**ends, **acting}), options.policy
 
 
 def _against(options: Options, env: Any) -> Any:
-    """Return what is played: of two players the game against an opponent."""
+    """Return what is played: where players play against each other, the game against an opponent."""
     from tetrax.train.report import evaluation
 
     try:
@@ -231,26 +232,13 @@ def _against(options: Options, env: Any) -> Any:
         raise UserError("--" + str(error)) from None
 
 
-def _beam_settings(options: Options, acting: Mapping[str, Any]) -> BeamSettings:
-    """Return how beam is to play: until the cap that is given, where nothing else is said."""
-    from tetrax.search.playing import BeamSettings
-
-    settings: dict[str, Any] = {"placements": options.max_pieces or 0}
-    settings |= {path.removeprefix(POLICY): value for path, value in acting.items()}
-    try:
-        return BeamSettings(**settings)
-    except ValueError as error:
-        name, _, said = str(error).partition(": ")
-        raise UserError(f"{flags.flag_name(POLICY + name)}: {said}") from None
-
-
 def _other_game(options: Options) -> Any:
-    """Return a game that is not Tetris, which has no presets, no action sets, and no baseline but random."""
+    """Return a game that is not Tetris, which has no presets, no action sets, and no baseline of its own."""
     from tetrax import games
 
     assert options.game is not None
-    if options.policy != "random":
-        raise wrong("--policy", options.policy, f"random, with --game {options.game}")
+    if options.policy not in OF_ANY_GAME:
+        raise wrong("--policy", options.policy, f"{' or '.join(OF_ANY_GAME)}, with --game {options.game}")
     for flag, given in (("--preset", options.preset), ("--actions", options.actions)):
         if given is not None:
             raise wrong(flag, given, f"nothing, with --game {options.game}")

@@ -15,7 +15,7 @@ from tetrax.env.game.rules import RULE_PRESETS, Rules
 from tetrax.env.tetris import ENV_PRESETS
 from tetrax.fields.errors import UserError, exit_code, in_words, install, wrong, wrong_name
 from tetrax.system import streams
-from tetrax.train.command import flags
+from tetrax.train.command import acting_words, flags
 
 if TYPE_CHECKING:
     from tetrax.live.play.guest import Guest
@@ -53,7 +53,7 @@ class Options:
     port: int = 8777
     """Port to serve the browser from; 0 is any that is free."""
     policy: str | None = None
-    """An agent to play with: the folder of a run or of an exported policy, or random, dellacherie, bcts, dt10, dt20."""
+    """An agent to play with: the folder of a run or of an exported policy, or a baseline: random, beam, …"""
     part: Literal["plays", "helps", "beside"] = "plays"
     """What the agent does at first: it plays and you watch, you play and may ask it, or each of you plays a game with
     the same pieces. Its place is taken, and given back, by a key."""
@@ -84,24 +84,28 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _run(argv: list[str]) -> int:
-    words = flags.read_words(argv, _types())
+    words = flags.read_words(argv, {**_types(), **acting_words.types(argv)})
     if words.wants_help:
         _print_help()
         return 0
     for word in words.positionals:
         raise wrong("unexpected word", word, "flags (an agent is given by --policy)")
-    values = {("env.preset" if path == "preset" else path): value for path, value in words.values.items()}
+    acting = acting_words.among(words.values)
+    values = {
+        ("env.preset" if path == "preset" else path): value
+        for path, value in words.values.items()
+        if path not in acting
+    }
     options = _put(values)
-    _check(options, values)
+    _check(options, {**values, **acting})
     from tetrax.live.play import keeping, key_bindings
 
     bindings = key_bindings.bind(options.keys)
     if not options.browser:
         _check_terminal()
     folder = keeping.check_folder(options.save)
-    setting = _prepare(
-        options, rules_given="env.preset" in values or any("env.rules" in path for path in values)
-    )
+    rules_given = "env.preset" in values or any("env.rules" in path for path in values)
+    setting = _prepare(options, rules_given, acting)
     if options.browser:
         _play_in_browser(options, setting, bindings, folder)
     else:
@@ -141,7 +145,7 @@ def _check(options: Options, given: Mapping[str, Any]) -> None:
     if options.seed is not None and not 0 <= options.seed < 2**31:
         raise wrong("--seed", options.seed, f"0 to {2**31 - 1}")
     if options.policy is None:
-        for path in ("part", "speed"):
+        for path in ("part", "speed", *acting_words.among(given)):
             if path in given:
                 raise wrong(
                     flags.flag_name(path), given[path], "nothing, without --policy: it is of an agent"
@@ -163,14 +167,14 @@ def _check_terminal() -> None:
         raise UserError("terminal: given one of Windows; allowed: --browser") from None
 
 
-def _prepare(options: Options, rules_given: bool) -> Setting:
+def _prepare(options: Options, rules_given: bool, acting: Mapping[str, Any]) -> Setting:
     """Load the agent, compile the game, and try both, so that nothing is compiled while somebody plays."""
     from tetrax.live.play import handling, match, one_board, seats
     from tetrax.system import compilation_cache
 
     if notice := compilation_cache.enable():
         print(notice, file=sys.stderr)
-    guest = _invite(options, rules_given)
+    guest = _invite(options, rules_given, acting)
     rules, preset = options.env.rules, options.env.preset or "guideline"
     if guest is not None and not rules_given:
         rules, preset = guest.env.rules, guest.env.config.preset
@@ -202,12 +206,12 @@ def _prepare(options: Options, rules_given: bool) -> Setting:
     return setting
 
 
-def _invite(options: Options, rules_given: bool) -> Guest | None:
+def _invite(options: Options, rules_given: bool, acting: Mapping[str, Any]) -> Guest | None:
     if options.policy is None:
         return None
     from tetrax.live.play import guest
 
-    return guest.invite(options.policy, options.env.rules if rules_given else None)
+    return guest.invite(options.policy, options.env.rules if rules_given else None, acting)
 
 
 def _play_in_terminal(options: Options, setting: Setting, bindings: dict[str, str], folder: Path) -> None:

@@ -290,6 +290,33 @@ def test_the_value_is_the_weighted_sum(name):
     assert chosen(features, legal, np.zeros(40, bool), name) == [int(np.where(legal, values, -1e9).argmax())]
 
 
+def test_rows_that_are_sent_weigh_as_much_as_less_than_a_hole():
+    """One hole more costs 13.08 and a row more pays 10: two rows are worth a hole, one is not."""
+    env = environment("bcts-attack", "guideline")
+    actor = BASELINES["bcts-attack"](env)
+    features = np.zeros((1, 3, 9), np.float32)
+    features[0, 1:, CLASSIC_FEATURES.index("holes")] = 1
+
+    def choose(rows):
+        afterstates = Afterstates(
+            rows=None, features=features, reward=jnp.array([rows]), terminated=jnp.zeros((1, 3), bool)
+        )
+        nothing = jnp.zeros((1, 0))
+        observation = Observation(nothing, nothing, jnp.ones((1, 3), bool), afterstates=afterstates)
+        sight = Sight(observation=observation, is_first=None)
+        action, _, told = actor.act(actor.policy, sight, (), None, True)
+        return int(action[0]), told["worths"][0]
+
+    assert choose([0.0, 1.0, 0.0])[0] == 0
+    action, worths = choose([0.0, 1.0, 2.0])
+    assert action == 2
+    np.testing.assert_allclose(worths, [0.0, 10 - 13.08335, 20 - 13.08335], rtol=1e-6)
+    with pytest.raises(
+        ValueError, match=r"env.reward: given 'lines_only' with policy 'bcts-attack'.*: attack"
+    ):
+        BASELINES["bcts-attack"](environment("bcts", "guideline"))
+
+
 def test_equal_boards_lead_to_the_first_orientation_and_then_the_leftmost_column():
     # On an empty board an O at the left wall and one at the right are mirror images, and equal.
     observation = seen(state_from_ascii(CLASSIC, "..........", piece="O"))

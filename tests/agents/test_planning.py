@@ -10,7 +10,7 @@ import pytest
 
 from tests.agents.chain import CELLS, LEFT, RIGHT, best_values
 from tetrax.agents import dreamer
-from tetrax.agents.dreamer import planning
+from tetrax.agents.dreamer import dreamt_tree, planning
 from tetrax.agents.dreamer.mind import Mind
 from tetrax.env.contract import Shown
 from tetrax.ops.distributions import MaskedCategorical
@@ -183,3 +183,41 @@ def test_all_candidates_meet_the_same_chances():
     found, other = look(config, mind, seed=7), look(config, mind, seed=8)
     np.testing.assert_array_equal(found.value[:, 0], found.value[:, 1])
     assert (found.value != other.value).any(), "they are chances"
+
+
+def search(simulations, legal=None, trees=1, mind=MIND, seed=0, logits=(0.3, 0.0), state=STATE):
+    config = dataclasses.replace(
+        CONFIG, planned_simulations=simulations, planned_rollouts=trees, planned_candidates=0
+    )
+    chosen, key = prior(logits, legal), jax.random.key(seed)
+    return jax.jit(lambda state: dreamt_tree.search(mind, config, PARAMS, state, chosen, key))(state)
+
+
+def test_a_tree_finds_the_best_action_that_the_actor_misses():
+    """The prize is four steps away at most; the critic expects nothing, so that only what is reached counts."""
+    assert search(48).mode().tolist() == [RIGHT] * 4
+    # One position alone tells nothing but beside the end: the actor's favourite is all there is to go by.
+    assert search(2).mode().tolist() == [LEFT] * 3 + [RIGHT]
+
+
+def test_trees_look_at_legal_actions_alone():
+    legal = jnp.array([[True, False]] * 3 + [[True, True]])
+    found = search(48, legal, trees=2)
+    assert found.mode().tolist() == [LEFT] * 3 + [RIGHT]
+    assert found.probabilities[:3].tolist() == [[1.0, 0.0]] * 3
+
+
+@pytest.mark.slow
+def test_each_tree_meets_its_own_chances_and_what_they_find_is_averaged():
+    """A world in which chance alone decides whether a step goes to the right."""
+
+    class Drifting(PerfectChain):
+        def foresee(self, state, drive, uniform):
+            return PerfectChain.foresee(self, state, jnp.where(uniform[:, 0] < 0.5, RIGHT, LEFT), uniform)
+
+    mind = MIND._replace(world=Drifting())
+    single = [search(8, mind=mind, seed=seed).probabilities for seed in range(6)]
+    assert any((each != single[0]).any() for each in single), "they are chances"
+    # The actions differ by chance alone: over many trees neither is better, and the actor's leaning stays.
+    many = search(8, mind=mind, trees=256).probabilities
+    np.testing.assert_allclose(many, np.broadcast_to(prior((0.3, 0.0)).probabilities, (4, 2)), atol=0.12)

@@ -153,6 +153,16 @@ def test_an_older_format_of_another_game_is_read() -> None:
     assert from_json(document) == config
 
 
+def test_an_older_format_has_no_settings_that_its_algorithm_got_since() -> None:
+    config = presets.find("dreamer", "tiny")
+    document = to_json(config)
+    del document["agent"]["planned_simulations"]
+    with pytest.raises(UserError, match=r"agent\.planned_simulations: missing"):
+        from_json(document)
+    document["format"] = 3
+    assert from_json(document) == config
+
+
 def test_files_that_are_no_configuration(tmp_path) -> None:
     (tmp_path / "config.json").write_text(json.dumps(to_json(TINY)))
     assert load_config(tmp_path / "config.json") == TINY

@@ -153,7 +153,7 @@ def test_random_play_of_other_games_is_evaluated(capsys: pytest.CaptureFixture[s
     for wrong, said in (
         (
             ["--policy", "bcts", "--game", "cartpole"],
-            "--policy: given 'bcts'; allowed: random, with --game cartpole",
+            "--policy: given 'bcts'; allowed: random or gumbel, with --game cartpole",
         ),
         ([*asked, "--game", "cartpol"], "--game: given 'cartpol'; allowed: tetris, cartpole"),
         (

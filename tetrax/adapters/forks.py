@@ -10,6 +10,11 @@ ADVICE = (
     "boards in one compiled step, which is faster)"
 )
 
+GENERAL_ADVICE = (
+    "JAX had started before this process was forked, and would hang in it; allowed: processes that are spawned, or "
+    "making and resetting the environment before JAX is first used"
+)
+
 
 class _Forks:
     """Note before each fork whether JAX has started: asked in the child, it might wait for a lock for ever."""
@@ -29,7 +34,7 @@ if hasattr(os, "register_at_fork"):  # where processes can fork
     os.register_at_fork(before=_forks.note, after_in_child=_forks.note_child)
 
 
-def check_not_forked() -> None:
+def check_not_forked(advice: str = ADVICE) -> None:
     """Raise a RuntimeError where JAX would hang, being forked after it had started."""
     if _forks.is_cut_off:
-        raise RuntimeError(ADVICE)
+        raise RuntimeError(advice)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from tetrax.agents import alphazero, beam_search, beam_value, cross_entropy, dqn, dreamer, ppo
+from tetrax.agents import alphazero, beam_search, beam_value, cross_entropy, dqn, dreamer, mappo, ppo
 from tetrax.agents.agent import Agent
 
 
@@ -37,6 +37,7 @@ AGENTS: dict[str, AgentSpec] = {
         changeable=alphazero.ACTING,
         acting=alphazero.ACTING,
     ),
+    "mappo": AgentSpec(mappo.MAPPOConfig, mappo.make, tuple(mappo.TUNABLE_RANGES)),
     "cross-entropy": AgentSpec(
         cross_entropy.CrossEntropyConfig, cross_entropy.make, tuple(cross_entropy.TUNABLE_RANGES)
     ),

@@ -23,7 +23,8 @@ Act = Callable[..., tuple[Array, Memory, dict[str, Array]]]
 """act(policy, sight: Sight of B games, memory, key, greedy: bool)
 -> (action: int32[B], memory, diagnostics: float32[B] by name).
 
-Those that weigh every action also tell, float32[B, A], PROBABILITIES or WORTHS of theirs."""
+Those that weigh every action also tell, float32[B, A], PROBABILITIES or WORTHS of theirs; those that plan placements
+`search.lines.LINES`."""
 PROBABILITIES = (
     "probabilities"  # with which actions are drawn where the choice is not greedy, 0 where illegal
 )

@@ -8,13 +8,21 @@ LARGEST = 2**31 - 1  # what is counted or numbered on a device is int32
 MAX_EPOCHS = 10_000  # passes over a rollout: each keeps its losses until the iteration ends
 
 
-def check_kinds(config: object, kind: type, env: Game | HostGame, most_players: int = 1) -> None:
+def check_kinds(
+    config: object, kind: type, env: Game | HostGame, most_players: int = 1, together: bool = False
+) -> None:
     """Raise a TypeError for settings of another algorithm or of none, and for what is no game.
 
-    ValueError for a game of more players than the algorithm plays.
+    ValueError for a game of more players than the algorithm plays, or whose players act together where it does not
+    play such (`together`).
     """
     check_kind("config", config, kind)
     check_game(env)
+    if env.spec.acts_together and not together:
+        raise ValueError(
+            f"game: given {env.spec.title}, whose players act together; allowed: a game of one player, or algorithm "
+            "mappo"
+        )
     if env.spec.num_players > most_players:
         raise ValueError(
             f"game: given {env.spec.title}, a game of {env.spec.num_players} players; allowed: a game of one player, "

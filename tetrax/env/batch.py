@@ -68,14 +68,25 @@ def by_seat(tree: Any, spec: Spec) -> Any:
     """
     if not spec.acts_together:
         return tree
-    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), tree)
+    return jax.tree.map(lambda leaf: leaf.reshape(leaf.shape[0] * leaf.shape[1], *leaf.shape[2:]), tree)
 
 
 def by_game(tree: Any, spec: Spec) -> Any:
     """Undo `by_seat`: [B * P, ...] -> [B, P, ...]."""
     if not spec.acts_together:
         return tree
-    return jax.tree.map(lambda leaf: leaf.reshape(-1, spec.num_players, *leaf.shape[1:]), tree)
+    players = spec.num_players
+    return jax.tree.map(lambda leaf: leaf.reshape(leaf.shape[0] // players, players, *leaf.shape[1:]), tree)
+
+
+def seats_of_one(tree: Any, spec: Spec) -> Any:
+    """Return one game's seats as a batch, as policies see it: [P, ...] as it is; else a batch of one, [1, ...]."""
+    return tree if spec.acts_together else jax.tree.map(lambda leaf: leaf[None], tree)
+
+
+def actions_of_one(actions: Int32[Array, "P"], spec: Spec) -> Int32[Array, "*P"]:
+    """Undo `seats_of_one`: what one game is stepped with."""
+    return actions if spec.acts_together else actions[0]
 
 
 def game(states: Any, index: Int32[Array, ""] | int) -> Any:

@@ -124,6 +124,7 @@ class Spec:
     is_endless: bool = False  # whether good play may go on for ever
     num_players: int = 1  # P
     acts_together: bool = False  # whether all P players act in every step; else they take turns
+    legal_varies: bool = True  # whether an action may be illegal; else all are legal until the end
     on_host: bool = False  # steps outside of compiled programs: see `HostGame`
 
     @property
@@ -219,6 +220,9 @@ class TogetherGame(Game, Protocol):
 
     def against(self, opponent: str) -> Game:
         """Return the game of one player against others of a kind, from every seat; ValueError for one there is not."""
+
+    def measure_player(self, event: Any, player: Int32[Array, ""]) -> dict[str, Array]:
+        """Return what a step adds to the measures of one player, int32[] by the same names as those of the game."""
 
 
 class HostGame(Protocol):

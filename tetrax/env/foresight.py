@@ -68,12 +68,7 @@ def afterstates(
     """
     boards = outcomes.after(rules, state, placed)
     lost = outcomes.ends_game(rules, state, placed, boards)
-    locks = _Lock(
-        lines=boards.lines,
-        spin=jnp.zeros_like(boards.lines),
-        perfect_clear=(boards.lines > 0) & (functools.reduce(jnp.bitwise_or, boards.columns) == 0),
-        hard_cells=_hard_cells(rules, state, placed),
-    )
+    locks = _locks(rules, state, placed, boards)
     if rules.lives > 1:
         goes_on = lost & (state.lives > 1)
         boards = boards._replace(columns=tuple(jnp.where(goes_on, 0, c) for c in boards.columns))
@@ -94,6 +89,12 @@ def afterstates(
         reward=gained,
         terminated=lost if rules.lives == 1 else lost & (state.lives <= 1),
     )
+
+
+def attacks(rules: Rules, params: Params, state: State, placed: Candidates) -> Int32[Array, "A"]:
+    """Return the rows that each placement would send, before they cancel any that wait, if it is no spin."""
+    locks = _locks(rules, state, placed, outcomes.after(rules, state, placed))
+    return jax.vmap(functools.partial(_worth, rules, params, state))(locks)[1]
 
 
 def ghost_outcome(
@@ -125,6 +126,16 @@ def ghost_outcome(
         reward=gained,
         lines=jnp.where(state.game_over, 0, lines),
         terminated=state.game_over | (lost & (state.lives <= 1)),
+    )
+
+
+def _locks(rules: Rules, state: State, placed: Candidates, boards: measures.Board) -> _Lock:
+    """Return the locks, each [A], that leave the boards of placements; none is a spin."""
+    return _Lock(
+        lines=boards.lines,
+        spin=jnp.zeros_like(boards.lines),
+        perfect_clear=(boards.lines > 0) & (functools.reduce(jnp.bitwise_or, boards.columns) == 0),
+        hard_cells=_hard_cells(rules, state, placed),
     )
 
 

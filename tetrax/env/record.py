@@ -18,7 +18,7 @@ import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -36,6 +36,8 @@ FORMAT = "tetrax recording"
 VERSION = 1
 CHUNK = 512  # steps per compiled scan: any length of game runs the same program
 LINE_WIDTH = 110  # characters, of the JSON file
+
+Params = TypeVar("Params")  # the numbers of a game, a pytree
 
 
 @dataclass(frozen=True)
@@ -86,9 +88,9 @@ def play(config: EnvConfig, params: EnvParams, key: Array | np.ndarray, actions:
     """
     if not isinstance(config, EnvConfig):
         raise TypeError(f"config: given {describe(config)}; allowed: an EnvConfig, such as env.config")
-    key_data = _words_of(key)
+    key_data = words_of(key)
     num_actions = Tetris(config).num_actions
-    actions = _integers("actions", np.asarray(actions).tolist(), num_actions, np.int32)
+    actions = integers("actions", np.asarray(actions).tolist(), num_actions, np.int32)
     check_params(Tetris(config).default_params, params)
     params = jax.tree.map(np.asarray, params)
     states, events = _simulate(config, params, key_data, actions)
@@ -109,8 +111,8 @@ def keep(
     `rows`, uint32[T+1, H], are its boards from the reset on, and `last` the state that it came to. What it says is
     as true as these: `verify` tells.
     """
-    key_data, num_actions = _words_of(key), Tetris(config).num_actions
-    actions = _integers("actions", np.asarray(actions).tolist(), num_actions, np.int32)
+    key_data, num_actions = words_of(key), Tetris(config).num_actions
+    actions = integers("actions", np.asarray(actions).tolist(), num_actions, np.int32)
     if rows.shape != (len(actions) + 1, config.rules.total_height):
         raise ValueError(
             f"rows: given shape {rows.shape}; allowed: {(len(actions) + 1, config.rules.total_height)}, "
@@ -120,7 +122,7 @@ def keep(
     return Recording(config, params, key_data, actions, _outcome_of(key_data, actions, rows, last))
 
 
-def _words_of(key: Array | np.ndarray) -> np.ndarray:
+def words_of(key: Array | np.ndarray) -> np.ndarray:
     """Return the two words of a Threefry key, uint32[2]; TypeError when it is neither one nor its words."""
     words = key
     if isinstance(key, Array) and jnp.issubdtype(key.dtype, jax.dtypes.prng_key):
@@ -184,11 +186,11 @@ def save(recording: Recording, path: str | Path) -> None:
         "env_version": recording.env_version,
         "outcome": to_json(recording.outcome),
         "config": to_json(recording.config),
-        "params": _params_to_json(recording.params),
+        "params": params_to_json(recording.params),
         "key_data": recording.key_data.tolist(),
         "actions": recording.actions.tolist(),
     }
-    write_whole(path, (_layout(data) + "\n").encode())
+    write_whole(path, (lay_out_json(data) + "\n").encode())
 
 
 def check_path(path: str | Path) -> Path:
@@ -201,7 +203,16 @@ def check_path(path: str | Path) -> Path:
 
 def load(path: str | Path) -> Recording:
     """Read a recording; a file that is none is a ValueError in one line."""
-    allowed = f"a {FORMAT} of version {VERSION} (JSON)"
+    data = read_data(path, FORMAT, VERSION)
+    try:
+        return _from_json(data)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def read_data(path: str | Path, form: str, version: int) -> dict[str, Any]:
+    """Read the JSON of a recording of a form and version; a file that has none is a ValueError in one line."""
+    allowed = f"a {form} of version {version} (JSON)"
     path = as_path(path)
     try:
         data = read_json(Path(path))
@@ -209,14 +220,11 @@ def load(path: str | Path) -> Recording:
         raise ValueError(f"{path}: given {_reason(error)}; allowed: {allowed}") from error
     except ValueError as error:  # UnicodeDecodeError and JSONDecodeError
         raise ValueError(f"{path}: given a file that is not JSON ({error}); allowed: {allowed}") from error
-    if not isinstance(data, dict) or data.get("format") != FORMAT:
-        raise ValueError(f'{path}: given JSON without "format": "{FORMAT}"; allowed: {allowed}')
-    if data.get("version") != VERSION:
+    if not isinstance(data, dict) or data.get("format") != form:
+        raise ValueError(f'{path}: given JSON without "format": "{form}"; allowed: {allowed}')
+    if data.get("version") != version:
         raise ValueError(f"{path}: given version {data.get('version')!r}; allowed: {allowed}")
-    try:
-        return _from_json(data)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
+    return data
 
 
 def _from_json(data: dict[str, Any]) -> Recording:
@@ -232,9 +240,9 @@ def _from_json(data: dict[str, Any]) -> Recording:
     env = Tetris(config)
     return Recording(
         config=config,
-        params=_params_from_json(env.default_params, data["params"]),
-        key_data=_integers("key_data", data["key_data"], 2**32, np.uint32, length=2),
-        actions=_integers("actions", data["actions"], env.num_actions, np.int32),
+        params=params_from_json(env.default_params, data["params"]),
+        key_data=integers("key_data", data["key_data"], 2**32, np.uint32, length=2),
+        actions=integers("actions", data["actions"], env.num_actions, np.int32),
         outcome=from_json(Outcome, data["outcome"], path="outcome"),
         env_version=version,
     )
@@ -294,22 +302,23 @@ def _outcome_of(key_data: np.ndarray, actions: np.ndarray, rows: np.ndarray, las
         pieces=int(last.pieces),
         ticks=int(last.ticks),
         game_over=bool(last.game_over),
-        actions=_digest(key_data.astype("<u4"), actions.astype("<i4")),
-        boards=_digest(rows.astype("<u4")),
+        actions=digest(key_data.astype("<u4"), actions.astype("<i4")),
+        boards=digest(rows.astype("<u4")),
     )
 
 
-def _digest(*arrays: np.ndarray) -> str:
+def digest(*arrays: np.ndarray) -> str:
+    """Return the first 128 bits of the SHA-256 of arrays, one after the other, 32 hex digits."""
     return hashlib.sha256(b"".join(array.tobytes() for array in arrays)).hexdigest()[:32]
 
 
-def _params_to_json(params: EnvParams) -> dict[str, Any]:
+def params_to_json(params: Any) -> dict[str, Any]:
     """Name every number by its path, "game.start_level"; a float32 is exact as the double it prints as."""
     leaves = jax.tree_util.tree_leaves_with_path(params)
     return {_name(path): np.asarray(leaf).item() for path, leaf in leaves}
 
 
-def _params_from_json(template: EnvParams, data: Any) -> EnvParams:
+def params_from_json(template: Params, data: Any) -> Params:
     """Fill the template's leaves; what the file lacks keeps its default."""
     if not isinstance(data, dict):
         raise ValueError(f"params: given {data!r}; allowed: an object of numbers by name")
@@ -322,7 +331,8 @@ def _params_from_json(template: EnvParams, data: Any) -> EnvParams:
         _number(f"params.{name}", data.get(name, leaf.item()), leaf.dtype)
         for name, leaf in zip(names, (np.asarray(leaf) for _, leaf in leaves), strict=True)
     ]
-    return jax.tree_util.tree_unflatten(treedef, values)
+    filled: Params = jax.tree_util.tree_unflatten(treedef, values)
+    return filled
 
 
 def _number(name: str, given: Any, dtype: np.dtype[Any]) -> np.ndarray:
@@ -334,7 +344,8 @@ def _number(name: str, given: Any, dtype: np.dtype[Any]) -> np.ndarray:
     return np.asarray(given, dtype)
 
 
-def _integers(name: str, given: Any, end: int, dtype: Any, length: int | None = None) -> np.ndarray:
+def integers(name: str, given: Any, end: int, dtype: Any, length: int | None = None) -> np.ndarray:
+    """Return a list of integers, 0 to `end` - 1, as an array; ValueError for anything else."""
     if not isinstance(given, list) or length not in (None, len(given)):
         raise ValueError(
             f"{name}: given {type(given).__name__}; allowed: a list of {f'{length} ' if length else ''}integers"
@@ -353,18 +364,18 @@ def _reason(error: OSError) -> str:
     return "no such file" if isinstance(error, FileNotFoundError) else f"a path that is {error.strerror}"
 
 
-def _layout(value: Any, indent: int = 0) -> str:
+def lay_out_json(value: Any, indent: int = 0) -> str:
     """Write JSON with every short list or object on one line, long lists of numbers as paragraphs."""
     line = json.dumps(value, allow_nan=False)
     if len(line) + indent <= LINE_WIDTH or not isinstance(value, (dict, list)):
         return line
     margin = " " * (indent + 2)
     if isinstance(value, dict):
-        items = [f"{json.dumps(key)}: {_layout(item, indent + 2)}" for key, item in value.items()]
+        items = [f"{json.dumps(key)}: {lay_out_json(item, indent + 2)}" for key, item in value.items()]
         body = f",\n{margin}".join(items)
         return f"{{\n{margin}{body}\n{' ' * indent}}}"
     if all(isinstance(item, int) for item in value):
         body = textwrap.fill(line[1:-1], LINE_WIDTH, initial_indent=margin, subsequent_indent=margin)
         return f"[\n{body}\n{' ' * indent}]"
-    body = f",\n{margin}".join(_layout(item, indent + 2) for item in value)
+    body = f",\n{margin}".join(lay_out_json(item, indent + 2) for item in value)
     return f"[\n{margin}{body}\n{' ' * indent}]"

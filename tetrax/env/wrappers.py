@@ -235,8 +235,11 @@ def no_episode(spec: Spec) -> Episode:
 
 
 def count_step(spec: Spec, episode: Episode, reward: Array, measured: dict[str, Array]) -> Episode:
-    """Add one step to the totals of its game: its reward, and what the game measured in it."""
-    gained = {**measured, RETURN: reward, STEPS: jnp.int32(1)}
+    """Add one step to the totals of its game: its reward, and what the game measured in it.
+
+    The return of several who act together is the mean of theirs.
+    """
+    gained = {**measured, RETURN: jnp.mean(reward) if spec.acts_together else reward, STEPS: jnp.int32(1)}
     totals = {name: episode.totals[name] + gained[name] for name in spec.measures}
     return Episode(steps=episode.steps + 1, totals=totals)
 

@@ -9,7 +9,11 @@ from typing import Any, NamedTuple
 from tetrax.env.contract import Game, HostGame
 from tetrax.env.tetris import ENV_PRESETS, EnvConfig, Tetris
 from tetrax.games.configs import GymnasiumConfig, GymnaxConfig
+from tetrax.games.grid_config import GridWorldConfig
+from tetrax.games.grid_world import GridWorld
 from tetrax.games.in_a_row import ConnectFourConfig, TicTacToeConfig, make_connect_four, make_tic_tac_toe
+from tetrax.games.versus import Versus
+from tetrax.games.versus_config import TOGETHER, VersusConfig
 
 
 class GameEntry(NamedTuple):
@@ -41,6 +45,8 @@ GAMES: dict[str, GameEntry] = {
     "gymnasium": GameEntry(GymnasiumConfig, _make_gymnasium, {}, takes_id=True),
     "tictactoe": GameEntry(TicTacToeConfig, make_tic_tac_toe, {}),
     "connect4": GameEntry(ConnectFourConfig, make_connect_four, {}),
+    "versus": GameEntry(VersusConfig, Versus, {"versus": VersusConfig(), "together": TOGETHER}),
+    "gridworld": GameEntry(GridWorldConfig, GridWorld, {}),
 }
 
 
@@ -76,7 +82,9 @@ def word_for(game: str, config: Any) -> str:
 
 def names() -> list[str]:
     """Return the words that name a game."""
-    return ["tetris", "cartpole", "gymnax:ID", "gymnasium:ID", "tictactoe", "connect4"]
+    return [
+        "tetris", "cartpole", "gymnax:ID", "gymnasium:ID", "tictactoe", "connect4", "gridworld", "versus",
+    ]  # fmt: skip
 
 
 def make(game: str, config: Any) -> Any:

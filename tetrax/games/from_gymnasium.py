@@ -59,6 +59,7 @@ class FromGymnasium:
             num_actions=int(action_space.n),
             shows=Shown("flat"),
             can_truncate=limit is not None,
+            legal_varies=False,
             measures=(RETURN, STEPS),
             is_endless=limit is None,
             on_host=True,

@@ -57,6 +57,7 @@ class FromGymnax:
             num_actions=int(self.env.action_space(self.default_params).n),
             shows=Shown("flat"),
             can_truncate=True,
+            legal_varies=False,
             measures=(RETURN, STEPS),
         )
 

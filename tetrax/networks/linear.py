@@ -19,14 +19,22 @@ FEATURES = {
 
 
 def best_placement(weights: Float32[Array, "B F"], observation: Observation) -> Int32[Array, "B"]:
-    """Return the legal placement whose afterstate is worth most, by each game's own weights.
+    """Return the legal placement whose afterstate is worth most, by each game's own weights: see `best_of`.
+
+    `observation` [B, ...] must show features of the afterstates.
+    """
+    return best_of(placement_worths(weights, observation), observation)
+
+
+def best_of(worths: Float32[Array, "B A"], observation: Observation) -> Int32[Array, "B"]:
+    """Return the legal placement that is worth most.
 
     One that loses is chosen only where every one does; among equals the lowest index, that is the first
-    orientation, then the leftmost column. `observation` [B, ...] must show features of the afterstates.
+    orientation, then the leftmost column.
     """
     assert observation.afterstates is not None
     # Computed once, as vectors: inside of argmax, XLA would look ahead for one placement after the other.
-    value, loses = once((placement_worths(weights, observation), observation.afterstates.terminated))
+    value, loses = once((worths, observation.afterstates.terminated))
     safe = observation.legal & ~loses
     choices = jnp.where(jnp.any(safe, axis=-1, keepdims=True), safe, observation.legal)
     best = jnp.argmax(jnp.where(choices, value, -np.inf), axis=-1)

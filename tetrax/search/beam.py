@@ -99,16 +99,17 @@ class Found(NamedTuple):
     missed: Int32[Array, "G"]  # placements that there was no room for
 
 
-def search(rules: Rules, size: Size, weights: Weights, root: Root) -> Found:
-    """Place piece after piece, keeping the best boards."""
+def search(rules: Rules, size: Size, weights: Weights, root: Root) -> tuple[Found, Int32[Array, "D G B"]]:
+    """Place piece after piece, keeping the best boards; return how each came about at each step, too, -1 where it
+    stayed.
+    """
     begun = _begin(size, root)
     capacity = size.boards * CHILDREN
 
-    def look_ahead(so_far: Found, depth: Int32[Array, ""]) -> tuple[Found, None]:
-        return _look_ahead(rules, size, weights, root, capacity, so_far, depth), None
+    def look_ahead(so_far: Found, depth: Int32[Array, ""]) -> tuple[Found, Array]:
+        return _look_ahead(rules, size, weights, root, capacity, so_far, depth)
 
-    found, _ = jax.lax.scan(look_ahead, begun, jnp.arange(size.depth, dtype=jnp.int32))
-    return found
+    return jax.lax.scan(look_ahead, begun, jnp.arange(size.depth, dtype=jnp.int32))
 
 
 def _begin(size: Size, root: Root) -> Found:
@@ -143,8 +144,8 @@ def _look_ahead(
     capacity: int,
     so_far: Found,
     depth: Int32[Array, ""],
-) -> Found:
-    """Place one more piece on every board."""
+) -> tuple[Found, Int32[Array, "G B"]]:
+    """Place one more piece on every board; return how each of them came about, too, -1 where it stayed."""
     lanes, num_games, beam = so_far.lanes, root.hold.shape[0], size.boards
     choices, starts = find_choices(rules, root, lanes, beam, depth)
     found = resting.find(rules, lanes.stack, tuple(choices.kind), starts)
@@ -165,12 +166,13 @@ def _look_ahead(
     stays = jnp.repeat(~goes_on, beam)
     after = jax.tree.map(lambda new, old: jnp.where(stays, old, new), after, lanes)
     expanded = jnp.sum(jnp.isfinite(lanes.score.reshape(num_games, -1)), axis=1, dtype=jnp.int32)
-    return Found(
+    searched = Found(
         lanes=after,
         placed=so_far.placed + goes_on.astype(jnp.int32),
         boards=so_far.boards + jnp.where(goes_on, expanded, 0),
         missed=so_far.missed + jnp.where(goes_on, scored.missed, 0),
     )
+    return searched, jnp.where(goes_on[:, None], took.reshape(num_games, beam), -1)
 
 
 def find_choices(

@@ -155,8 +155,9 @@ def score_all(
     weights: Weights,
     fade: Float32[Array, "G"],
     capacity: int,
+    tile: int = TILE,
 ) -> Scored:
-    """Score every placement on n = G B boards; the weights are those of G games."""
+    """Score every placement on n = G B boards, some side by side; the weights are those of G games."""
     num_games, num_lanes = fade.shape[0], lanes.hold.shape[0]
     per_game, params = num_lanes // num_games, default_params(rules)
     words = _by_lane(resting.rests, num_lanes)  # [n, C 4 W]
@@ -164,15 +165,15 @@ def score_all(
     in_words = jnp.cumsum(stacks.popcount(words), axis=1)
     in_lanes = jnp.cumsum(in_words[:, -1].reshape(num_games, per_game), axis=1)
     total = in_lanes[:, -1]
-    most = -(-capacity // TILE)
-    ends = jnp.cumsum(jnp.minimum(-(-total // TILE), most))  # of each game's tiles
-    size = num_games * most * TILE
+    most = -(-capacity // tile)
+    ends = jnp.cumsum(jnp.minimum(-(-total // tile), most))  # of each game's tiles
+    size = num_games * most * tile
 
     def score_tile(so_far: Any) -> Any:
         number, *arrays = so_far
         game = jnp.sum((ends <= number).astype(jnp.int32))
-        tile = number - jnp.where(game > 0, ends[game - 1], 0)
-        rank = tile * TILE + jnp.arange(TILE, dtype=jnp.int32)
+        place = number - jnp.where(game > 0, ends[game - 1], 0)
+        rank = place * tile + jnp.arange(tile, dtype=jnp.int32)
         exists = rank < total[game]
         rank = jnp.minimum(rank, total[game] - 1)
         step = _find(rules, rank, game, in_lanes, in_words, words, mini, full)
@@ -182,7 +183,7 @@ def score_all(
         names = _name(after)
         in_beam = step._replace(lane=step.lane - game * per_game)
         values = (encode(in_beam), *(jnp.where(exists, value, -jnp.inf) for value in found), *names)
-        at = ((game * most + tile) * TILE,)
+        at = ((game * most + place) * tile,)
         written = [
             jax.lax.dynamic_update_slice(array, value, at)
             for array, value in zip(arrays, values, strict=True)
@@ -194,7 +195,7 @@ def score_all(
     begun = (jnp.int32(0), numbers, nothing, nothing, zeros, zeros)
     _, *arrays = jax.lax.while_loop(lambda so_far: so_far[0] < ends[-1], score_tile, begun)
     steps, score, clear_score, *names = (array.reshape(num_games, -1) for array in arrays)
-    return Scored(steps, score, clear_score, jnp.stack(names), jnp.maximum(total - most * TILE, 0))
+    return Scored(steps, score, clear_score, jnp.stack(names), jnp.maximum(total - most * tile, 0))
 
 
 def _by_lane(words: UInt32[Array, "4 W m"], num_lanes: int) -> UInt32[Array, "n p"]:

@@ -71,7 +71,9 @@ def game_model(env: Game, judge: Judge, params: GameParams) -> Model:
 
 
 def reward_of_mover(env: Game, reward: Array, state: Any) -> Float32[Array, "*n"]:
-    """Return the rewards of those who moved, from float32[*n], or float32[*n, P] with P players."""
+    """Return the rewards of those who moved, from float32[*n], or float32[*n, P] with P players; of all the first's."""
+    if env.spec.acts_together:
+        return reward[..., 0]
     if env.spec.num_players == 1:
         return reward
     return jnp.take_along_axis(reward, state.player[..., None], axis=-1)[..., 0]

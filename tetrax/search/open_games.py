@@ -91,7 +91,7 @@ def play(
     deal_key, noise_key, explore_key = jax.random.split(key, 3)
     num = position.left.shape[0]
     root = deal(player.rules, player.size.depth, position, deal_key)
-    found = beam.search(player.rules, player.size, player.weights, root)
+    found, _ = beam.search(player.rules, player.size, player.weights, root)
     worth = verdicts.judge(player.rules, player.size, player.weights, player.value, root, found)
     best = jnp.argmax(worth, axis=1)
     noise = temperature * jax.random.gumbel(noise_key, worth.shape, jnp.float32)

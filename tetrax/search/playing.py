@@ -1,7 +1,7 @@
 """Play Tetris by a beam search: from games to actions."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -14,6 +14,7 @@ from tetrax.env.tetris import Tetris
 from tetrax.search import beam, verdicts
 from tetrax.search.attack_weights import ATTACK_WEIGHTS, unflatten
 from tetrax.search.board_value import BoardValue
+from tetrax.search.lines import LINES
 from tetrax.search.verdicts import Plan
 
 MOST_BOARDS = 256  # of a game's beams together: a placement's board is told in eight bits
@@ -98,11 +99,12 @@ def act(
     states: State | None,
     key: PRNGKeyArray,
     value: BoardValue | None = None,
-) -> tuple[Int32[Array, "B"], dict[str, Array]]:
-    """Choose an action for each of B games by one row of weights; tell what was found, float32[B] each."""
+) -> tuple[Int32[Array, "B"], dict[str, Any]]:
+    """Choose an action for each of B games by one row of weights; tell what was found, float32[B] each, and lines."""
     if states is None:
         raise ValueError("sight: given no states to policy beam, which plans; allowed: those of the games")
     every = jnp.broadcast_to(weights[None], (states.piece.shape[0], weights.shape[0]))
     plan = choose(env, size, placements, every, states, key, value)
     told = {"value": plan.value, "boards": plan.boards, "missed": plan.missed}
-    return action_of(env, plan), {name: number.astype(jnp.float32) for name, number in told.items()}
+    numbers = {name: number.astype(jnp.float32) for name, number in told.items()}
+    return action_of(env, plan), {**numbers, LINES: plan.lines}

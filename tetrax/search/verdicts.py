@@ -13,7 +13,7 @@ from jax import Array
 from jaxtyping import Bool, Float32, Int32
 
 from tetrax.env.game.rules import Rules
-from tetrax.search import beam, board_value, children
+from tetrax.search import beam, board_value, children, lines
 from tetrax.search.attack_weights import Weights
 from tetrax.search.beam import Found, Root, Size
 from tetrax.search.board_value import BoardValue, Position
@@ -29,6 +29,7 @@ class Plan(NamedTuple):
     value: Float32[Array, "G"]  # attack and evaluation at the end of the best way
     boards: Int32[Array, "G"]  # that were expanded
     missed: Int32[Array, "G"]  # placements that there was no room for
+    lines: lines.Lines  # the best ones
 
 
 @functools.lru_cache(maxsize=64)
@@ -74,7 +75,7 @@ def _plan_one_by_one(
 
 def decide(rules: Rules, size: Size, weights: Weights, value: BoardValue | None, root: Root) -> Plan:
     """Search, and choose the way to the best board."""
-    found = beam.search(rules, size, weights, root)
+    found, took = beam.search(rules, size, weights, root)
     worth = judge(rules, size, weights, value, root, found)
     best = jnp.argmax(worth, axis=1)[:, None]
     first = jnp.take_along_axis(found.lanes.first.reshape(worth.shape), best, axis=1)[:, 0]
@@ -87,6 +88,7 @@ def decide(rules: Rules, size: Size, weights: Weights, value: BoardValue | None,
         value=jnp.take_along_axis(worth, best, axis=1)[:, 0],
         boards=found.boards,
         missed=found.missed,
+        lines=lines.trace(took, worth),
     )
 
 

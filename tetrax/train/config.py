@@ -45,6 +45,8 @@ SINCE_3: dict[str, Any] = {
     "evaluation.record_every": 0,
     "watch": {"steps": False, "alerts": [], "alert_command": None},
 }
+# The same of the settings of an algorithm.
+AGENT_SINCE_3: dict[str, dict[str, Any]] = {"dreamer": {"planned_simulations": 0}}
 
 MAX_STEPS = 2**53  # which every reader of JSON can count
 MAX_MEMBERS = 10_000  # trainings of one command: each is logged and evaluated by itself
@@ -360,6 +362,9 @@ def _with_added(content: dict[str, Any], version: int) -> dict[str, Any]:
             grown.setdefault(name, value)
         elif isinstance(grown.get(owner), dict) and not is_of_game:
             grown[owner] = {name: value, **grown[owner]}
+    algorithm = grown.get("algorithm")
+    if added and isinstance(algorithm, str) and isinstance(grown.get("agent"), dict):
+        grown["agent"] = {**AGENT_SINCE_3.get(algorithm, {}), **grown["agent"]}
     return grown
 
 

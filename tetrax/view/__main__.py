@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from tetrax.fields.errors import UserError, exit_code, wrong
 from tetrax.system import disk, streams
@@ -32,8 +32,8 @@ class Options:
     step: int = -1
     """The board after so many actions, of .svg, .txt and what is printed; -1 is the last, -2 the one before."""
     policy: str | None = None
-    """Folder of a run or of an exported policy that knows this game: with .html, what it makes of each decision is
-    shown beside, whoever played."""
+    """Folder of a run or of an exported policy that knows this game: in a page or an animation, what it makes of each
+    decision is shown beside, whoever played."""
     part: Literal["first", "last", "spread"] = "last"
     """Which frames of a long game an animation has: its first ones, its last ones, or some evenly spread."""
     max_frames: int = 400
@@ -61,8 +61,11 @@ def _run(argv: list[str]) -> int:
     from tetrax.system import compilation_cache
 
     compilation_cache.enable_for_slow_programs()
+    from tetrax.games import versus_record
+
+    draw = _show_boards if versus_record.is_one(file) else _show
     try:
-        print(_show(file, out, options))
+        print(draw(file, out, options))
     except ValueError as error:
         raise UserError(_named(str(error))) from None
     streams.deliver()
@@ -91,8 +94,10 @@ def _check_meant(given: object, out: Path | None) -> None:
             raise UserError(
                 f"{flags.flag_name(name)}: given without an animation; allowed: with --out FILE.gif or FILE.mp4"
             )
-    if "policy" in names and suffix != ".html":
-        raise UserError("--policy: given without a page; allowed: with --out FILE.html")
+    if "policy" in names and suffix not in (*ANIMATIONS, ".html"):
+        raise UserError(
+            "--policy: given without a page or an animation; allowed: with --out FILE.html, FILE.gif or FILE.mp4"
+        )
     if "step" in names and suffix in (*ANIMATIONS, ".html"):
         raise UserError(
             f"--step: given with {suffix}, which shows the whole game; allowed: with .svg, .txt or none"
@@ -117,9 +122,7 @@ def _show(file: Path, out: Path | None, options: Options) -> str:
     from tetrax.view.text import render_text
 
     replayed = record.verify(record.load(file))
-    actions = len(replayed.recording.actions)
-    if not -actions - 1 <= options.step <= actions:
-        raise UserError(f"--step: given {options.step}; allowed: {-actions - 1} to {actions}")
+    _check_step(options.step, len(replayed.recording.actions))
     came_to = ", ".join(
         f"{value} {name.replace('_', ' ')}" if not isinstance(value, bool) else name.replace("_", " ")
         for name, value in dataclasses.asdict(replayed.recording.outcome).items()
@@ -135,10 +138,13 @@ def _show(file: Path, out: Path | None, options: Options) -> str:
             part=options.part,
             max_frames=options.max_frames,
             frames_per_second=options.frames_per_second,
+            thoughts=_thoughts(replayed, options),
         )
         disk.write_whole(out, animation)
     elif suffix == ".html":
-        disk.write_whole(out, _page(replayed, options).encode())
+        from tetrax.view.page import show
+
+        disk.write_whole(out, show(replayed, thoughts=_thoughts(replayed, options)).html.encode())
     elif suffix == ".svg":
         disk.write_whole(out, render.render_step(replayed, options.step).encode())
     else:
@@ -146,16 +152,46 @@ def _show(file: Path, out: Path | None, options: Options) -> str:
     return f"{out}: {came_to}"
 
 
-def _page(replayed: Replay, options: Options) -> str:
-    """Return the page that plays the game, with the thoughts of a policy where one is named."""
-    from tetrax.view.page import show
+def _show_boards(file: Path, out: Path | None, options: Options) -> str:
+    """Do the same with a game of several boards."""
+    from tetrax.games import versus_record
+    from tetrax.view import several_boards
 
+    suffix = "" if out is None else out.suffix.lower()
+    if suffix in ANIMATIONS:
+        raise UserError(
+            f"--out: given {str(out)!r} for a game of several boards; allowed: .html, .svg or .txt"
+        )
+    if options.policy is not None:
+        raise UserError("--policy: given for a game of several boards; allowed: with those of one board")
+    replayed = versus_record.verify(versus_record.load(file))
+    _check_step(options.step, len(replayed.recording.actions))
+    came_to = f"{several_boards.default_title(replayed.recording)}, {replayed.recording.outcome.steps} steps"
+    if out is None:
+        return f"{several_boards.text_at(replayed, options.step, colour=_has_colours())}\n{file}: {came_to}"
+    if suffix == ".html":
+        disk.write_whole(out, several_boards.show(replayed).html.encode())
+    elif suffix == ".svg":
+        disk.write_whole(out, several_boards.svg_at(replayed, options.step).encode())
+    else:
+        disk.write_whole(out, (several_boards.text_at(replayed, options.step) + "\n").encode())
+    return f"{out}: {came_to}"
+
+
+def _check_step(step: int, length: int) -> None:
+    """Refuse a step that the game does not have."""
+    if not -length - 1 <= step <= length:
+        raise UserError(f"--step: given {step}; allowed: {-length - 1} to {length}")
+
+
+def _thoughts(replayed: Replay, options: Options) -> list[dict[str, Any]] | None:
+    """Return what the policy that is named holds of each decision; None where none is."""
     if options.policy is None:
-        return show(replayed).html
+        return None
     from tetrax.train.folder.policy_io import load
     from tetrax.train.report.thoughts import think
 
-    return show(replayed, thoughts=think(load(options.policy), replayed)).html
+    return think(load(options.policy), replayed)
 
 
 def _has_colours() -> bool:

@@ -1,8 +1,9 @@
-"""Scenes as a film: pictures encoded as H.264 in an .mp4 file, by PyAV, the extra `video`."""
+"""Pictures of a game as a film: encoded as H.264 in an .mp4 file, by PyAV, the extra `video`."""
 
 from __future__ import annotations
 
 import io
+import itertools
 from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
@@ -10,8 +11,6 @@ from typing import Any
 import numpy as np
 
 from tetrax.fields.errors import install
-from tetrax.view.picture import picture
-from tetrax.view.scene import Scene
 
 # Encoders of H.264, the better one first: PyAV's wheels have the first, a distribution's own may lack it. One thread,
 # as more of them divide the pictures by how many there are, and the file would be another one on each machine.
@@ -23,10 +22,10 @@ BIT_RATE = 2_000_000  # a second, for an encoder that knows no quality
 BT709, LIMITED = 1, 1  # the matrix and the range of the colours, as the format numbers them
 
 
-def encode(shown: list[Scene], *, cell: int, frames_per_second: float, last_frame_time: int) -> bytes:
-    """Draw scenes and return the bytes of an .mp4 file, whose last picture stands for `last_frame_time` milliseconds.
+def encode(shown: Iterator[np.ndarray], *, frames_per_second: float, last_frame_time: int) -> bytes:
+    """Return pictures, uint8[height, width, 3], as an .mp4 file.
 
-    ModuleNotFoundError and ValueError as `find_encoder`.
+    The last one stands for `last_frame_time` milliseconds. ModuleNotFoundError and ValueError as `find_encoder`.
     """
     import av
 
@@ -36,13 +35,14 @@ def encode(shown: list[Scene], *, cell: int, frames_per_second: float, last_fram
     file = io.BytesIO()
     with av.open(file, "w", format="mp4") as container:
         stream: Any = container.add_stream(encoder, rate=rate, options=ENCODERS[encoder])
-        first = _draw(shown[0], cell)
+        images = _stand_still(map(_make_even, shown), repeats)
+        first = next(images)
         stream.height, stream.width = first.shape[:2]
         stream.pix_fmt, stream.bit_rate = "yuv420p", 0 if "crf" in ENCODERS[encoder] else BIT_RATE
         context = stream.codec_context
         context.colorspace = context.color_primaries = context.color_trc = BT709
         context.color_range = LIMITED
-        for image in _stand_still((_draw(scene, cell) for scene in shown), repeats):
+        for image in itertools.chain([first], images):
             frame = av.VideoFrame.from_ndarray(image, format="rgb24")
             container.mux(stream.encode(frame.reformat(format="yuv420p", dst_colorspace=BT709)))
         container.mux(stream.encode(None))
@@ -63,9 +63,8 @@ def find_encoder() -> str:
     )
 
 
-def _draw(scene: Scene, cell: int) -> np.ndarray:
-    """Draw a scene with an even number of rows and columns, of which the format has half as many colours."""
-    image = picture(scene, cell=cell)
+def _make_even(image: np.ndarray) -> np.ndarray:
+    """Give a picture an even number of rows and columns, of which the format has half as many colours."""
     height, width = image.shape[:2]
     return np.pad(image, ((0, height % 2), (0, width % 2), (0, 0)), mode="edge")
 

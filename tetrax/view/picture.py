@@ -158,9 +158,9 @@ def _draw_left(draw: ImageDraw.ImageDraw, scene: Scene, left: int, top: int, cel
         below = _draw_pieces(draw, scene, "HOLD", [scene.hold], box, cell, dim=scene.hold_used)
     for label, value in numbers(scene):
         below += round(0.8 * cell)
-        draw.text((left, below), label, LABEL, _font(0.62 * cell))
+        draw.text((left, below), label, LABEL, font(0.62 * cell))
         size = min(0.95, 8.0 / max(1, len(value))) * cell
-        draw.text((left, below + round(0.8 * cell)), value, TEXT, _font(size))
+        draw.text((left, below + round(0.8 * cell)), value, TEXT, font(size))
         below += round(1.7 * cell)
 
 
@@ -175,7 +175,7 @@ def _draw_pieces(
 ) -> int:
     """Draw a titled panel of pieces in box (left, top, right); return the row below it."""
     left, top, right = box
-    draw.text((left, top), title, LABEL, _font(0.62 * cell))
+    draw.text((left, top), title, LABEL, font(0.62 * cell))
     top += cell
     slot, small = round(2.4 * cell), round(0.75 * cell)
     bottom = top + slot * len(kinds) + round(0.4 * cell)
@@ -203,12 +203,10 @@ def _draw_game_over(image: Image.Image, lines: list[str], box: tuple[int, int, i
     half = round(0.8 * cell * len(lines))
     draw = ImageDraw.Draw(image)
     draw.rectangle((left, middle - half, right - 1, middle + half), PAGE)
-    draw.text(
-        ((left + right) // 2, middle), "\n".join(lines), ALARM, _font(cell), anchor="mm", align="center"
-    )
+    draw.text(((left + right) // 2, middle), "\n".join(lines), ALARM, font(cell), anchor="mm", align="center")
 
 
 @functools.lru_cache(maxsize=32)
-def _font(size: float) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
+def font(size: float) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
     """The typeface that comes with Pillow: the same on every machine."""
     return ImageFont.load_default(max(8, round(size)))

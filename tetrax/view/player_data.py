@@ -64,7 +64,11 @@ def encode_frames(recording: Recording, shown: Iterable[Frame]) -> dict[str, Any
 
 
 def encode_thought(thought: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
-    """Return what a policy held of a decision, for the page: `best`, names with scores; whether it was `played`."""
+    """Return what a policy held of a decision, for the page: `best`, names with scores; whether it was `played`.
+
+    `lines` are there where it planned: each with the pieces in order, in brackets those that hold brings.
+    """
+    planned = {"lines": [line_text(line) for line in thought["lines"]]} if "lines" in thought else {}
     return {
         "best": [[names[action], score] for action, score in thought["scores"]],
         "kind": thought["kind"],
@@ -72,7 +76,15 @@ def encode_thought(thought: dict[str, Any], names: Sequence[str]) -> dict[str, A
         "legal": thought["legal"],
         "value": thought.get("value"),
         "played": thought["played"],
+        **planned,
     }
+
+
+def line_text(line: dict[str, Any]) -> str:
+    """Return a planner's line in words: `planned.line_data` has it."""
+    pieces = " ".join(f"({step['piece']})" if step["hold"] else step["piece"] for step in line["steps"])
+    visits = f", {line['visits']:,} visits" if line["visits"] else ""
+    return f"{pieces}: {line['worth']:.4g}{visits}"
 
 
 def _changes(before: Frame | None, frame: Frame, did: str, strings: Table, shapes: Table) -> dict[str, Any]:

@@ -16,9 +16,11 @@ from tetrax.fields.errors import UserError
 from tetrax.live.play import keeping
 from tetrax.live.play.guest import Choice, check_rules
 from tetrax.live.play.match import OVER, PAUSED, READY, RUNNING, Match
+from tetrax.live.play.match_words import match_data
 from tetrax.live.play.pilot import Pilot, cells_of
 from tetrax.live.play.seats import submit
 from tetrax.live.play.session import Session
+from tetrax.search.lines import Lines
 
 
 def advance(match: Match, ticks: int) -> None:
@@ -147,6 +149,26 @@ def test_a_hint_is_gone_when_another_piece_comes_from_hold(use_hold):
     match.advance()
     assert seat.session.played.moment.hold_used
     assert bool(seat.hint) == use_hold
+
+
+def test_a_planners_line_is_told_with_its_hint_and_goes_with_it():
+    """The active piece, then the one that follows it: in words, and as cells for the page."""
+    match = Match(setting(guest=dellacherie(), part="helps"))
+    seat, planned = match.person, np.zeros((1, 3), np.int32)
+    match.press("suggest")
+    assert seat.line == ()  # it plans nothing
+    lines = Lines(planned == 1, planned, np.array([[0, 2, -1]]), planned, np.array([4.5]), np.array([12]))
+    seat.asked = submit(None, lambda: Choice(Placement(False, 0, 0, 0), frozenset(), lines))
+    match.refresh()
+    moment = seat.session.played.moment
+    names = [MINI.pieces[kind].name for kind in (moment.piece, moment.queue[0])]
+    assert seat.said == f"the agent's line, (hold) in brackets: {' '.join(names)}: 4.5, 12 visits"
+    (following,) = match_data(match)["seats"][0]["scene"]["line"]
+    assert following["kind"] == moment.queue[0]
+    assert min(x for x, _ in following["cells"]) == 2 and len(following["cells"]) == 4
+    match.press("hard_drop")
+    match.advance()
+    assert seat.hint == () and seat.line == ()
 
 
 def test_cells_of_a_placement():

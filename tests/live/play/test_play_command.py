@@ -28,6 +28,8 @@ ROOT = Path(__file__).parents[3]
             ["--policy", "dt10", "--speed", "61"],
             "--speed: given 61.0; allowed: more than 0 keys a second, up to 60",
         ),
+        (["--policy.width", "8"], "--policy.width: given 8; allowed: nothing, without --policy"),
+        (["--policy.widht", "8"], "--policy.widht: given for a policy; allowed: --policy.width, "),
         (["--port", "80"], "--port: given 80; allowed: nothing, without --browser"),
         (["--level", "0"], "--level: given 0; allowed: 1 to 1000"),
         (["--seed", "-1"], "--seed: given -1; allowed: 0 to 2147483647"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import dataclasses
 import struct
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -35,17 +36,10 @@ def records(content: bytes) -> Iterator[bytes]:
             whole = b""
 
 
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
-def test_a_run_and_its_resumed_part_are_one_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def read(run: Path) -> tuple[dict[int, dict[str, Any]], set[str]]:
+    """Return what all parts of a run tell by step, and the names that they have there."""
     from wandb.proto import wandb_internal_pb2
 
-    use_quick_games(monkeypatch.setattr)
-    monkeypatch.setenv("WANDB_MODE", "offline")
-    run = tmp_path / "run"
-    first = dataclasses.replace(toy_config(total_steps=96), wandb="tests")
-    train(first, run_dir=run)
-    train(dataclasses.replace(first, total_steps=192), run_dir=run, resume=True)
     told: dict[int, dict[str, Any]] = {}
     ids = set()
     for file in sorted(run.glob("wandb/offline-run-*/run-*.wandb")):
@@ -59,7 +53,24 @@ def test_a_run_and_its_resumed_part_are_one_there(tmp_path: Path, monkeypatch: p
                     item.key or ".".join(item.nested_key): item.value_json for item in record.history.item
                 }
                 told[int(items["step"])] = items
+    return told, ids
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::ResourceWarning")
+def test_a_run_and_its_resumed_part_are_one_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use_quick_games(monkeypatch.setattr)
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    run = tmp_path / "run"
+    first = dataclasses.replace(toy_config(total_steps=96), wandb="tests")
+    train(first, run_dir=run)
+    train(dataclasses.replace(first, total_steps=192), run_dir=run, resume=True)
     rows = log.read(run / "metrics.jsonl")
+    deadline = time.monotonic() + 60  # its own process may still be writing
+    told, ids = read(run)
+    while len(told) < len(rows) and time.monotonic() < deadline:
+        time.sleep(0.2)
+        told, ids = read(run)
     assert ids == {(run / "wandb" / wandb_log.ID_FILE).read_text()}
     assert sorted(told) == [row["step"] for row in rows]
     for row in rows:

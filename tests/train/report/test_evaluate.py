@@ -333,7 +333,7 @@ def test_help_shows_every_option(capsys: pytest.CaptureFixture[str]) -> None:
         (["--policy"], ["--policy", "no value"]),
         (
             ["one", "--agent.num-envs", "3"],
-            ["--agent.num-envs: given for an evaluation; allowed: --agent.planned-rollouts, --agent."],
+            ["--agent.num-envs: given for a policy; allowed: --agent.planned-rollouts, --agent."],
         ),
         (["one", "--agent.planned-rollout=3"], ["did you mean '--agent.planned-rollouts'?"]),
         (["one", "--agent.planned_rollouts", "few"], ["--agent.planned-rollouts", "'few'", "whole number"]),
@@ -355,6 +355,19 @@ def test_help_shows_every_option(capsys: pytest.CaptureFixture[str]) -> None:
         (
             ["--policy", "dt10", "--policy.width", "2"],
             ["--policy.width: given 2; allowed: nothing, with --policy dt10"],
+        ),
+        (
+            ["--policy", "gumbel", "--policy.simulations", "0"],
+            ["--policy.simulations: given 0; allowed: a whole number from 1"],
+        ),
+        (
+            ["--policy", "gumbel", "--policy.width", "3"],
+            ["--policy.width: given 3; allowed: nothing, with --policy gumbel"],
+        ),
+        (["--policy", "gumbel", "--actions", "direct"], ["--actions: given 'direct'", "allowed: drop, or"]),
+        (
+            ["--policy", "beam", "--game", "connect4"],
+            ["--policy: given 'beam'; allowed: random or gumbel, with --game connect4"],
         ),
         (
             ["one", "--policy.width", "2"],

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from tetrax.agents import checks
 from tetrax.env.contract import Game
 from tetrax.ops.replay import MAX_CAPACITY
+from tetrax.search.tree import MAX_SIMULATIONS
 from tetrax.world_model.model_config import WorldModelConfig
 
 CONTEXT = 1  # steps before a sequence, whose kept state it begins from
@@ -58,6 +59,9 @@ class DreamerConfig:
     planned_rollouts: int = 0
     """Games imagined from each candidate before an action is chosen; actions that come to more become more probable.
     0 = act by the actor alone. All that is planned may change when a run is resumed or evaluated."""
+    planned_simulations: int = 0
+    """Positions that a tree search in the world model looks at before an action is chosen, `planned_rollouts` trees (at
+    least one) side by side, each with other chances; it takes the place of games imagined one by one. 0 = no tree."""
     planned_steps: int = 3
     """Steps of a game that is imagined to plan; the critic says what its end is worth. Longer games differ more by
     chance, so that more of them are needed."""
@@ -167,6 +171,7 @@ COUNTS: dict[str, tuple[int, int]] = {
     "unroll": (1, MAX_UNROLL),
     "ensemble": (0, MAX_MEMBERS),
     "planned_rollouts": (0, MAX_ROLLOUTS),
+    "planned_simulations": (0, MAX_SIMULATIONS),
     "planned_steps": (1, MAX_IMAGINED),
     "planned_candidates": (0, checks.LARGEST),
 }
@@ -191,5 +196,11 @@ TUNABLE_RANGES: dict[str, tuple[float, float]] = {
 
 # They decide no shape of a TrainState, so a stopped run may change them.
 # Those that decide how a policy acts may be given with one that is evaluated, too.
-ACTING = ("planned_rollouts", "planned_steps", "planned_candidates", "planned_temperature")
+ACTING = (
+    "planned_rollouts",
+    "planned_simulations",
+    "planned_steps",
+    "planned_candidates",
+    "planned_temperature",
+)
 CHANGEABLE = ("num_updates", "imagined_steps", "imagined_starts", "unroll", *ACTING)

@@ -10,7 +10,7 @@ from jaxtyping import Bool, PRNGKeyArray
 
 from tetrax.agents import episodes, kept_games
 from tetrax.agents.agent import Metrics
-from tetrax.agents.dreamer import planning
+from tetrax.agents.dreamer import dreamt_tree, planning
 from tetrax.agents.dreamer.dreamer_config import DreamerConfig
 from tetrax.agents.dreamer.dreamer_state import Arrival, Memory, Slot, TrainState
 from tetrax.agents.dreamer.mind import Decision, Mind
@@ -47,7 +47,7 @@ def decide(
     key: PRNGKeyArray,
     greedy: bool = False,
 ) -> Decision:
-    """Look at B games and choose an action in each, with `planned_rollouts` after looking ahead.
+    """Look at B games and choose an action in each, after looking ahead where that is planned.
 
     Latents are drawn, greedy or not.
     """
@@ -57,7 +57,10 @@ def decide(
     )
     logits = judges.apply(mind.actor, params["actor"], state.features)
     chosen_from = judges.policy(logits, observation.legal, 0.0 if greedy else mind.world.config.mixture)
-    if config.planned_rollouts:
+    if config.planned_simulations:
+        plan_key, act_key = jax.random.split(act_key)
+        chosen_from = dreamt_tree.search(mind, config, params, state, chosen_from, plan_key)
+    elif config.planned_rollouts:
         plan_key, act_key = jax.random.split(act_key)
         outlook = planning.look_ahead(mind, config, params, state, chosen_from, plan_key)
         chosen_from = planning.improve(chosen_from, outlook, config.planned_temperature)
@@ -129,7 +132,9 @@ def _choose(
     if not at_random:
         return decide(mind, config, params, observation, memory, is_first, key)
     decide_key, any_key = jax.random.split(key)
-    config = dataclasses.replace(config, planned_rollouts=0)  # it is only looked, to remember what was seen
+    config = dataclasses.replace(
+        config, planned_rollouts=0, planned_simulations=0
+    )  # it is only looked, to remember what was seen
     decided = decide(mind, config, params, observation, memory, is_first, decide_key)
     uniform = jax.random.uniform(any_key, decided.action.shape)
     anything = MaskedCategorical.from_logits(

@@ -73,10 +73,14 @@ def by_array(state: State) -> State:
 
 
 def match_form(like: Any, state: Any) -> Any:
-    """Return a state in the form, by word or by array, of another; anything else as it is."""
-    if not isinstance(state, State) or not isinstance(like, State):
-        return state
-    return by_word(state) if isinstance(like.rows, tuple) else by_array(state)
+    """Return a state in the form, by word or by array, of another; also one that is part of something else."""
+
+    def match(known: Any, part: Any) -> Any:
+        if not isinstance(part, State) or not isinstance(known, State):
+            return part
+        return by_word(part) if isinstance(known.rows, tuple) else by_array(part)
+
+    return jax.tree.map(match, like, state, is_leaf=lambda node: isinstance(node, State))
 
 
 def keep_form(play: Play) -> Play:

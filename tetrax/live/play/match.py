@@ -12,8 +12,12 @@ from tetrax.live.play import key_bindings as meant
 from tetrax.live.play.handling import Hands
 from tetrax.live.play.modes import MODES, Result, ended_by
 from tetrax.live.play.pilot import Pilot, cells_of, kind_of
-from tetrax.live.play.seats import Seat, Setting, settle, sound_of, submit
+from tetrax.live.play.seats import Seat, Setting, forget_hint, settle, sound_of, submit
 from tetrax.live.play.session import Session
+from tetrax.search.lines import Lines
+from tetrax.train.report.decisions import line_steps
+from tetrax.view.planned import follow_line, line_data
+from tetrax.view.player_data import line_text
 
 READY, RUNNING, PAUSED, OVER = "ready", "running", "paused", "over"
 MOST_OWED = 6  # ticks that an agent which thinks for long catches up with
@@ -148,7 +152,8 @@ class Match:
             return
         settle(seat)
         seat.said = "" if seat.session.undo() else "there is no piece to take back"
-        seat.hint, seat.hands = (), Hands()
+        forget_hint(seat)
+        seat.hands = Hands()
         if seat.pilot is not None:
             seat.pilot.begin()
 
@@ -161,7 +166,8 @@ class Match:
         settle(seat)
         seat.agent_plays = not seat.agent_plays
         seat.said = "the agent plays" if seat.agent_plays else "you play"
-        seat.hands, seat.owed, seat.hint = Hands(), 0, ()
+        forget_hint(seat)
+        seat.hands, seat.owed = Hands(), 0
         seat.pilot.begin()
         if self.phase == READY:
             self.phase = RUNNING
@@ -184,7 +190,7 @@ class Match:
         moment = seat.session.played.moment
         is_old = moment.pieces != seat.hint_piece or moment.piece not in seat.hint_kinds
         if seat.hint and is_old:
-            seat.hint = ()
+            forget_hint(seat)
         if seat.asked is None or not seat.asked.done():
             return
         choice, seat.asked = seat.asked.result(), None
@@ -198,6 +204,16 @@ class Match:
                 seat.hint_kinds += (kind_of(seat.session, choice.placement),)
             seat.hint = cells_of(seat.session, choice.placement)
             seat.said = "the agent would hold first" if choice.placement.use_hold else ""
+            if choice.lines is not None:
+                self._tell_line(seat, choice.lines)
+
+    def _tell_line(self, seat: Seat, lines: Lines) -> None:
+        """Show what a planner would place after the piece that it was asked about."""
+        rules, moment = self.setting.board.rules, seat.session.played.moment
+        planned = follow_line(rules, moment, line_steps(lines, 0))
+        seat.line = planned[1:]
+        line = line_data(rules, planned, float(lines.worth[0]), int(lines.visits[0]))
+        seat.said = f"the agent's line, (hold) in brackets: {line_text(line)}"
 
     def _advance_agent(self, seat: Seat) -> None:
         """Let an agent play what it owes, where it thinks."""

@@ -9,12 +9,17 @@ from tetrax.live.play.match import OVER, PAUSED, READY, Match
 from tetrax.live.play.modes import clock, count
 from tetrax.live.play.seats import Seat
 from tetrax.view.as_data import scene_data
+from tetrax.view.planned import Planned
 from tetrax.view.scene import Scene
 
 
 def show(seat: Seat) -> Scene:
     """Show a game, with what the agent proposes."""
     return dataclasses.replace(seat.session.scene(), hint=seat.hint)
+
+
+def _planned_data(planned: Planned) -> dict[str, Any]:
+    return {"kind": planned.kind, "cells": [list(cell) for cell in planned.cells]}
 
 
 def time_shown(match: Match) -> str:
@@ -50,7 +55,7 @@ def match_data(match: Match) -> dict[str, Any]:
         seats.append(
             {
                 "name": "the agent, in your place" if seat is match.person and seat.agent_plays else name,
-                "scene": scene_data(show(seat)),
+                "scene": {**scene_data(show(seat)), "line": [_planned_data(each) for each in seat.line]},
                 "said": seat.said,
                 "pace": f"{result.pieces_per_second:.2f}",
                 "keys": f"{result.keys_per_piece:.2f}",

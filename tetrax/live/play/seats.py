@@ -14,6 +14,7 @@ from tetrax.live.play.one_board import OneBoard, Played
 from tetrax.live.play.pilot import Pilot
 from tetrax.live.play.session import Session
 from tetrax.view.cells import Cell
+from tetrax.view.planned import Planned
 from tetrax.view.scene import Moment
 
 Part = Literal["plays", "helps", "beside"]
@@ -48,6 +49,7 @@ class Seat:
     ended_by: str = ""
     said: str = ""  # the last caption, or an answer to the player
     hint: tuple[Cell, ...] = ()
+    line: tuple[Planned, ...] = ()  # what the agent would place after that
     hint_piece: int = -1  # locked before the one that the hint is for
     hint_kinds: tuple[int, ...] = ()  # of the piece that was asked about, and of one that hold shall bring
     sounds: deque[str] = field(
@@ -70,6 +72,11 @@ def sound_of(before: Moment, played: Played) -> str:
     if after.orientation != before.orientation:
         return "turn"
     return "move" if after.x != before.x else ""
+
+
+def forget_hint(seat: Seat) -> None:
+    """Propose nothing any more."""
+    seat.hint, seat.line = (), ()
 
 
 def submit(worker: Executor | None, work: Callable[..., Any], *given: Any) -> Future[Any]:

@@ -108,7 +108,7 @@ def read(argv: Sequence[str], command: type[Flags], repeatable: Collection[str] 
     if source is not None and given_algorithm not in (None, source.algorithm):
         raise wrong("algorithm", given_algorithm, f"{source.algorithm}, that of the configuration given")
     algorithm = source.algorithm if source is not None else given_algorithm or DEFAULT_ALGORITHM
-    game = _find_game(words_given, source)
+    game = _find_game(words_given, source, algorithm)
     decides = source or presets.any_config(algorithm, game.game, game.config)
     types = {**flags.field_types(decides), **own_types(command)}
     words = flags.read_words(words_given, types, repeatable)
@@ -138,11 +138,13 @@ def _split_algorithm(argv: Sequence[str]) -> tuple[str | None, list[str]]:
     return first or by_flag, list(argv if first is None else argv[1:])
 
 
-def _find_game(argv: Sequence[str], source: TrainConfig | None) -> Named:
+def _find_game(argv: Sequence[str], source: TrainConfig | None, algorithm: str) -> Named:
     """Return the game that --game names: it decides which flags there are, and which presets."""
     word = _value_of("--game", argv)
     if word is None:
-        return Named(DEFAULT_GAME, None) if source is None else Named(source.game, source.env)
+        return (
+            Named(presets.first_game(algorithm), None) if source is None else Named(source.game, source.env)
+        )
     try:
         named = games.find(word)
     except ValueError as error:

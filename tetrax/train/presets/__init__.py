@@ -20,6 +20,7 @@ from tetrax.train.presets.beam_presets import BEAM, BEAM_VALUE
 from tetrax.train.presets.cross_entropy_presets import CROSS_ENTROPY
 from tetrax.train.presets.dqn_presets import DQN
 from tetrax.train.presets.dreamer_presets import DREAMER
+from tetrax.train.presets.mappo_presets import MAPPO
 from tetrax.train.presets.ppo_presets import PPO
 
 CPU_PRESET = "small"
@@ -31,6 +32,7 @@ PRESETS: dict[str, dict[str, dict[str, TrainConfig]]] = {
     "dreamer": DREAMER,
     "cross-entropy": CROSS_ENTROPY,
     "alphazero": ALPHAZERO,
+    "mappo": MAPPO,
     "beam": BEAM,
     "beam-value": BEAM_VALUE,
 }
@@ -44,6 +46,11 @@ def algorithms() -> list[str]:
 def names(algorithm: str) -> list[str]:
     """Return the names of an algorithm's presets."""
     return list(PRESETS[algorithm])
+
+
+def first_game(algorithm: str) -> str:
+    """Return the game that an algorithm plays when none is named: Tetris, if it plays that."""
+    return next(iter(PRESETS[algorithm][CPU_PRESET].values())).game
 
 
 def rule_names() -> list[str]:
@@ -73,7 +80,7 @@ def find(
     if name not in PRESETS[algorithm]:
         raise wrong_name("--preset", name, PRESETS[algorithm])
     variants = PRESETS[algorithm][name]
-    if game != "tetris":
+    if game != "tetris" or first_game(algorithm) != "tetris":
         return _of_other_game(algorithm, name, game, env)
     actions = actions or next(iter(variants)).split("/")[0]
     config = variants.get(f"{actions}/{observation}") or variants.get(actions)
@@ -89,7 +96,10 @@ def _of_other_game(algorithm: str, name: str, game: str, env: Any) -> TrainConfi
     config = variants.get(games.word_for(game, env)) or variants.get(game)
     if config is None:
         kinds = sorted({variant.split(":")[0] for variant in variants} & games.GAMES.keys())
-        allowed = ", ".join(["tetris", *kinds])
+        able = [each for each, presets in PRESETS.items() if game in presets[CPU_PRESET]]
+        allowed = ", ".join([*(["tetris"] if first_game(algorithm) == "tetris" else []), *kinds]) + (
+            f"; {game} with {', '.join(able)}" if able else ""
+        )
         raise wrong(f"--game with {algorithm} and preset {name}", games.word_for(game, env), allowed)
     return dataclasses.replace(config, env=env)
 

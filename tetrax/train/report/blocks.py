@@ -19,7 +19,8 @@ import numpy as np
 from jax import Array
 
 from tetrax.agents.agent import Sight
-from tetrax.env.contract import Game, Spec
+from tetrax.env import batch
+from tetrax.env.contract import Game, Observation, Spec
 from tetrax.env.wrappers import Episode, count_step, no_episode
 from tetrax.train.report.tally import ACTING, Asked, Tally
 
@@ -48,7 +49,9 @@ class Programs(NamedTuple):
     """The compiled programs of an evaluation."""
 
     begin: Callable[..., Games]  # (params, seed_key, numbers: int32[B]) -> Games
-    advance: Callable[..., tuple[Games, Array]]  # (policy, params, Games, cap) -> (Games, actions [T, B])
+    advance: Callable[
+        ..., tuple[Games, Array]
+    ]  # (policy, params, Games, cap) -> (Games, actions [T, B] or [T, B, P])
 
 
 def play(asked: Asked, tally: Tally) -> None:
@@ -85,7 +88,7 @@ class _Block:
 
     games: Games  # B of them
     numbers: np.ndarray  # int64[B], number of the game in each slot, -1 = none
-    actions: Array | None = None  # [T, B], of the last chunk
+    actions: Array | None = None  # [T, B], with several seats [T, B, P], of the last chunk
     tapes: list[bytearray] = field(default_factory=list)  # the actions of each slot's game, if recorded
 
     @classmethod
@@ -186,7 +189,7 @@ def _programs(
         key = jax.random.fold_in(seed_key, number.astype(jnp.uint32))
         return Games(
             state=env.init(key, params),
-            memory=initial_memory((1,)),
+            memory=initial_memory((env.spec.num_seats,)),
             acting_key=jax.random.fold_in(key, ACTING),
             episode=no_episode(env.spec),
             last_growth=jnp.int32(0),
@@ -197,11 +200,11 @@ def _programs(
     def step(policy: Any, params: Any, game: Games, cap: Array) -> tuple[Games, Array]:
         # Observed here and not after the step: what observing and playing share is computed once.
         observation = env.observe(game.state, params)
-        sight = Sight(observation=observation, is_first=game.episode.steps == 0, state=game.state)
-        sight = jax.tree.map(lambda leaf: leaf[None], sight)  # a batch of one
+        sight = look(env.spec, observation, game.episode.steps == 0, game.state)
         act_key = jax.random.fold_in(game.acting_key, game.episode.steps)
         actions, memory, _ = act(policy, sight, game.memory, act_key, greedy)
-        state, reward, terminated, truncated, event = env.transition(game.state, actions[0], params)
+        action = batch.actions_of_one(actions, env.spec)
+        state, reward, terminated, truncated, event = env.transition(game.state, action, params)
         episode = count_step(env.spec, game.episode, reward, env.measure(event))
         grown = _length(env.spec, episode) > _length(env.spec, game.episode)
         last_growth = jnp.where(grown, episode.steps, game.last_growth)
@@ -217,7 +220,7 @@ def _programs(
             capped=stopped & ~terminated,
         )
         frozen = jax.tree.map(lambda old, new: jnp.where(game.over, old, new), game, after)
-        return frozen, actions[0].astype(action_type(env.spec))
+        return frozen, action.astype(action_type(env.spec))
 
     def chunk(policy: Any, params: Any, games: Games, cap: Array) -> tuple[Games, Array]:
         def advance(carry: Games, _: None) -> tuple[Games, Array]:
@@ -226,6 +229,14 @@ def _programs(
         return jax.lax.scan(advance, games, length=CHUNK_STEPS)
 
     return Programs(jax.jit(jax.vmap(begin, in_axes=(None, None, 0))), jax.jit(chunk))
+
+
+def look(spec: Spec, observation: Observation, is_first: Array, state: Any) -> Sight:
+    """Return what the policy of one game decides by, of all its seats; no game's state where several act together."""
+    sight = Sight(
+        observation=batch.seats_of_one(observation, spec), is_first=jnp.full(spec.num_seats, is_first)
+    )
+    return sight if spec.acts_together else sight.replace(state=batch.seats_of_one(state, spec))
 
 
 def _length(spec: Spec, episode: Episode) -> Array:

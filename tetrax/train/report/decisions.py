@@ -11,6 +11,9 @@ from jax import Array
 
 from tetrax.agents.agent import PROBABILITIES, WORTHS
 from tetrax.ops.exploration import Decider
+from tetrax.search.lines import LINES, Lines
+from tetrax.view import planned
+from tetrax.view.scene import Moment
 
 MOST_SCORES = 8  # actions whose scores are told
 DIGITS = 5  # that are kept of a number
@@ -24,13 +27,15 @@ class Decisions(NamedTuple):
     told: dict[str, Array]  # float32[T] by name: the diagnostics of `act`
     # By what the scores of actions are, if there are any: int32[T, N], float32[T, N], those of the highest ones.
     best: dict[str, tuple[Array, Array]]
+    best_lines: Lines | None = None  # of those who plan, [T, L, ...]
 
 
 def summarise(action: Array, legal: Array, diagnostics: dict[str, Array]) -> Decisions:
     """Return what one decision comes to, from what `act` gave of a batch of one: [1], bool[1, A] and [1, ...]."""
-    told = {name: value[0] for name, value in diagnostics.items()}
+    told = {name: value[0] for name, value in diagnostics.items() if name != LINES}
     best = {kind: _best(told.pop(kind), legal[0]) for kind in (PROBABILITIES, WORTHS) if kind in told}
-    return Decisions(action[0], jnp.sum(legal[0]), told, best)
+    lines = jax.tree.map(lambda leaf: leaf[0], diagnostics.get(LINES))
+    return Decisions(action[0], jnp.sum(legal[0]), told, best, lines)
 
 
 def decision_data(decisions: Decisions, index: int, names: tuple[str, ...] | None) -> dict[str, Any]:
@@ -44,6 +49,29 @@ def decision_data(decisions: Decisions, index: int, names: tuple[str, ...] | Non
         "legal": int(decisions.num_legal[index]),
         **{name: number(value) for name, value in told.items() if name != "decider"},
     }
+
+
+def lines_data(decisions: Decisions, index: int, rules: Any, moment: Moment) -> dict[str, Any]:
+    """Return the best lines of one decision as JSON values, the pieces as they come in the moment before it.
+
+    Where a line goes on after its first placement is told of the board as that leaves it.
+    """
+    if decisions.best_lines is None:
+        return {}
+    lines = jax.tree.map(lambda leaf: leaf[index], decisions.best_lines)
+    told = []
+    for number, worth in enumerate(lines.worth.tolist()):
+        if isfinite(worth):
+            steps = planned.follow_line(rules, moment, line_steps(lines, number), after_first=True)
+            told.append(planned.line_data(rules, steps, worth, int(lines.visits[number])))
+    return {LINES: told}
+
+
+def line_steps(lines: Lines, number: int) -> list[tuple[bool, int, int, int]]:
+    """Return the placements of one line of one game: hold, orientation and lower-left corner of each."""
+    columns = (lines.use_hold, lines.orientation, lines.x, lines.y)
+    steps = zip(*(column[number].tolist() for column in columns), strict=True)
+    return [step for step in steps if step[2] >= 0]
 
 
 def number(value: Any) -> float | None:

@@ -33,6 +33,7 @@ from tetrax.train.report.tally import MAX_EPISODES, MAX_LENGTH, Asked, Tally
 MAX_SEED = 2**31 - 1
 QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
 NORMAL_97_5 = 1.959964  # standard deviations that hold 95% of a normal distribution
+SELF = "self"  # in place of an opponent: the policy itself
 DEFAULT_CAP = 5_000  # of games that may go on for ever
 
 
@@ -97,8 +98,8 @@ def evaluate(
     """Play `episodes` games of an environment to their end, or to `max_pieces` pieces (in games without them: steps).
 
     `max_pieces` 0 is no cap. `record` keeps the actions of the best game, and until it is known those of all that run;
-    `record_all` keeps those of every game. A game of two players is played against an opponent, one of its own
-    `opponents` (when not named the first of them), from a side that each game draws.
+    `record_all` keeps those of every game. A game of several players is played against an opponent, one of its own
+    `opponents` (when not named the first of them), from a seat that each game draws; see `against`.
     `on_progress` is told, now and then, how many games are over and how long the longest running one is. A second
     call with the same environment and act function compiles nothing. ValueError for a number out of its range.
     """
@@ -129,11 +130,14 @@ def evaluate(
 
 
 def against(env: Any, opponent: str | None = None) -> Any:
-    """Return what is played in an evaluation: the game, or where it has two players that against an opponent.
+    """Return what is played in an evaluation: the game, or where players play against each other that of one of them.
 
-    ValueError for an opponent that there is not.
+    The opponent is the first of the game's where none is named. SELF leaves all seats to one policy where players act
+    together, as no opponent does where they only help each other. ValueError for an opponent that there is not.
     """
     if env.spec.num_players > 1:
+        if env.spec.acts_together and (opponent == SELF or (opponent is None and not env.opponents)):
+            return env
         return env.against(env.opponents[0] if opponent is None else opponent)
     if opponent is not None:
         raise ValueError(

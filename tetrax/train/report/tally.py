@@ -36,6 +36,7 @@ class Tally:
     capped: np.ndarray  # bool[N]
     action_type: Any = None  # of a recorded action; None = nothing is recorded
     keeps_all: bool = False  # the actions of every game, or of the best one alone
+    action_shape: tuple[int, ...] = ()  # of a step: (P,) where several act together
     num_over: int = 0
     _best: tuple[float, ...] | None = None  # its first two measures, -number
     _tapes: dict[int, bytearray] = field(default_factory=dict)  # by number of the game
@@ -46,7 +47,9 @@ class Tally:
         totals = {
             name: np.zeros(episodes, np.float64 if name == RETURN else np.int64) for name in spec.measures
         }
-        return cls(totals, np.zeros(episodes, np.int64), np.zeros(episodes, bool), action_type, keeps_all)
+        shape = (spec.num_players,) if spec.acts_together else ()
+        steps, capped = np.zeros(episodes, np.int64), np.zeros(episodes, bool)
+        return cls(totals, steps, capped, action_type, keeps_all, shape)
 
     def add(
         self, number: int, came_to: Mapping[str, Any], steps: int, capped: bool, tape: bytearray | None = None
@@ -67,10 +70,11 @@ class Tally:
 
     @property
     def actions(self) -> dict[int, np.ndarray]:
-        """Return the recorded actions by number of the game, int32[T] each."""
+        """Return the recorded actions by number of the game, int32[T] or int32[T, P] each."""
         if self.action_type is None:
             return {}
-        return {
-            number: np.frombuffer(tape, self.action_type)[: self.steps[number]].astype(np.int32)
-            for number, tape in self._tapes.items()
-        }
+        return {number: self._read(tape)[: self.steps[number]] for number, tape in self._tapes.items()}
+
+    def _read(self, tape: bytearray) -> np.ndarray:
+        actions = np.frombuffer(tape, self.action_type).astype(np.int32)
+        return actions.reshape(-1, *self.action_shape)

@@ -14,7 +14,8 @@ from tetrax.agents.agent import Sight
 from tetrax.env.record import Replay
 from tetrax.fields.errors import UserError
 from tetrax.train.folder.policy_io import LoadedPolicy
-from tetrax.train.report.decisions import Decisions, decision_data, summarise
+from tetrax.train.report.decisions import Decisions, decision_data, lines_data, summarise
+from tetrax.view.scene import read_moments
 
 CHUNK = 512  # steps per compiled scan: any length of game runs the same program
 SAME = (
@@ -50,6 +51,10 @@ def think(loaded: LoadedPolicy, replayed: Replay) -> list[dict[str, Any]]:
     decisions = jax.tree.map(lambda *leaves: np.concatenate(leaves)[:length], *parts)
     names = loaded.env.action_names
     told = [decision_data(decisions, index, names) for index in range(length)]
+    if decisions.best_lines is not None:
+        moments = read_moments(jax.tree.map(lambda leaf: leaf[:length], replayed.states))
+        lines = [lines_data(decisions, index, loaded.env.rules, moments[index]) for index in range(length)]
+        told = [{**each, **line} for each, line in zip(told, lines, strict=True)]
     return [
         {**each, "played": each["action"] == int(action)} for each, action in zip(told, actions, strict=True)
     ]

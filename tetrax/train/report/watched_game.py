@@ -1,7 +1,7 @@
 """A game played by the policy as it is, for people to watch: what was decided at each step, and what came of it.
 
-It is a game of its own, played between two chunks as the policy explores. What is trained is the same, bit for bit,
-whether somebody watches or not.
+It is a game of its own, played between two chunks as the policy explores. Of several who act together
+the first is told. What is trained is the same, bit for bit, whether somebody watches or not.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from tetrax.agents.agent import Agent, Sight
+from tetrax.agents.agent import Agent
+from tetrax.env import batch
 from tetrax.env.wrappers import AutoReset, AutoResetState
 from tetrax.search.game_model import reward_of_mover
-from tetrax.train.report.decisions import Decisions, decision_data, number, summarise
+from tetrax.train.report.blocks import look
+from tetrax.train.report.decisions import Decisions, decision_data, lines_data, number, summarise
 from tetrax.view.as_data import rules_data
 from tetrax.view.captions import read_happenings
 from tetrax.view.following import Following, step_data
@@ -30,7 +32,7 @@ class Standing(NamedTuple):
     """Where the watched game stands."""
 
     games: AutoResetState
-    memory: Any  # of the policy, [1, ...]
+    memory: Any  # of the policy, [1, ...], or of P seats
     is_first: Array  # bool[], nothing is played yet
     num_acted: Array  # uint32[], decisions so far, over all games
 
@@ -86,7 +88,9 @@ class WatchedGame:
 
     def _begin(self, key: Array) -> Standing:
         games, _ = self._auto.reset(key, self._env.default_params)
-        return Standing(games, self._agent.initial_memory((1,)), jnp.bool_(True), jnp.uint32(0))
+        return Standing(
+            games, self._agent.initial_memory((self._env.spec.num_seats,)), jnp.bool_(True), jnp.uint32(0)
+        )
 
     def _play(self, policy: Any, standing: Standing) -> tuple[Standing, Burst]:
         return jax.lax.scan(lambda carry, _: self._step(policy, carry), standing, length=STEPS)
@@ -94,11 +98,10 @@ class WatchedGame:
     def _step(self, policy: Any, standing: Standing) -> tuple[Standing, Burst]:
         env, params, games = self._env, self._env.default_params, standing.games
         observation = env.observe(games.game, params)
-        sight = Sight(observation=observation, is_first=standing.is_first, state=games.game)
-        sight = jax.tree.map(lambda leaf: leaf[None], sight)  # a batch of one
+        sight = look(env.spec, observation, standing.is_first, games.game)
         act_key = jax.random.fold_in(games.key, ~standing.num_acted)  # games are numbered from below
         action, memory, told = self._agent.act(policy, sight, standing.memory, act_key, False)
-        after, timestep = self._auto.step(games, action[0], params)
+        after, timestep = self._auto.step(games, batch.actions_of_one(action, env.spec), params)
         is_over = timestep.terminated | timestep.truncated
         burst = Burst(
             before=_without_keys(games.game),
@@ -135,9 +138,10 @@ class WatchedGame:
         for index, happening in enumerate(read_happenings(burst.event)):
             if self._following is None or burst.is_first[index]:
                 self._following = Following(self._env, before[index])
-            shown.append(
-                step_data(self._following.step(after[index], happening, int(burst.decisions.action[index])))
-            )
+            step = self._following.step(after[index], happening, int(burst.decisions.action[index]))
+            lines = lines_data(burst.decisions, index, self._env.rules, before[index])
+            placed = {"placed": [list(cell) for cell in step.placed]} if lines else {}
+            shown.append({**step_data(step), **lines, **placed})
         return shown
 
 

@@ -167,6 +167,9 @@ function start() {
     if (!data.thoughts) return;
     const list = find("best");
     list.replaceChildren();
+    const lines = (thought && thought.lines) || [];
+    find("planned").hidden = !lines.length;
+    find("planned").textContent = lines.length ? `Its best lines, pieces from hold in brackets: ${lines.join("; ")}.` : "";
     if (!thought) {
       find("held").textContent = "The game begins.";
       return;
@@ -275,4 +278,4 @@ function start() {
   draw();
 }
 
-if (typeof document !== "undefined") start();
+if (typeof document !== "undefined" && document.getElementById("stage")) start();

@@ -160,6 +160,9 @@ function drawCells(pen, place, rules, scene) {
     }
   }
   for (const [x, y] of (scene.hint ?? []).filter(inSight)) drawHint(pen, ...corner(x, y), cell);
+  (scene.line ?? []).forEach(({ kind, cells }, place) => {
+    for (const [x, y] of cells.filter(inSight)) drawPlanned(pen, ...corner(x, y), cell, colour(kind), place + 1);
+  });
   for (const [x, y] of scene.active.filter(inSight)) drawBlock(pen, ...corner(x, y), cell, colour(scene.piece));
   pen.fillStyle = "rgba(255,255,255,0.35)";
   for (const [x, y] of scene.placed.filter(inSight)) pen.fillRect(...corner(x, y), cell, cell);
@@ -205,6 +208,22 @@ function drawHint(pen, x, y, side) {
   pen.lineWidth = line;
   pen.setLineDash([side / 4, side / 6]);
   pen.strokeRect(x + 1 + line / 2, y + 1 + line / 2, side - 1 - line, side - 1 - line);
+  pen.restore();
+}
+
+/** Draw where a planner means to put a later piece, with its place in the line. */
+function drawPlanned(pen, x, y, side, ink, place) {
+  const line = Math.max(1, Math.round(side / 14));
+  pen.save();
+  pen.globalAlpha = Math.max(0.6, 1 - 0.1 * place);
+  pen.strokeStyle = ink;
+  pen.lineWidth = line;
+  pen.strokeRect(x + 2 + line / 2, y + 2 + line / 2, side - 3 - line, side - 3 - line);
+  pen.fillStyle = ink;
+  pen.font = `600 ${Math.round(0.5 * side)}px ${FONT}`;
+  pen.textAlign = "center";
+  pen.textBaseline = "middle";
+  pen.fillText(String(place), x + side / 2, y + side / 2 + 1);
   pen.restore();
 }
 

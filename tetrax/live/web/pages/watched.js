@@ -80,7 +80,7 @@ export function makeWatched(run) {
       board.setRules(now.rules);
       shownRules = now.rules;
     }
-    if (hasPicture) board.draw(now.step.scene);
+    if (hasPicture) board.draw({ ...now.step.scene, line: goesOn(now.step) });
     told.replaceChildren(...decision(now));
   }
 
@@ -169,6 +169,13 @@ export function makeWatched(run) {
   };
 }
 
+/** Where the best line goes on after the placement that was played, if it was the line's first. */
+function goesOn({ lines, placed }) {
+  const [first, ...rest] = lines?.[0]?.steps ?? [];
+  const key = (cells) => cells.map(String).sort().join(" ");
+  return first && placed && key(first.cells) === key(placed) ? rest : [];
+}
+
 function percent(share) {
   if (share > 0 && share < 0.0005) return "<0.1%";
   return `${(100 * share).toFixed(share < 0.0995 ? 1 : 0)}%`;
@@ -201,8 +208,20 @@ function decision({ actions, step }) {
   return [
     make("p", { class: "did" }, make("span", { class: `badge ${step.decider}` }, step.decider ?? ""), " ", make("b", {}, step.did ?? "")),
     scores.length ? make("h3", {}, `Its ${KINDS[step.kind] ?? "score"} of each action`) : "",
-    make("ol", { class: "scores" }, ...rows),
+    scores.length || !step.lines ? make("ol", { class: "scores" }, ...rows) : "",
     make("p", { class: "quiet others" }, others > 0 && scores.length ? `and ${others} more legal actions` : ""),
+    ...plans(step.lines ?? []),
     make("dl", {}, ...facts.filter(([, said]) => said !== null && said !== undefined).flatMap(([name, said]) => [make("dt", {}, name), make("dd", { class: "number" }, said)])),
   ];
+}
+
+/** The best lines of a planner: the pieces in order, in brackets those from hold; what each is worth, how often tried. */
+function plans(lines) {
+  if (!lines.length) return [];
+  const rows = lines.map(({ worth, visits, steps }) => make("li", {},
+    make("span", { class: "name" }, steps.map(({ piece, hold }) => (hold ? `(${piece})` : piece)).join(" ")),
+    make("span", { class: "quiet number" }, visits ? `${whole(visits)} visits` : ""),
+    make("b", { class: "number" }, short(worth))));
+  return [make("h3", { title: "Pieces in order, in brackets those that hold brings; the first line is drawn on the board" }, "Its best lines"),
+    make("ol", { class: "scores plans" }, ...rows)];
 }

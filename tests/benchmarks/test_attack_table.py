@@ -1,0 +1,49 @@
+"""The table of who sends how much."""
+
+import pytest
+
+from benchmarks import attack_page, attack_table
+from benchmarks.attack_page import Result
+
+
+def test_people_stand_among_the_policies():
+    low = Result("a", "any place", "drop", 1000, 1.5, 0.25, 0.0123, 3)
+    high = Result("b", "a planner", "locked_position", 64, 45.0, 1.0, 7.04, 0)
+    lines = attack_page.content([low, high]).splitlines()
+    assert (
+        lines[2] == "| any place (3 lost before) | straight drops | 1,000 | 0.030 | 1.50 ± 0.25 | 0.012 ms |"
+    )
+    assert [line.split(" | ")[0] for line in lines[3:5]] == [
+        "| people in recorded games",
+        "| best people, as published",
+    ]
+    assert lines[4].startswith("| best people, as published | any place |  | 0.878 | 43.92 |")
+    assert lines[5] == "| a planner | any place | 64 | 0.900 | 45.00 ± 1.00 | 7.0 ms |"
+
+
+def test_who_is_measured_is_kept():
+    """Each file in benchmarks/results/attack is of somebody whom the program still knows."""
+    known = attack_table.find_players()
+    for result in attack_page.read():
+        assert known[result.name][0] == result.title
+        assert 0 <= result.mean <= 10 * attack_page.PLACEMENTS and result.games > 0
+
+
+def test_a_policy_that_is_not_there_is_one_line(capsys):
+    assert attack_table.main(["--policies", "beam-7"]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: --policies: given 'beam-7'; allowed: attack-50, bcts, ")
+    assert error.count("\n") == 1
+
+
+@pytest.mark.slow
+def test_games_are_played_some_side_by_side():
+    import tetrax
+    from tetrax.agents import baselines
+
+    env = tetrax.make("mini", actions="drop")
+    rows, seconds, lost = attack_table.play(
+        env, baselines.random(env), attack_table.Options(games=5, together=2)
+    )
+    assert len(rows) == 5 and min(rows) >= 0 and seconds > 0
+    assert 0 <= lost <= 5

@@ -1,0 +1,1 @@
+"""A policy in other people's front ends, by the Tetris Bot Protocol."""

@@ -86,7 +86,7 @@ def reward(rules: Any, params: Any, before: Any, after: Any, event: Any) -> Any:
     [
         (
             {"algorithm": "pp0"},
-            "algorithm: given 'pp0'; allowed: alphazero, beam, cross-entropy, dqn, dreamer, mappo, ppo",
+            "algorithm: given 'pp0'; allowed: alphazero, beam, beam-value, cross-entropy, dqn, dreamer, mappo, ppo",
         ),
         ({"preset": "tinny"}, "--preset: given 'tinny'; allowed: large, small, tiny; did you mean 'tiny'?"),
         ({"env": 3}, "env: given 3; allowed: what tetrax.make gives"),

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from tetrax.agents import alphazero, beam_search, cross_entropy, dqn, dreamer, mappo, ppo
+from tetrax.agents import alphazero, beam_search, beam_value, cross_entropy, dqn, dreamer, mappo, ppo
 from tetrax.agents.agent import Agent
 
 
@@ -47,6 +47,13 @@ AGENTS: dict[str, AgentSpec] = {
         tuple(beam_search.TUNABLE_RANGES),
         beam_search.ACTING,
         beam_search.ACTING,
+    ),
+    "beam-value": AgentSpec(
+        beam_value.BeamValueConfig,
+        beam_value.make,
+        tuple(beam_value.TUNABLE_RANGES),
+        beam_value.ACTING,
+        beam_value.ACTING,
     ),
 }
 

@@ -1,14 +1,13 @@
 """Beam search over whole placements: tucks, spins and hold, many games at once, in one compiled program.
 
 A step expands every board of every beam, scores all placements, merges equal boards and keeps the best. A game has two
-beams side by side: one keeps the best by attack and evaluation, the other adds what speaks for a perfect clear. The
-placement chosen is the first one on the way to the best board at the end, by the first measure alone.
+beams side by side: one keeps the best by attack and evaluation, the other adds what speaks for a perfect clear. What is
+made of the boards at the end is in `verdicts`.
 """
 
 import functools
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -22,12 +21,13 @@ from tetrax.env.game.reach import placements
 from tetrax.env.game.reach.flood import Start
 from tetrax.env.game.rules import Rules, default_params
 from tetrax.env.game.state import State
-from tetrax.search import children, lines, resting, stacks
+from tetrax.search import children, resting, stacks
 from tetrax.search.attack_weights import Weights
 from tetrax.search.children import Choices, Lanes
 
 CHILDREN = 80  # placements of a board that there is room for, on average over a beam
 CANDIDATES = 3  # times the width: the best ones, among which equal boards are merged
+UNKNOWN = 2  # pieces after the known ones that a search may come to
 FOR_EVER = 1 << 20  # placements left of a game without a last one
 
 
@@ -40,6 +40,11 @@ class Size:
     depth: int = 7
     beyond: int = 0
 
+    @property
+    def boards(self) -> int:
+        """Return the boards of a game that are kept at each step."""
+        return self.width + self.clear_width
+
 
 class Root(NamedTuple):
     """What is known of G games, and where their first two pieces are."""
@@ -50,21 +55,9 @@ class Root(NamedTuple):
     chain: Int32[Array, "G"]  # difficult clears in a row minus one; -1 = none
     combo: Int32[Array, "G"]  # clears in a row
     starts: tuple[Start, ...]  # [G] each
+    bag: UInt32[Array, "G"]  # what is left in the bag after the pieces that are known
     left: Int32[Array, "G"]  # placements until the last one
     steps: Int32[Array, "G"]  # placements to look ahead, at most those of `Size`
-
-
-class Plan(NamedTuple):
-    """What was decided for G games."""
-
-    use_hold: Bool[Array, "G"]
-    orientation: Int32[Array, "G"]
-    x: Int32[Array, "G"]
-    y: Int32[Array, "G"]
-    value: Float32[Array, "G"]  # attack and evaluation at the end of the best way
-    boards: Int32[Array, "G"]  # that were expanded
-    missed: Int32[Array, "G"]  # placements that there was no room for
-    lines: lines.Lines  # the best ones
 
 
 def find_root(rules: Rules, size: Size, state: State, placements_in_all: int) -> Root:
@@ -77,7 +70,7 @@ def find_root(rules: Rules, size: Size, state: State, placements_in_all: int) ->
     for number in range(size.beyond):
         kind, source = randomizer.draw(rules, state.key, draws + number, source)
         pieces.append(kind)
-    pieces += [jnp.int32(-1)] * 2
+    pieces += [jnp.int32(-1)] * UNKNOWN
     _, starts = placements.starts(rules, state)
     left, steps = jnp.int32(FOR_EVER), jnp.int32(size.depth)
     if placements_in_all:
@@ -91,79 +84,56 @@ def find_root(rules: Rules, size: Size, state: State, placements_in_all: int) ->
         chain=state.back_to_back if rules.attack == "tetrio" else jnp.minimum(state.back_to_back, 0),
         combo=state.combo + 1,
         starts=starts,
+        bag=source.bag,
         left=left,
         steps=steps,
     )
 
 
-@functools.lru_cache(maxsize=64)
-def planner(rules: Rules, size: Size) -> Callable[[Weights, Root], Plan]:
-    """Return the search, on games [G]; under vmap more games are searched side by side."""
-
-    @jax.custom_batching.custom_vmap
-    def plan(weights: Weights, root: Root) -> Plan:
-        return _plan(rules, size, weights, root)
-
-    @plan.def_vmap
-    def plan_more(axis_size: int, in_batched: Any, *given: Any) -> tuple[Plan, Any]:
-        def merge(field: Array, is_batched: bool) -> Array:
-            if not is_batched:
-                field = jnp.broadcast_to(field[None], (axis_size, *field.shape))
-            return field.reshape(-1, *field.shape[2:])
-
-        found = plan(*jax.tree.map(merge, given, tuple(in_batched)))
-        split = jax.tree.map(lambda field: field.reshape(axis_size, -1, *field.shape[1:]), found)
-        return split, jax.tree.map(lambda _: True, split)
-
-    return plan
-
-
-class _Search(NamedTuple):
-    """What is carried from one placement to the next."""
+class Found(NamedTuple):
+    """The boards at the end of a search of G games."""
 
     lanes: Lanes  # [G B] each
-    value: Float32[Array, "G"]  # of the best board at the last step that had any
-    first: Int32[Array, "G"]  # the first placement on the way there
-    boards: Int32[Array, "G"]
-    missed: Int32[Array, "G"]
+    placed: Int32[Array, "G"]  # pieces on the way to them
+    boards: Int32[Array, "G"]  # that were expanded
+    missed: Int32[Array, "G"]  # placements that there was no room for
 
 
-def _plan(rules: Rules, size: Size, weights: Weights, root: Root) -> Plan:
+def search(rules: Rules, size: Size, weights: Weights, root: Root) -> tuple[Found, Int32[Array, "D G B"]]:
+    """Place piece after piece, keeping the best boards; return how each came about at each step, too, -1 where it
+    stayed.
+    """
     begun = _begin(size, root)
-    capacity = (size.width + size.clear_width) * CHILDREN
+    capacity = size.boards * CHILDREN
 
-    def look_ahead(so_far: _Search, depth: Int32[Array, ""]) -> tuple[_Search, Array]:
+    def look_ahead(so_far: Found, depth: Int32[Array, ""]) -> tuple[Found, Array]:
         return _look_ahead(rules, size, weights, root, capacity, so_far, depth)
 
-    found, took = jax.lax.scan(look_ahead, begun, jnp.arange(size.depth, dtype=jnp.int32))
-    step = children.decode(found.first)
-    best = lines.trace(took, found.lanes.score.reshape(took.shape[1:]))
-    return Plan(
-        step.choice == 1, step.orientation, step.x, step.y, found.value, found.boards, found.missed, best
-    )
+    return jax.lax.scan(look_ahead, begun, jnp.arange(size.depth, dtype=jnp.int32))
 
 
-def _begin(size: Size, root: Root) -> _Search:
+def _begin(size: Size, root: Root) -> Found:
     """Start with one board of each game."""
-    num_games, beam = root.hold.shape[0], size.width + size.clear_width
-    is_first = np.arange(beam) == 0
+    num_games = root.hold.shape[0]
+    is_first = np.arange(size.boards) == 0
 
     def spread(field: Array) -> Array:
-        return jnp.repeat(field, beam, axis=0)
+        return jnp.repeat(field, size.boards, axis=0)
 
-    zeros = jnp.zeros(num_games * beam, jnp.int32)
+    zeros = jnp.zeros(num_games * size.boards, jnp.int32)
     lanes = Lanes(
         stack=spread(root.stack).T,
         hold=spread(root.hold),
         position=zeros,
         chain=spread(root.chain),
         combo=spread(root.combo),
+        sent=zeros.astype(jnp.float32),
         gained=zeros.astype(jnp.float32),
         score=jnp.tile(jnp.where(is_first, 0.0, -jnp.inf).astype(jnp.float32), num_games),
         first=zeros,
     )
     nothing = jnp.zeros(num_games, jnp.int32)
-    return _Search(lanes, nothing.astype(jnp.float32), nothing, nothing, nothing)
+    return Found(lanes, nothing, nothing, nothing)
 
 
 def _look_ahead(
@@ -172,18 +142,17 @@ def _look_ahead(
     weights: Weights,
     root: Root,
     capacity: int,
-    so_far: _Search,
+    so_far: Found,
     depth: Int32[Array, ""],
-) -> tuple[_Search, Int32[Array, "G B"]]:
+) -> tuple[Found, Int32[Array, "G B"]]:
     """Place one more piece on every board; return how each of them came about, too, -1 where it stayed."""
-    lanes, num_games = so_far.lanes, root.hold.shape[0]
-    beam = size.width + size.clear_width
-    choices, starts = _choices(rules, root, lanes, beam, depth)
+    lanes, num_games, beam = so_far.lanes, root.hold.shape[0], size.boards
+    choices, starts = find_choices(rules, root, lanes, beam, depth)
     found = resting.find(rules, lanes.stack, tuple(choices.kind), starts)
     left = (root.left - depth - 1).astype(jnp.float32)
     fade = jnp.clip(left / jnp.maximum(weights.fade, 1.0), 0.0, 1.0)
     scored = children.score_all(rules, lanes, choices, found, weights, fade, capacity)
-    chosen, exists = _choose(size, scored)  # [G, B] indices of placements
+    chosen, exists = choose(size, scored)  # [G, B] indices of placements
     took = jnp.take_along_axis(scored.step, chosen, axis=1).reshape(-1)
     score = jnp.where(exists, jnp.take_along_axis(scored.score, chosen, axis=1), -jnp.inf).reshape(-1)
     step = children.decode(took)
@@ -196,20 +165,17 @@ def _look_ahead(
     goes_on = (root.steps > depth) & jnp.any(jnp.isfinite(score.reshape(num_games, -1)), axis=1)
     stays = jnp.repeat(~goes_on, beam)
     after = jax.tree.map(lambda new, old: jnp.where(stays, old, new), after, lanes)
-    by_game = after.score.reshape(num_games, beam)
-    best = jnp.argmax(by_game, axis=1)[:, None]
     expanded = jnp.sum(jnp.isfinite(lanes.score.reshape(num_games, -1)), axis=1, dtype=jnp.int32)
-    searched = _Search(
+    searched = Found(
         lanes=after,
-        value=jnp.take_along_axis(by_game, best, axis=1)[:, 0],
-        first=jnp.take_along_axis(after.first.reshape(num_games, beam), best, axis=1)[:, 0],
+        placed=so_far.placed + goes_on.astype(jnp.int32),
         boards=so_far.boards + jnp.where(goes_on, expanded, 0),
         missed=so_far.missed + jnp.where(goes_on, scored.missed, 0),
     )
     return searched, jnp.where(goes_on[:, None], took.reshape(num_games, beam), -1)
 
 
-def _choices(
+def find_choices(
     rules: Rules, root: Root, lanes: Lanes, beam: int, depth: Int32[Array, ""]
 ) -> tuple[Choices, tuple[Start, ...]]:
     """Return which pieces may be placed on each board, and where they begin."""
@@ -245,20 +211,25 @@ def _begin_piece(
     rules: Rules, depth: Int32[Array, ""], kind: Array, allowed: Array, root: Start, beam: int
 ) -> Start:
     """Return where a piece begins: at the first placement where it is, later where pieces enter."""
+    enters = entering(rules, kind, allowed)
+    now = jax.tree.map(lambda field: jnp.repeat(field, beam), root)
+    now = now._replace(allowed=now.allowed & allowed)
+    return jax.tree.map(lambda a, b: jnp.where(depth == 0, a, b), now, enters)
+
+
+def entering(rules: Rules, kind: Array, allowed: Array) -> Start:
+    """Return where pieces enter."""
     known = jnp.maximum(kind, 0)
-    enters = Start(
+    return Start(
         orientation=jnp.zeros_like(kind),
         x=jnp.asarray(rules.spawn_x.astype(np.int32))[known],
         y=jnp.asarray(rules.spawn_y.astype(np.int32))[known],
         kick=jnp.full_like(kind, -1),
         allowed=allowed,
     )
-    now = jax.tree.map(lambda field: jnp.repeat(field, beam), root)
-    now = now._replace(allowed=now.allowed & allowed)
-    return jax.tree.map(lambda a, b: jnp.where(depth == 0, a, b), now, enters)
 
 
-def _choose(size: Size, scored: children.Scored) -> tuple[Int32[Array, "G B"], Bool[Array, "G B"]]:
+def choose(size: Size, scored: children.Scored) -> tuple[Int32[Array, "G B"], Bool[Array, "G B"]]:
     """Choose the placements that go on, those of the first beam, then those of the second; tell which there are."""
     chosen, exist = _best(scored.score, scored.names, size.width)
     if not size.clear_width:

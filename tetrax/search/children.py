@@ -39,7 +39,8 @@ class Lanes(NamedTuple):
         Array, "n"
     ]  # difficult clears in a row minus one; -1 = none (0 where more make no difference)
     combo: Int32[Array, "n"]  # clears in a row
-    gained: Float32[Array, "n"]  # attack so far, and what placements are worth besides
+    sent: Float32[Array, "n"]  # attack so far
+    gained: Float32[Array, "n"]  # that, and what placements are worth besides
     score: Float32[Array, "n"]  # that and the evaluation of the board; -inf where there is no board
     first: Int32[Array, "n"]  # the first placement, as `encode` writes it
 
@@ -127,6 +128,7 @@ def advance(
         position=take_choice(choices.position),
         chain=chain,
         combo=worth.combo + 1,
+        sent=take(lanes.sent) + rows.astype(jnp.float32),
         gained=take(lanes.gained) + rows.astype(jnp.float32) + fade * extra,
         score=take(lanes.score),
         first=take(lanes.first),

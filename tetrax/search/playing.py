@@ -11,9 +11,11 @@ from jaxtyping import Float32, Int32, PRNGKeyArray
 from tetrax.env.game.rules import check_choice, check_whole
 from tetrax.env.game.state import State
 from tetrax.env.tetris import Tetris
-from tetrax.search import beam
+from tetrax.search import beam, verdicts
 from tetrax.search.attack_weights import ATTACK_WEIGHTS, unflatten
+from tetrax.search.board_value import BoardValue
 from tetrax.search.lines import LINES
+from tetrax.search.verdicts import Plan
 
 MOST_BOARDS = 256  # of a game's beams together: a placement's board is told in eight bits
 MOST_PLACEMENTS = 32  # looked ahead
@@ -72,17 +74,18 @@ def choose(
     weights: Float32[Array, "B D"],
     states: State,
     key: PRNGKeyArray,
-) -> beam.Plan:
+    value: BoardValue | None = None,
+) -> Plan:
     """Plan the next placement of B games of so many placements (0 = they go on), knowing no more than their players."""
     keys = jax.random.split(key, weights.shape[0])
 
     def look(state: State, key: PRNGKeyArray) -> beam.Root:
         return beam.find_root(env.rules, size, env.resample_future(state, key), placements)
 
-    return beam.planner(env.rules, size)(unflatten(weights), jax.vmap(look)(states, keys))
+    return verdicts.planner(env.rules, size)(unflatten(weights), value, jax.vmap(look)(states, keys))
 
 
-def action_of(env: Tetris, plan: beam.Plan) -> Int32[Array, "B"]:
+def action_of(env: Tetris, plan: Plan) -> Int32[Array, "B"]:
     """Return the action of `locked_position` that puts a piece where it is planned."""
     half = plan.use_hold.astype(jnp.int32) * 4 + plan.orientation
     return (half * env.rules.height + plan.y) * env.rules.width + plan.x
@@ -95,12 +98,13 @@ def act(
     weights: Float32[Array, "D"],
     states: State | None,
     key: PRNGKeyArray,
+    value: BoardValue | None = None,
 ) -> tuple[Int32[Array, "B"], dict[str, Any]]:
     """Choose an action for each of B games by one row of weights; tell what was found, float32[B] each, and lines."""
     if states is None:
         raise ValueError("sight: given no states to policy beam, which plans; allowed: those of the games")
     every = jnp.broadcast_to(weights[None], (states.piece.shape[0], weights.shape[0]))
-    plan = choose(env, size, placements, every, states, key)
+    plan = choose(env, size, placements, every, states, key, value)
     told = {"value": plan.value, "boards": plan.boards, "missed": plan.missed}
     numbers = {name: number.astype(jnp.float32) for name, number in told.items()}
     return action_of(env, plan), {**numbers, LINES: plan.lines}

@@ -326,7 +326,7 @@ def test_the_real_help(tmp_path: Path) -> None:
         (["--config", ""], ["--config: given ''; allowed: a name"]),
         (
             ["sweep", "sweep", "--grid", "agent.clip=1"],
-            ["'sweep'; allowed: ppo, dqn, dreamer, cross-entropy, alphazero, mappo, beam (sweep is"],
+            ["'sweep'; allowed: ppo, dqn, dreamer, cross-entropy, alphazero, mappo, beam, beam-value (sweep is"],
         ),
         (["--env.actions", "chords", "--env.chords", "left", "left"], ["--env.chords[0]: given ('left', 'left')"]),
     ],

@@ -16,7 +16,7 @@ from tetrax.env.tetris import ENV_PRESETS, EnvConfig
 from tetrax.fields.errors import wrong, wrong_name
 from tetrax.train.config import TrainConfig
 from tetrax.train.presets.alphazero_presets import ALPHAZERO
-from tetrax.train.presets.beam_presets import BEAM
+from tetrax.train.presets.beam_presets import BEAM, BEAM_VALUE
 from tetrax.train.presets.cross_entropy_presets import CROSS_ENTROPY
 from tetrax.train.presets.dqn_presets import DQN
 from tetrax.train.presets.dreamer_presets import DREAMER
@@ -34,6 +34,7 @@ PRESETS: dict[str, dict[str, dict[str, TrainConfig]]] = {
     "alphazero": ALPHAZERO,
     "mappo": MAPPO,
     "beam": BEAM,
+    "beam-value": BEAM_VALUE,
 }
 
 

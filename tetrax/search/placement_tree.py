@@ -130,7 +130,7 @@ def _where(condition: Bool[Array, "B"], if_true: Array, if_false: Array) -> Arra
 def _lanes(stack: Array, hold: Array, position: Array, chain: Array, combo: Array) -> Lanes:
     """Return positions as boards of a beam, one of each game."""
     nothing = jnp.zeros(hold.shape, jnp.float32)
-    return Lanes(stack.T, hold, position, chain, combo, nothing, nothing, jnp.zeros_like(hold))
+    return Lanes(stack.T, hold, position, chain, combo, nothing, nothing, nothing, jnp.zeros_like(hold))
 
 
 def _open(

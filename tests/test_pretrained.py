@@ -11,8 +11,12 @@ import tetrax
 from benchmarks import ship_policy
 from benchmarks.records import RESULTS
 from tetrax.env import tetris
+from tetrax.fields.errors import UserError
+from tetrax.live import contestants
+from tetrax.live.play import guest
 from tetrax.search.attack_weights import ATTACK_WEIGHTS, flatten
 from tetrax.search.playing import BeamSettings
+from tetrax.train.command import acting_words
 
 PRETRAINED = Path(__file__).parent.parent / "pretrained"
 POLICIES = sorted(path.parent for path in PRETRAINED.glob("*/config.json"))
@@ -40,6 +44,16 @@ def test_a_policy_plays_the_game_of_its_name_as_it_is_today(folder, monkeypatch)
     assert loaded.config.env.preset == folder.name
     assert loaded.env.rules == tetrax.make(folder.name).rules
     assert all(leaf.size for leaf in jax.tree.leaves(loaded.policy))
+
+
+def test_who_knows_of_an_end_plays_games_that_have_none():
+    """With people, in front ends and in matches nobody stops after the fiftieth placement."""
+    folder = str(PRETRAINED / "attack-50")
+    loaded = acting_words.load_endless(folder, {})
+    assert loaded.config.agent.placements == 0 < tetrax.load(folder).config.agent.placements
+    assert guest.invite(folder, None).name == contestants.know(folder).name == folder
+    with pytest.raises(UserError, match="agent.placements: given 0; allowed: 1 or more, to learn"):
+        loaded.config.validate()
 
 
 @pytest.mark.parametrize("folder", POLICIES, ids=names(POLICIES))

@@ -73,7 +73,7 @@ def test_an_iteration():
     [
         ({"width": 0}, "agent.width: given 0"),
         ({"depth": 3}, "agent.depth: given 3; allowed: 4 or more, the pieces that are known"),
-        ({"placements": 0}, "agent.placements: given 0"),
+        ({"placements": -1}, "agent.placements: given -1"),
         ({"capacity": 30}, r"agent.capacity: given 30; allowed: a multiple of num_games \(4\)"),
         ({"layer_sizes": ()}, "agent.layer_sizes: given 0"),
         ({"exploring": 2.0}, "agent.exploring: given 2.0"),

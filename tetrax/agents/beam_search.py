@@ -41,7 +41,8 @@ class BeamConfig:
     beyond: int = 0
     """Pieces beyond the visible ones that are drawn from what may come, and believed (acting)."""
     placements: int = 50
-    """Placements of a game: what pays only after the last one is worth nothing; 0 = it goes on (acting)."""
+    """Placements of a game: what pays only after the last one is worth nothing; 0 = it goes on, and nothing can be
+    learned (acting)."""
     weights: Literal["hand", "tuned", "cold-clear-2"] = "hand"
     """Weights of the evaluation that tuning begins with."""
     num_candidates: int = 192
@@ -124,6 +125,7 @@ def make(config: BeamConfig, env: Tetris) -> Agent:
         initial_memory=no_memory,
         act=functools.partial(_act, config, env),
         games=lambda state: None,
+        why_only_plays=playing.why_only_plays(config.placements),
         take_over=lambda state, policy: state.replace(mean=policy.weights, average=jnp.copy(policy.weights)),
     )
 

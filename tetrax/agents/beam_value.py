@@ -46,7 +46,8 @@ class BeamValueConfig:
     depth: int = 7
     """Placements looked ahead: all pieces that are known, with the held one (acting)."""
     placements: int = 50
-    """Placements of a game: what pays only after the last one is worth nothing (acting)."""
+    """Placements of a game: what pays only after the last one is worth nothing; 0 = it goes on, and nothing can be
+    learned (acting)."""
     weights: Literal["tuned", "hand", "cold-clear-2"] = "tuned"
     """Weights of the linear evaluation, which decides what is kept on the way, and which the value corrects."""
     layer_sizes: tuple[int, ...] = (128, 64)
@@ -73,7 +74,6 @@ class BeamValueConfig:
     def validate(self, env: Tetris) -> None:
         """Raise ValueError naming the first setting that cannot work."""
         playing.check_size("agent.", self.width, self.clear_width, self.depth, 0, self.placements)
-        checks.check_count("placements", self.placements)
         for name in ("num_games", "capacity", "batch_size", "num_updates"):
             checks.check_count(name, getattr(self, name))
         checks.check_product(num_games=self.num_games, depth=self.depth)
@@ -152,6 +152,7 @@ def make(config: BeamValueConfig, env: Tetris) -> Agent:
         act=functools.partial(_act, config, env),
         games=lambda state: None,
         replay_bytes=config.capacity * _sample_bytes(env),
+        why_only_plays=playing.why_only_plays(config.placements),
         take_over=lambda state, policy: state.replace(
             value=policy.value, slow=jax.tree.map(jnp.copy, policy.value), weights=policy.weights
         ),

@@ -23,7 +23,7 @@ from tetrax.env.tetris import Tetris
 from tetrax.fields.errors import UserError, hint
 from tetrax.games.versus import Versus
 from tetrax.games.versus_config import VersusConfig
-from tetrax.train.folder import policy_io
+from tetrax.train.command import acting_words
 from tetrax.train.report.match_game import PLAYERS, Contestant
 
 DROP: Literal["drop"] = "drop"
@@ -55,7 +55,7 @@ def know(name: str) -> Known:
             f"--versus: given {name!r}; allowed: the folder of a run or of an exported policy, or {names}"
             f"{hint(name, baselines.BASELINES)}"
         )
-    loaded = policy_io.load(name)
+    loaded = acting_words.load_endless(name, {})
     return Known(name, loaded.env, loaded.actor)
 
 

@@ -57,6 +57,11 @@ def check_size(prefix: str, width: int, clear_width: int, depth: int, beyond: in
     check_whole(f"{prefix}placements", placements, 0, 2**31 - 1)
 
 
+def why_only_plays(placements: int) -> str:
+    """Say why nothing can be learned from games without a last placement; nothing where there is one."""
+    return "" if placements else "agent.placements: given 0; allowed: 1 or more, to learn from whole games"
+
+
 def check_environment(env: Tetris) -> None:
     """Raise a ValueError for actions that the search does not choose among."""
     if env.config.actions != "locked_position" or env.config.orientation != "chosen":

@@ -152,6 +152,8 @@ class TrainConfig:
             agent = self.make_agent()  # the environment and the agent check what is theirs
         except (ValueError, ModuleNotFoundError) as error:
             raise UserError(str(error)) from None
+        if agent.why_only_plays:
+            raise UserError(agent.why_only_plays)
         self._check_length(agent)
         spec = self.make_env().spec
         if spec.on_host and self.num_seeds > 1:

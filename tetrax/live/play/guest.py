@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array
 
-from tetrax.agents import AGENTS, baselines
+from tetrax.agents import baselines
 from tetrax.agents.agent import Actor, Sight
 from tetrax.env.actions import KEY_ACTIONS
 from tetrax.env.actions.keys import NOOP
@@ -36,8 +36,6 @@ FREE_RULES = (
     "ticks_per_second", "rows_per_second", "gravity", "lock", "sequence", "lives", "spins", "attack",
     "garbage_blocking",
 )  # fmt: skip
-
-ENDS = "placements"  # the setting by which an agent knows how long a game is
 
 
 class Choice(NamedTuple):
@@ -134,11 +132,7 @@ def invite(name: str, rules: Rules | None, acting: Mapping[str, Any] | None = No
         raise UserError(
             f"--policy: given {name!r}; allowed: the folder of a run or of an exported policy, or {names}{near}"
         )
-    loaded = acting_words.load(name, acting)
-    if ENDS in AGENTS[loaded.config.algorithm].acting and f"agent.{ENDS}" not in acting:
-        loaded = acting_words.load(
-            name, {**acting, f"agent.{ENDS}": 0}
-        )  # nobody ends a game for the agent's sake
+    loaded = acting_words.load_endless(name, acting)
     if not isinstance(loaded.env, Tetris):
         raise wrong("--policy", name, f"an agent that plays Tetris (this one plays {loaded.env.spec.title})")
     guest = Guest(name, loaded.env, loaded.actor)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 AGENT = "agent."  # what the paths of an agent's settings begin with
 POLICY = "policy."  # and those of a baseline's
+ENDS = "placements"  # the setting by which an agent knows how long a game is
 
 
 def types(argv: Sequence[str]) -> dict[str, Any]:
@@ -95,3 +96,13 @@ def load(folder: str, acting: Mapping[str, Any]) -> LoadedPolicy:
         if path not in acting:
             raise
         raise UserError(f"{flags.flag_name(path)}: {said}") from None
+
+
+def load_endless(folder: str, acting: Mapping[str, Any]) -> LoadedPolicy:
+    """Load a policy for games that nobody ends for its sake: one that knows of an end plays as if there were none."""
+    from tetrax.agents import AGENTS
+
+    loaded, ends = load(folder, acting), AGENT + ENDS
+    if ends in acting or ENDS not in AGENTS[loaded.config.algorithm].acting:
+        return loaded
+    return load(folder, {**acting, ends: 0})

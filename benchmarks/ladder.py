@@ -14,7 +14,12 @@ from dataclasses import dataclass
 from datetime import date
 
 from benchmarks import ladder_page, measure, records
-from tetrax.fields.errors import UserError
+from tetrax.fields.errors import UserError, wrong
+from tetrax.games.versus import Versus
+from tetrax.live import contestants
+from tetrax.train.report import evaluation, match_game
+from tetrax.train.report.match_game import Contestant
+from tetrax.train.report.tally import MAX_EPISODES, MAX_LENGTH
 
 DEFAULT_SEED, DEFAULT_GAMES = 1, 256
 
@@ -43,17 +48,34 @@ def _measure(argv: list[str]) -> None:
     options = measure.options(Options(), argv, "ladder", __doc__ or "")
     if options is None:
         return
-    measure.check_positive("--games", options.games)
-    measure.check_positive("--max-pieces", options.max_pieces)
+    _check_numbers(options)
     paths = find_paths(options.players)
-    for first, second in itertools.combinations(paths, 2):
-        if options.save and ladder_page.path_of(first, second).exists():
-            print(f"{first} and {second} have met", file=sys.stderr)
-            continue
-        match = play(first, second, paths, options)
+    pairs = [pair for pair in itertools.combinations(paths, 2) if not (options.save and _have_met(*pair))]
+    seats = {pair: seat(*pair, paths) for pair in pairs}  # all, before the first of them plays for long
+    for (first, second), (game, player, opponent) in seats.items():
+        print(f"{first} against {second}: {game.spec.title}", file=sys.stderr)
+        match = play(first, second, match_game.Match(game, player, opponent), options)
         if options.save:
             _save(match, options)
         measure.print_json(dataclasses.asdict(match))
+
+
+def _check_numbers(options: Options) -> None:
+    for flag, number, lowest, highest in (
+        ("--games", options.games, 1, MAX_EPISODES),
+        ("--max-pieces", options.max_pieces, 1, MAX_LENGTH),
+        ("--seed", options.seed, 0, 2**31 - 1),
+    ):
+        if not lowest <= number <= highest:
+            raise wrong(flag, number, f"{lowest} or more, up to {highest}")
+
+
+def _have_met(first: str, second: str) -> bool:
+    """Tell, and say, whether a match is kept already, whoever of the two was the first."""
+    is_kept = any(ladder_page.path_of(*pair).exists() for pair in ((first, second), (second, first)))
+    if is_kept:
+        print(f"{first} and {second} have met", file=sys.stderr)
+    return is_kept
 
 
 def find_paths(players: Sequence[str]) -> dict[str, str]:
@@ -73,18 +95,26 @@ def find_paths(players: Sequence[str]) -> dict[str, str]:
     return paths
 
 
-def play(first: str, second: str, paths: dict[str, str], options: Options) -> ladder_page.Met:
-    """Let two play each other."""
-    from tetrax.live import contestants
-    from tetrax.train.report import evaluation, match_game
+def seat(first: str, second: str, paths: dict[str, str]) -> tuple[Versus, Contestant, Contestant]:
+    """Return the game that two play, and both in their seats; UserError where they cannot play versus Tetris."""
+    try:
+        known = [contestants.know(paths[name]) for name in (first, second)]
+        game = contestants.find_game(known)
+        player, opponent = (contestants.seat(each, game) for each in known)
+    except UserError as error:
+        raise UserError(str(error).replace("--versus:", "--players:", 1)) from None
+    if not isinstance(game, Versus):
+        raise UserError(
+            f"--players: given {first} and {second}, which play {game.spec.title}; allowed: players of versus"
+        )
+    return game, player, opponent
 
-    known = [contestants.know(paths[name]) for name in (first, second)]
-    game = contestants.find_game(known)
-    player, opponent = (contestants.seat(each, game) for each in known)
-    print(f"{first} against {second}: {game.spec.title}", file=sys.stderr)
+
+def play(first: str, second: str, match: match_game.Match, options: Options) -> ladder_page.Met:
+    """Let two play each other."""
     result = evaluation.evaluate(
-        match_game.Match(game, player, opponent),
-        match_game.actor_of(player),
+        match,
+        match_game.actor_of(match.player),
         episodes=options.games,
         seed=options.seed,
         max_pieces=options.max_pieces,

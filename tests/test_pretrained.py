@@ -52,7 +52,7 @@ def test_who_knows_of_an_end_plays_games_that_have_none():
     loaded = acting_words.load_endless(folder, {})
     assert loaded.config.agent.placements == 0 < tetrax.load(folder).config.agent.placements
     assert guest.invite(folder, None).name == contestants.know(folder).name == folder
-    with pytest.raises(UserError, match="agent.placements: given 0; allowed: 1 or more, to learn"):
+    with pytest.raises(UserError, match=r"agent\.placements: given 0; allowed: 1 or more, to learn"):
         loaded.config.validate()
 
 

@@ -22,7 +22,8 @@ class Options:
     """Who plays."""
 
     policy: str = "beam"
-    """Folder of a run or of an exported policy, or random, dellacherie, bcts, dt10, dt20, beam or gumbel."""
+    """Folder of a run or of an exported policy, or random, dellacherie, bcts, bcts-attack, dt10, dt20,
+    beam or gumbel."""
     preset: str | None = None
     """Rules that a baseline plays by: guideline (when not given), attack-50, tetrio, …."""
 

@@ -40,10 +40,11 @@ class Options:
     """What to play and how to report it."""
 
     policy: str | None = None
-    """A baseline to play instead of a run: random, dellacherie, bcts, dt10, dt20, beam or gumbel."""
+    """A baseline to play instead of a run: random, dellacherie, bcts, bcts-attack, dt10, dt20, beam or
+    gumbel."""
     game: str | None = None
     """The game that policy random or gumbel plays, as in training: tetris (when not given), cartpole, tictactoe,
-    connect4, gridworld, versus, gymnax:ID, gymnasium:ID."""
+    connect4, gymnax:ID, and random also gridworld, versus, gymnasium:ID."""
     preset: str | None = None
     """The environment that a baseline plays: guideline (when not given), classic-10x10, …."""
     actions: Literal["direct", "chords", "drop", "locked_position"] | None = None
@@ -98,7 +99,7 @@ def _run(argv: list[str]) -> int:
     max_pieces = _max_pieces(options, env)
     if options.record is not None and not has_pictures(env):
         raise wrong("--record", options.record, f"nothing: {env.spec.title} has no pictures")
-    _check_files(options, words.positionals)
+    _check_files(options, (*words.positionals, *options.versus))
     for fault in libraries.faults():
         print(fault, file=sys.stderr)
     with _progress(options.episodes, max_pieces, env.spec.length) as on_progress:

@@ -42,6 +42,28 @@ def test_intervals_are_wilsons() -> None:
     assert ladder_page.interval(0, 10)[0] == pytest.approx(0.0)
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("--players bcts random third=nowhere", "--players: given 'nowhere'; allowed: the folder of a run"),
+        ("--players bcts random --games 0", "--games: given 0; allowed: 1 or more"),
+        ("--players bcts random --max-pieces 99999999999", "--max-pieces: given 99999999999"),
+        ("--players bcts random --seed -1", "--seed: given -1; allowed: 0 or more"),
+    ],
+)
+def test_wrong_words_are_one_line_before_anybody_plays(words, said, capsys):
+    assert ladder.main(words.split()) == 2
+    told = capsys.readouterr()
+    assert said in told.err and told.err.count("\n") == 1 and not told.out
+
+
+def test_who_has_met_is_not_played_again_from_the_other_side(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(ladder_page, "path_of", lambda first, second: tmp_path / f"{first}-{second}.json")
+    (tmp_path / "random-bcts.json").touch()
+    assert ladder.main("--players bcts random --save".split()) == 0
+    assert capsys.readouterr().err == "bcts and random have met\n"
+
+
 def test_who_plays_is_named() -> None:
     assert ladder.find_paths(["bcts", "mine=runs/versus"]) == {"bcts": "bcts", "mine": "runs/versus"}
     for players, message in (

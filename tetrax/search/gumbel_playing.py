@@ -65,6 +65,11 @@ def check_game(env: Any) -> None:
         raise ValueError(
             f"game: given {env.spec.title} with policy gumbel, which looks ahead; allowed: a compiled game"
         )
+    if env.spec.acts_together:
+        raise ValueError(
+            f"game: given {env.spec.title} with policy gumbel, where players act at once; "
+            "allowed: one who acts at a time"
+        )
     if isinstance(env, Tetris):
         config = env.config
         if config.actions not in ("drop", "locked_position") or config.orientation != "chosen":

@@ -323,6 +323,11 @@ def test_help_shows_every_option(capsys: pytest.CaptureFixture[str]) -> None:
             ["--csv", "no/such/folder.csv", "folder that"],
         ),
         (["--policy", "random", "--record", "tests"], ["--record", "'tests'", "a file"]),
+        (["--policy", "gumbel", "--game", "versus"], ["--game: given versus", "one who acts at a time"]),
+        (
+            ["--policy", "gumbel", "--game", "gridworld"],
+            ["--game: given grid world", "one who acts at a time"],
+        ),
         (["--policy", "random", "--csv", ""], ["--csv: given ''", "a file in a folder"]),
         ([""], ["what to play: given ''", "one folder of a run"]),
         (

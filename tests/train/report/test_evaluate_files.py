@@ -99,6 +99,18 @@ def test_games_go_through_a_link(tmp_path: Path, played: list[int]) -> None:
     assert Path("/dev/null").is_char_device()
 
 
+def test_nor_is_who_plays_a_match(
+    tmp_path: Path, played: list[int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    policy = tmp_path / "policy"
+    shutil.copytree(PRETRAINED.parent / "guideline", policy)
+    config = policy / "config.json"
+    before = config.read_bytes()
+    assert evaluate.main(["--versus", "random", str(policy), "--episodes", "3", "--csv", str(config)]) == 2
+    assert "outside of what is evaluated" in capsys.readouterr().err
+    assert config.read_bytes() == before and played == []
+
+
 @pytest.mark.parametrize("flag", ["--csv", "--record"])
 @pytest.mark.parametrize("name", ["config.json", "parameters.npz"])
 def test_what_is_evaluated_is_not_written_over(

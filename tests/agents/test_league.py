@@ -109,6 +109,15 @@ def test_a_league_begins_with_the_learner_itself(begun):
     )
 
 
+def test_a_learner_that_begins_with_another_is_the_first_snapshot(agent, begun):
+    taken = agent.take_over(begun, agent.policy(begun).replace(params=always(begun.params, 2)))
+    jax.tree.map(
+        lambda kept, own: np.testing.assert_array_equal(kept[0], own[0]), taken.league.params, taken.params
+    )
+    assert jax.tree.structure(taken) == jax.tree.structure(begun)
+    assert not jax.tree.all(jax.tree.map(lambda one, other: (one == other).all(), taken.params, begun.params))
+
+
 def test_snapshots_play_their_seats_and_are_counted_at_their_tables(begun):
     """The learner names 1. At table 0 the snapshot names 0 and always loses, at table 1 it names 2 and always wins."""
     from tetrax.agents.mappo.players import Players
@@ -224,7 +233,7 @@ def test_it_learns_to_name_the_highest_and_to_beat_all_of_its_past(agent, begun)
             {"tables": 3},
             "agent.league.tables: given 3; allowed: a divisor of the games against snapshots, of which",
         ),
-        ({"share": 0.0}, "of which there are 0"),
+        ({"share": 0.0}, "agent.league.share: given 0.0; allowed: more"),
         ({"share": 1.5}, "agent.league.share: given 1.5"),
         ({"every": 0}, "agent.league.every: given 0"),
     ],

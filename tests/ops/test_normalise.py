@@ -5,7 +5,14 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tetrax.ops.normalise import RunningMoments, merge, normalise, normalise_batch, update
+from tetrax.ops.normalise import (
+    RunningMoments,
+    merge,
+    normalise,
+    normalise_batch,
+    update,
+    update_decayed,
+)
 
 
 def test_moments_by_hand():
@@ -79,3 +86,12 @@ def test_normalise_batch_leaves_masked_values_out():
 def test_normalise_batch_of_equals_or_of_nothing_is_zero():
     np.testing.assert_array_equal(normalise_batch(jnp.full(4, 7.0)), np.zeros(4))
     np.testing.assert_array_equal(normalise_batch(jnp.ones(4), jnp.zeros(4, bool)), np.zeros(4))
+
+
+def test_a_stream_that_drifts_takes_what_counts():
+    """Of 0 and 4 with the weight 1/2 each, and then 8: the mean is (0 + 2 + 8) / 2, that of the squares 72 / 2."""
+    past = update(RunningMoments.empty(), jnp.array([0.0, 4.0]))
+    moments = update_decayed(past, jnp.array([8.0, 99.0]), 0.5, jnp.array([True, False]))
+    assert moments.count == 2
+    assert moments.mean == 5
+    np.testing.assert_allclose(moments.variance, 72 / 2 - 25)

@@ -5,7 +5,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tetrax.ops.returns import gae, lambda_returns
+from tetrax.ops.returns import explained_variance, gae, lambda_returns
 
 # Discount 0.5 and lambda 0.5 everywhere by hand, so that the trace decays by 0.25 a step.
 
@@ -114,3 +114,12 @@ def test_a_lambda_return_ends_where_another_game_begins():
     # Moment 2 is worth 7: 2 + .5 * 7 = 5.5, and 1 + .5 (.1 * 6 + .9 * 5.5) = 3.775.
     found = lambda_returns(rewards, jnp.ones(4), values, goes_on, 0.5, 0.9)
     np.testing.assert_allclose(found[:2], [3.775, 5.5], rtol=1e-6)
+
+
+def test_explained_variance_by_hand():
+    """Targets 1 and 3 vary by 1, what is left, 1 and 2, by 1/4; what does not count changes nothing."""
+    targets, values = jnp.array([1.0, 3.0, 50.0]), jnp.array([0.0, 1.0, -7.0])
+    np.testing.assert_allclose(explained_variance(targets[:2], values[:2]), 0.75)
+    masked = explained_variance(targets, values, jnp.array([True, True, False]))
+    np.testing.assert_allclose(masked, 0.75)
+    assert explained_variance(jnp.ones(3), values) == 0

@@ -84,10 +84,15 @@ def normalise_batch(
     return centred / (jnp.sqrt(jnp.sum(centred**2) / count) + epsilon)
 
 
-def update_decayed(moments: RunningMoments, batch: Float[Array, "*B"], decay: float = 0.9) -> RunningMoments:
-    """Forget a part of the past, then add a batch of scalars: moments of a stream that drifts.
+def update_decayed(
+    moments: RunningMoments,
+    batch: Float[Array, "*B"],
+    decay: float = 0.9,
+    mask: Bool[Array, "*B"] | None = None,
+) -> RunningMoments:
+    """Forget a part of the past, then add a batch of scalars, where `mask` is True: moments of a stream that drifts.
 
     The weight of a batch seen n updates ago is decay**n.
     """
     faded = moments.replace(count=moments.count * decay, squares=moments.squares * decay)
-    return update(faded, batch)
+    return update(faded, batch, mask)

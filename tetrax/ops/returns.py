@@ -39,11 +39,13 @@ def gae(
     return advantages
 
 
-def explained_variance(targets: Float[Array, "*B"], values: Float[Array, "*B"]) -> Float[Array, ""]:
-    """Return the share of the targets' variance that the values explain (1 is perfect)."""
+def explained_variance(
+    targets: Float[Array, "*B"], values: Float[Array, "*B"], mask: Bool[Array, "*B"] | None = None
+) -> Float[Array, ""]:
+    """Return the share of the targets' variance, where `mask` is True, that the values explain (1 is perfect)."""
     chex.assert_equal_shape([targets, values])
-    variance = jnp.var(targets)
-    explained = 1.0 - jnp.var(targets - values) / jnp.maximum(variance, 1e-12)
+    variance = jnp.var(targets, where=mask)
+    explained = 1.0 - jnp.var(targets - values, where=mask) / jnp.maximum(variance, 1e-12)
     return jnp.where(variance > 0, explained, 0.0)
 
 

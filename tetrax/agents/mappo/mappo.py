@@ -62,7 +62,9 @@ def make(config: MAPPOConfig, env: Game) -> Agent:
         num_steps=config.num_steps,
         find_working_bytes=lambda: _find_working_bytes(players),
         take_over=lambda state, policy: state.replace(
-            params=policy.params, value_moments=policy.value_moments
+            params=policy.params,
+            value_moments=policy.value_moments,
+            league=league.begin(config.league, policy.params),
         ),
     )
 
@@ -108,7 +110,7 @@ def _train(players: Players, state: TrainState) -> tuple[TrainState, Metrics]:
     state, losses = _update(players, state, samples, update_key)
     means = {
         **jax.tree.map(jnp.mean, losses),
-        "explained_variance": returns.explained_variance(samples.target, value),
+        "explained_variance": returns.explained_variance(samples.target, value, samples.is_learned),
         "learning_rate": optimise.learning_rate(state.tunables, state.iteration),
     }
     state = state.replace(iteration=state.iteration + 1, key=next_key)
@@ -137,13 +139,14 @@ def _advantages(
         state.tunables["discount"],
         state.tunables["gae_lambda"],
     )
-    targets, moments = rollout.value + advantages, state.value_moments
+    targets, moments, learned = rollout.value + advantages, state.value_moments, _learned(players, rollout)
     if players.config.normalise_values:
-        by_set = players.by_set(jax.lax.collapse(targets, 0, 2))  # [K, N]
-        moments = jax.vmap(normalise.update_decayed)(moments, by_set)
-    samples = Sample(
-        rollout.observation, rollout.action, rollout.log_prob, advantages, targets, _learned(players, rollout)
-    )
+        told = jax.tree.map(lambda leaf: jax.lax.collapse(leaf, 0, 2), (targets, learned))
+        by_set = players.by_set(told)  # [K, N] each
+        moments = jax.vmap(lambda past, told: normalise.update_decayed(past, told[0], mask=told[1]))(
+            moments, by_set
+        )
+    samples = Sample(rollout.observation, rollout.action, rollout.log_prob, advantages, targets, learned)
     samples, value = minibatches.group((samples, rollout.value), players.config.num_groups)
     return samples, value, moments
 

@@ -130,6 +130,9 @@ class MAPPOConfig:
         if self.parameters != "shared":
             raise checks.wrong("league.size", league.size, "0 with separate parameters")
         against = self.num_groups * league.games_of(self.num_envs // self.num_groups)
-        if not against or against % league.tables:
+        if not against:
+            allowed = f"more, so that some of the {self.num_envs} games are against snapshots"
+            raise checks.wrong("league.share", league.share, allowed)
+        if against % league.tables:
             allowed = f"a divisor of the games against snapshots, of which there are {against} (league.share)"
             raise checks.wrong("league.tables", league.tables, allowed)

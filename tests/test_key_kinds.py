@@ -57,6 +57,7 @@ def test_a_gymnasium_environment_plays_the_same_game(other_kind):
     np.testing.assert_array_equal(seen, expected)
 
 
+@pytest.mark.slow
 def test_training_saves_resumes_and_evaluates(tmp_path):
     """One kind will do: this compiles a training program."""
     config = dataclasses.replace(

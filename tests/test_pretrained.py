@@ -37,6 +37,7 @@ def test_there_are_policies_and_each_is_small_and_says_where_it_is_from():
 
 
 @pytest.mark.parametrize("folder", POLICIES, ids=lambda folder: folder.name)
+@pytest.mark.slow
 def test_a_policy_plays_the_game_of_its_name_as_it_is_today(folder, monkeypatch):
     """Files of policies name no version of the environment: they go on with its rules as these are now."""
     monkeypatch.setattr(tetris, "ENV_VERSION", tetris.ENV_VERSION + 1)

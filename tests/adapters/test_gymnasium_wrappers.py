@@ -24,6 +24,7 @@ def test_episode_statistics():
 @pytest.mark.parametrize(
     "mode", [pytest.param(AutoresetMode.SAME_STEP, marks=pytest.mark.slow), AutoresetMode.NEXT_STEP]
 )
+@pytest.mark.slow
 def test_episode_statistics_of_many_boards(mode):
     """With SAME_STEP gymnasium's wrapper leaves the first step of every later game out; ours do not."""
     theirs = vector_wrappers.RecordEpisodeStatistics(make_vec(autoreset_mode=mode))
@@ -54,6 +55,7 @@ def test_time_limit(wrapped):
 @pytest.mark.parametrize(
     "own_limit", [pytest.param(0, marks=pytest.mark.slow), 2, pytest.param(9, marks=pytest.mark.slow)]
 )
+@pytest.mark.slow
 def test_a_limit_of_many_boards_is_the_shorter_one(own_limit):
     boards = make_vec(max_episode_steps=3, time_limit=own_limit)
     boards.reset(seed=0)

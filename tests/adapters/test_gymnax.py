@@ -62,6 +62,7 @@ def test_every_result_lies_in_its_space(played):
     assert ENV.num_actions == ENV.action_space().n == 16
 
 
+@pytest.mark.slow
 def test_a_new_game_follows_in_the_step_that_ends_one(played):
     _, _, (seen, after, rewards, terminated, truncated, info) = played
     lost, cut = np.asarray(terminated), np.asarray(truncated)

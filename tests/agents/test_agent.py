@@ -72,6 +72,7 @@ def test_the_first_games_are_played_by_the_numbers_that_init_is_given(name):
 
 
 @pytest.mark.parametrize("name", ["ppo", "dqn"])
+@pytest.mark.slow
 def test_the_horizon_that_init_is_given_is_that_of_the_learning_rate(name):
     make, config = LEARNERS[name]
     agent = make(config, Chain(prize=0.5, wage=0.25))

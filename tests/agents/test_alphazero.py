@@ -137,6 +137,7 @@ def test_tetris_trains_by_the_classical_search_too():
     assert float(metrics.totals["games"]) > 0
 
 
+@pytest.mark.slow
 def test_a_policy_acts_by_its_network_or_by_search():
     config = dataclasses.replace(TINY, num_envs=2, num_steps=1, replay_capacity=2)
     network, search = (

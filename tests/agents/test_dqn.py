@@ -265,6 +265,7 @@ def test_training_never_copies_the_replay(num_seeds):
     assert memory.temp_size_in_bytes < held / 20
 
 
+@pytest.mark.slow
 def test_a_periodic_target_network_is_renewed_when_it_is_due():
     env = Chain()
     config = dataclasses.replace(PLAIN, target_period=3, num_updates=1)

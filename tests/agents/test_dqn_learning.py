@@ -80,6 +80,7 @@ PARTS = {
 @pytest.mark.parametrize(
     "part", [pytest.param(name, marks=() if name in ("plain",) else pytest.mark.slow) for name in PARTS]
 )
+@pytest.mark.slow
 def test_it_learns_the_best_values_of_a_chain(part):
     config = dataclasses.replace(REPLAYED, **PARTS[part])
     found = learned(config, Chain(), 200)[:4]
@@ -87,6 +88,7 @@ def test_it_learns_the_best_values_of_a_chain(part):
 
 
 @pytest.mark.parametrize("value_scale", ["none", pytest.param("normalised", marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_it_learns_them_from_rollouts_of_random_actions_too(value_scale):
     # Traces end at actions that are not greedy: what is learned is worth of the best play, whoever plays.
     config = dataclasses.replace(ROLLOUTS, value_scale=value_scale, trace_decay=0.9)

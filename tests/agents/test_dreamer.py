@@ -72,6 +72,7 @@ def experience(state, mind, index):
     return recall(mind.world, GAME, state, replay.windows(state.replay, index))
 
 
+@pytest.mark.slow
 def test_ends_of_games_are_seen_and_the_next_begins_in_the_step_after():
     _, state, _ = parts()
     kept = jax.tree.map(lambda leaf: np.asarray(leaf[0, : int(state.replay.filled)]), state.replay.data)
@@ -232,6 +233,7 @@ def test_gradients_go_where_they_should():
     }
 
 
+@pytest.mark.slow
 def test_the_first_losses_are_those_of_knowing_nothing():
     _, _, seen, found, imagined = by_hand()
     measured, nothing = found.measured, np.log(41)  # nats of a number among 41 bins

@@ -184,6 +184,7 @@ def test_places_that_are_free_are_never_drawn(begun):
     assert set(after.tables.tolist()) == {0, 1}
 
 
+@pytest.mark.slow
 def test_nothing_is_learned_from_what_snapshots_did(agent, begun):
     """Snapshots that name 2 in every seat of theirs: the learner's own steps alone move its parameters."""
     from tetrax.agents.mappo.mappo import Sample, _loss

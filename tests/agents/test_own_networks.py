@@ -103,6 +103,7 @@ QUANTILES = dataclasses.replace(REPLAYED, distribution="quantile", atoms=5)
     ],
     ids=["ppo", "rollouts", "prioritised", "quantiles", "afterstates", "afterstates-prioritised"],
 )
+@pytest.mark.slow
 def test_every_way_of_learning_asks_no_more_than_is_promised(make):
     agent = make()
     before = jax.eval_shape(agent.init, jax.random.key(0))

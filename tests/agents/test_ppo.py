@@ -220,6 +220,7 @@ def test_seeds_side_by_side_equal_separate_runs():
         )
 
 
+@pytest.mark.slow
 def test_tunables_change_learning_without_another_trace():
     _, _, init, train, _ = tiny()
     state = init(jax.random.key(0))

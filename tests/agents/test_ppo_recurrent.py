@@ -31,6 +31,7 @@ SMALL = dataclasses.replace(CONFIG, num_envs=4, num_steps=7, num_minibatches=2)
     ("recurrent", "low", "high"),
     [("gru", 0.95, 1.0), pytest.param("none", 0.3, 0.65, marks=pytest.mark.slow)],
 )
+@pytest.mark.slow
 def test_a_game_of_memory_is_won_by_who_remembers(recurrent, low, high):
     """The most is 1 a game; 1/2 for a network that sees the present alone. About 340 games in the last part."""
     network = dataclasses.replace(CONFIG.network, recurrent=recurrent)

@@ -87,6 +87,7 @@ def test_bytes_count_keys_as_their_words():
     assert num_bytes({"key": jax.random.key(0), "rows": jnp.zeros(3, jnp.uint32), "flag": jnp.bool_(0)}) == 21
 
 
+@pytest.mark.slow
 def test_a_measured_batch_ends_with_its_json_object(capsys):
     words = ["--preset", "mini", "--seconds", "0.2", "--batch", "8", "--json"]
     assert env_throughput.main(words) == 0

@@ -108,6 +108,7 @@ def test_masks_are_those_of_a_plain_search(kicks):
 
 
 @KICKS
+@pytest.mark.slow
 def test_a_placement_fills_its_cells_and_earns_the_best_spin(kicks):
     spins, lines_seen = set(), 0
     for index, (state, legal, action, after, event) in enumerate(played(kicks)):
@@ -245,6 +246,7 @@ def action_at(x: int, y: int) -> int:
     return ENV.action_names.index(f"place_{x}_{y}")
 
 
+@pytest.mark.slow
 def test_the_first_orientation_that_reaches_a_cell_is_taken():
     state = engine.init(MINI, default_params(MINI), jax.random.key(0))
     same, timestep = STEP(state, action_at(0, 3))  # nothing rests in the air

@@ -70,6 +70,7 @@ def test_a_game_worked_by_hand(flat_and_flat: record.Recording) -> None:
     ],
     ids=["keys", "garbage by keys", "garbage by placements", "an older file"],
 )
+@pytest.mark.slow
 def test_levels_of_recordings_add_up_to_what_the_game_came_to(game: Any) -> None:
     replayed = record.replay(game())
     lines: list[dict[str, Any]] = []
@@ -106,6 +107,7 @@ def test_the_pieces_are_those_that_the_boards_tell() -> None:
 
 
 @pytest.mark.parametrize("wrapper", [AutoReset, pytest.param(LateReset, marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_many_boards_that_start_again(wrapper: Any) -> None:
     """Games of 5 boards, written in bulk, are those that `EpisodeStatistics` counts on the device."""
     env = EpisodeStatistics(wrapper(MINI))

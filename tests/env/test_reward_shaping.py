@@ -121,6 +121,7 @@ def test_shaping_leaves_the_best_actions_as_they_are(game):
 
 
 @pytest.mark.parametrize("name", ["stacked", "wrong discount"])
+@pytest.mark.slow
 def test_other_bonuses_for_the_board_change_what_is_best(game, name):
     """The test above can fail: neither the change of the board alone nor another discount is invariant."""
     legal, following, earned, _ = game

@@ -119,6 +119,7 @@ def test_planes_show_locked_cells_the_piece_and_its_ghost():
 
 
 @pytest.mark.parametrize("actions", ["direct", pytest.param("drop", marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_the_end_is_absorbing_and_nothing_is_legal_after_it(actions):
     env = tetrax.make(height=6, buffer=4, actions=actions, reward="standard")
     states, timesteps, _ = play(env, num_boards=16, num_steps=150 if actions == "direct" else 40)
@@ -138,6 +139,7 @@ def test_the_end_is_absorbing_and_nothing_is_legal_after_it(actions):
         assert (ticks[end:, board] == ticks[end, board]).all()
 
 
+@pytest.mark.slow
 def test_an_action_outside_the_set_is_clipped_and_says_so():
     env = tetrax.make()
     state, _ = env.reset(jax.random.key(0))

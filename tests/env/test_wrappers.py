@@ -32,6 +32,7 @@ def rollout(env, **options):
     return play(reset_keys, jax.random.split(jax.random.key(2), NUM_STEPS))
 
 
+@pytest.mark.slow
 def test_a_new_game_starts_in_the_step_that_ends_one_from_a_fresh_key():
     env = tetrax.make(actions="drop", height=6, buffer=4, observation="compact")
     states, timesteps = rollout(env)
@@ -66,6 +67,7 @@ def test_the_last_observation_is_the_end_of_the_old_game():
     assert (np.asarray(states.finished.steps)[truncated] == 5).all()
 
 
+@pytest.mark.slow
 def test_statistics_add_up_each_game():
     env = tetrax.make("mini", actions="drop", reward="survival")
     states, timesteps = rollout(env)

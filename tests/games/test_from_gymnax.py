@@ -58,6 +58,7 @@ def test_truncation_keeps_the_last_observation_and_termination_wins(lenient):
     np.testing.assert_array_equal(falling | outside, lost)
 
 
+@pytest.mark.slow
 def test_ppo_trains_on_cartpole(lenient):
     """Two updates, and a decision of what they made."""
     env = from_gymnax("CartPole-v1")

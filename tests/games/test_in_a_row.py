@@ -158,6 +158,7 @@ COUNTS = [1, 7, 49, 238, 1_120, 4_263, 16_422, 54_859, 184_275]
 
 
 @pytest.mark.parametrize("plies", [5, pytest.param(8, marks=pytest.mark.slow)])
+@pytest.mark.slow
 def test_positions_of_connect_four_are_as_many_as_published(plies):
     levels, _ = tree(FOUR, plies)
     assert [len(states.over) for states in levels] == COUNTS[: plies + 1]

@@ -98,6 +98,7 @@ def test_the_game_is_the_one_that_both_know() -> None:
         contestants.find_game([drops, scripted("low", lowest=True)])
 
 
+@pytest.mark.slow
 def test_a_board_of_a_match_is_seen_as_alone() -> None:
     """Whatever waits on it: a policy of single Tetris knows of no garbage."""
     env = tetrax.make("guideline", actions="drop")

@@ -55,6 +55,7 @@ def test_keys_are_judged_from_the_planes():
 
 
 @pytest.mark.parametrize("view", ["planes", "afterstate_features", "flat"])
+@pytest.mark.slow
 def test_bfloat16_is_inside_alone_and_changes_little(view):
     actions = "drop" if view == "afterstate_features" else "direct"
     env = tetrax.make("mini", actions=actions, observation=view)

@@ -153,6 +153,7 @@ def enumerated(value, legal, loses, epsilon, boltzmann, temperature, truly_rando
     masks,
     st.tuples(shares, shares, st.floats(0.125, 4, width=32), shares),
 )
+@pytest.mark.slow
 def test_probabilities_are_those_of_an_enumeration(value, legal, loses, how):
     expected = enumerated(value, legal, loses, *how)
     assert expected.sum() == pytest.approx(1)

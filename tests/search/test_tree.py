@@ -95,6 +95,7 @@ def test_no_illegal_action_however_much_it_is_liked(kind):
     assert look._cache_size() == 1, "sharpness and key compile nothing anew"
 
 
+@pytest.mark.slow
 def test_greedy_search_needs_no_chance_and_exploring_is_decided_by_the_key():
     _, states = positions(24)
     sight = sight_of(NOUGHTS, states)

@@ -165,6 +165,7 @@ def test_random_play_of_other_games_is_evaluated(capsys: pytest.CaptureFixture[s
         assert said in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_an_agent_is_made_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     made: list[str] = []
     spec = AGENTS["ppo"]

@@ -63,6 +63,7 @@ def sender(run: Path, **at: Callable[[Sender], Any]) -> Sender:
     return made
 
 
+@pytest.mark.slow
 def test_a_run_that_is_driven_equals_the_same_schedule_given_in_advance(tmp_path: Path) -> None:
     """Paused, set five times, saved, stopped and resumed, against one whose settings were sent at its first chunk."""
     config, driven, planned = toy_config(), tmp_path / "driven", tmp_path / "planned"

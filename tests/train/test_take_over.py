@@ -95,6 +95,7 @@ def weights(folder: Path) -> np.ndarray:
 
 
 @pytest.mark.parametrize("num_seeds", [1, 2])
+@pytest.mark.slow
 def test_a_run_begins_with_what_another_has_learned(
     num_seeds: int, straight: Path, tmp_path: Path, quick: None
 ) -> None:

@@ -92,6 +92,7 @@ def test_decisions_are_told_with_the_highest_probabilities_first(told: Any) -> N
     np.testing.assert_allclose(*zip(*[(value, np.exp(low)) for value, low in both], strict=True), rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_watching_changes_nothing_of_what_is_learned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     use_quick_games(monkeypatch.setattr)
     plain = toy_config()
@@ -169,6 +170,7 @@ def test_an_alert_that_fails_ends_no_run(tmp_path: Path, monkeypatch: pytest.Mon
     )
 
 
+@pytest.mark.slow
 def test_thoughts_of_a_game_are_those_it_was_played_by(loaded: LoadedPolicy) -> None:
     game = record.replay(loaded.play(seed=3, max_pieces=18))
     thoughts = think(loaded, game)

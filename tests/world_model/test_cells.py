@@ -108,6 +108,7 @@ def _draw_reading(world, key, num):
     )
 
 
+@pytest.mark.slow
 def test_what_was_seen_is_told_cell_by_cell_and_piece_by_piece(world, params):
     """Nothing is lost, whatever was learned: a fresh model tells the filled cells and the pieces as they are."""
     reading = _draw_reading(world, jax.random.key(5), 6)

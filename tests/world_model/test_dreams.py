@@ -155,6 +155,7 @@ def test_real_games_are_played_with_their_ends():
     np.testing.assert_array_equal(lines[within], gained[1:][within])
 
 
+@pytest.mark.slow
 def test_a_dream_sees_the_context_and_nothing_after_it():
     world, games = played(Chain())
     params = jax.jit(lambda key: model.initial_params(world, key))(jax.random.key(1))

@@ -74,6 +74,7 @@ def test_a_root_mean_square_by_hand():
     np.testing.assert_allclose(found, [0.3651459, 0.7302918, 1.0954378, 1.4605837], rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_at_first_nothing_is_expected(tiny):
     world, params = tiny
     features = jax.random.normal(jax.random.key(1), (5, 16 + 4 * 3))

@@ -164,6 +164,7 @@ def test_a_difference_is_found_and_drawn(monkeypatch):
         play(Case("spoiled", TICK_CASES[0].settings, boards=2, steps=10))
 
 
+@pytest.mark.slow
 def test_a_changed_key_is_found(monkeypatch):
     history = compare.engine_history
 

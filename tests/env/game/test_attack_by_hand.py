@@ -30,7 +30,9 @@ def spin_attack(title, rules, **numbers):
     return int(event.attack[0])
 
 
-@pytest.mark.parametrize("rules", [CLASSIC, TETRIO], ids=["guideline", "tetrio"])
+@pytest.mark.parametrize(
+    "rules", [CLASSIC, pytest.param(TETRIO, marks=pytest.mark.slow)], ids=["guideline", "tetrio"]
+)
 def test_clears_and_spins(rules):
     """0, 1, 2, 4 for one to four lines; 2, 4, 6 for full spins; 0, 1 for minis; nothing without a line."""
     assert [attack(CLEARS[lines][0], rules) for lines in (1, 2, 3, 4)] == [(0, 0), (1, 0), (2, 0), (4, 0)]

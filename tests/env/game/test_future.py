@@ -110,6 +110,7 @@ def assert_evenly(found, possible) -> None:
 
 @EACH
 @pytest.mark.parametrize("num_pieces", [0, 3, 6, 11])
+@pytest.mark.slow
 def test_what_is_seen_and_counted_stays(rules, num_pieces):
     state = game(rules, num_pieces)
     after = resampled(rules, state, 20)

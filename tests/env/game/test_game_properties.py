@@ -80,6 +80,7 @@ any_rules = pytest.mark.parametrize(
 @any_rules
 @settings(max_examples=15)
 @given(seed=seeds, chances=chances)
+@pytest.mark.slow
 def test_cells_are_conserved(name, seed, chances):
     """Each lock adds a piece's cells, each line takes a row's, each garbage row brings a row's but one.
 

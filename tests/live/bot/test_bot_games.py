@@ -33,6 +33,7 @@ def beam() -> Advisor:
     return Advisor(invite("beam", None, BEAM))
 
 
+@pytest.mark.slow
 def test_a_game_of_drops():
     bot = talk(dellacherie())
     assert ask(bot, type="rules", randomizer="seven_bag") == {"type": "ready"}

@@ -86,6 +86,7 @@ def test_taking_over_keeps_the_game_as_it_is(tmp_path):
 
 
 @pytest.mark.parametrize("elsewhere", [False, True])
+@pytest.mark.slow
 def test_side_by_side_both_get_the_same_pieces(elsewhere):
     with ThreadPoolExecutor(1) as worker:
         match = Match(

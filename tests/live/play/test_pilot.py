@@ -59,6 +59,7 @@ def place_pieces(pilot: Pilot, count: int) -> int:
 
 
 @pytest.mark.parametrize("keys_per_second", [60.0, 15.0])
+@pytest.mark.slow
 def test_pieces_go_where_the_agent_chose(keys_per_second):
     assert place_pieces(Pilot(dellacherie(), 60, keys_per_second), 20) >= 8
 

@@ -56,6 +56,7 @@ def test_it_is_enough_when_three_evaluations_come_to_it_on_average() -> None:
     assert not progress.is_enough(None)
 
 
+@pytest.mark.slow
 def test_stages_end_when_it_is_enough_and_begin_with_the_one_before(tmp_path: Path) -> None:
     root = tmp_path / "all"
     ended = tetrax.train_in_stages(stages(), root, quiet=True)

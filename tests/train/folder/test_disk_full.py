@@ -116,6 +116,7 @@ def stop_early(folder: Path) -> None:
         ),
     ],
 )
+@pytest.mark.slow
 def test_resuming_what_cannot_be_written_is_one_line_and_changes_nothing(
     tmp_path: Path, straight: Path, monkeypatch: pytest.MonkeyPatch, place: str
 ) -> None:

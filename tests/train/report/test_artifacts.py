@@ -82,6 +82,7 @@ def run_with(dream: Any, folder: Path) -> tuple[Any, list[str]]:
     return run, said
 
 
+@pytest.mark.slow
 def test_the_model_of_the_leading_seed_is_looked_into(tmp_path: Path) -> None:
     asked: list[Any] = []
 

@@ -63,6 +63,7 @@ def test_a_game_is_the_same_among_few_and_among_many(actor: Actor) -> None:
 
 
 @pytest.mark.parametrize("env", [DROP, pytest.param(DIRECT, marks=pytest.mark.slow)], ids=["drop", "direct"])
+@pytest.mark.slow
 def test_totals_are_those_of_games_played_one_by_one(env: tetrax.Tetris) -> None:
     cap, actor = 5, COUNTING
     result = evaluate(env, actor, episodes=6, seed=7, max_pieces=cap, record=True)

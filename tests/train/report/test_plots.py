@@ -112,6 +112,7 @@ def test_eval_json_is_read_as_it_is_written() -> None:
         FinalEvaluation.of({"step": 320}, ("lines",), "pieces")
 
 
+@pytest.mark.slow
 def test_it_is_drawn_whatever_the_rows_hold(tmp_path: Path) -> None:
     full = {"lines": 1.0, "entropy": 0.5, "loss/value": 2.0, "loss/policy": -0.1, "loss/total": 1.9}
     cases: dict[str, list[dict[str, Any]]] = {

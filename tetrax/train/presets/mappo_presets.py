@@ -33,14 +33,17 @@ GRID_LARGE = dataclasses.replace(
 
 GRID_GAME = GridWorldConfig()
 # Two who drop pieces, each of which is judged by what it leaves and sends; a quarter of the games against past selves.
-VERSUS_GAME = VersusConfig(shows_attack=True, attack=0.1)
+# The end weighs as much as fifty rows: whoever only attacks loses to who survives.
+VERSUS_GAME = VersusConfig(shows_attack=True, win=5.0, attack=0.1)
 VERSUS = MAPPOConfig(
     value="own",
     num_envs=128,
     num_steps=32,
     num_epochs=2,
     num_minibatches=4,
-    entropy=0.003,
+    learning_rate=2e-3,
+    discount=0.995,
+    entropy=0.001,
     league=LeagueConfig(size=8),
 )
 VERSUS_TINY = dataclasses.replace(
@@ -49,7 +52,9 @@ VERSUS_TINY = dataclasses.replace(
 VERSUS_LARGE = dataclasses.replace(
     VERSUS, num_envs=2048, num_steps=64, num_groups=8, league=LeagueConfig(size=32, tables=16)
 )
-VERSUS_EVALUATION = EvalConfig(every=500_000, episodes=64, max_pieces=1_000, final_max_pieces=2_000)
+VERSUS_EVALUATION = EvalConfig(
+    every=1_000_000, episodes=16, max_pieces=1_000, final_episodes=16, final_max_pieces=2_000
+)
 
 
 def _config(
@@ -79,7 +84,7 @@ MAPPO: dict[str, dict[str, TrainConfig]] = {
     },
     "small": {
         "gridworld": _config("small", GRID, GRID_EVALUATION, 400_000, 8),
-        "versus": _config("small", VERSUS, VERSUS_EVALUATION, 2_000_000, 4, VERSUS_GAME),
+        "versus": _config("small", VERSUS, VERSUS_EVALUATION, 3_000_000, 4, VERSUS_GAME),
     },
     "large": {
         "gridworld": _config(

@@ -127,6 +127,7 @@ def states_of(settings, games):
 
 
 @pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.slow
 def test_afterstates(name):
     settings = SETTINGS[name]
     games = list(decisions(settings, seed=3))

@@ -45,6 +45,7 @@ def counts(queue, kicks, spawn_y, spins):
 
 
 @pytest.mark.parametrize(("queue", "kicks", "spawn_y", "spins", "expected"), QUICK)
+@pytest.mark.slow
 def test_published_counts(queue, kicks, spawn_y, spins, expected):
     assert [count.placements for count in counts(queue, kicks, spawn_y, spins)] == expected
 

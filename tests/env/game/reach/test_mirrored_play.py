@@ -42,6 +42,7 @@ def both_sides(name, kicks, spawn_y, spins):
     ("name", "kicks", "spawn_y", "spins"),
     [("J", "srs", 20, False), ("S", "srs", 20, False), ("T", "srs", 20, True), ("I", "srs+", 5, True)],
 )
+@pytest.mark.slow
 def test_a_board_and_its_image_have_as_many_placements(name, kicks, spawn_y, spins):
     there, back = both_sides(name, kicks, spawn_y, spins)
     assert there == back > 10 * NUM_BOARDS

@@ -237,6 +237,7 @@ def check_list(rules, case, expected, listed, after, lines):
 @pytest.mark.parametrize("rules", RULES.values(), ids=RULES)
 @settings(max_examples=2)
 @given(first=st.integers(0, 10**6))
+@pytest.mark.slow
 def test_places_are_those_of_a_plain_search(rules, first):
     check(rules, range(first, first + BOARDS))
 

@@ -80,6 +80,7 @@ def test_a_packed_search_is_read_as_it_was():
 
 
 @pytest.mark.parametrize("rules", RULES.values(), ids=RULES)
+@pytest.mark.slow
 def test_the_same_poses_are_found_in_tiles(rules):
     compare(rules, seed=1)
 

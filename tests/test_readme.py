@@ -88,8 +88,8 @@ def test_ci_runs_the_second_line():
         (0, 0, "all done"),
         (1, 1, ""),
         (5, 5, ""),  # no tests were found
-        (124, 1, "did not end in 3300 s: not all of them ran"),
-        (137, 1, "did not end in 3300 s: not all of them ran"),
+        (124, 1, "pages and notebooks did not end in 4200 s: not all of them ran"),
+        (137, 1, "pages and notebooks did not end in 4200 s: not all of them ran"),
     ],
 )
 def test_ci_fails_where_the_slow_tests_fail_or_do_not_end(tmp_path, status, exit_code, said):
@@ -116,8 +116,14 @@ def test_ci_fails_where_the_slow_tests_fail_or_do_not_end(tmp_path, status, exit
     assert done.returncode == exit_code, done.stdout + done.stderr
     assert said in done.stdout + done.stderr
     assert re.search(r"the default tests took \d+ s", done.stdout)
-    (slow,) = [line for line in done.stdout.splitlines() if line.startswith("called timeout")]
-    assert slow.endswith("3300 python -m pytest -m slow --exitfirst")
+    # Pages and notebooks, and then all others: each slow test is in one of the two.
+    pages = ["tests/test_notebooks.py", "tests/test_python_page.py", "tests/test_dream_cli.py"]
+    wanted = [" ".join(pages), " ".join(f"--ignore={page}" for page in pages)]
+    slow = [line for line in done.stdout.splitlines() if line.startswith("called timeout")]
+    assert len(slow) == (2 if status == 0 else 1), "it ends at the first failure"
+    for line, words in zip(slow, wanted, strict=False):
+        assert line.endswith(f" python -m pytest -m slow --exitfirst {words}")
+    assert all((ROOT / page).is_file() for page in pages)
 
 
 @pytest.mark.slow

@@ -1,5 +1,4 @@
 "use strict";
-/* global makeReader, layersOf */
 
 // Several boards beside each other, step by step: each shows the last of its frames that the step led to. What a
 // frame holds and draws is player.js's to say (makeReader, layersOf).

@@ -74,7 +74,7 @@ def count_inputs(rules: Rules) -> int:
     return rules.width * (min(ROWS, rules.height) + 1) + 2 * rules.num_pieces + len(BOARD_FEATURES) + 3
 
 
-def describe(rules: Rules, position: Position) -> tuple[Float32[Array, "n I"], list[Array]]:
+def describe(rules: Rules, position: Position) -> tuple[Float32[Array, "n inputs"], list[Array]]:
     """Return what the network sees of boards, and the features of the linear evaluation, [n] each."""
     situation = Situation(position.chain >= 0, position.combo, position.hold)
     columns = list(position.stack)
@@ -98,7 +98,7 @@ def describe(rules: Rules, position: Position) -> tuple[Float32[Array, "n I"], l
     return jnp.stack([number.astype(jnp.float32) for number in seen], axis=-1), features
 
 
-def apply(value: BoardValue, seen: Float32[Array, "n I"]) -> Float32[Array, "n"]:
+def apply(value: BoardValue, seen: Float32[Array, "n inputs"]) -> Float32[Array, "n"]:
     """Return what the network adds, in rows."""
     for layer in value.hidden:
         seen = jax.nn.relu(seen @ layer.kernel + layer.bias[None])

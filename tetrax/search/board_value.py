@@ -46,7 +46,7 @@ class Position(NamedTuple):
 class Layer(struct.PyTreeNode):
     """A layer of a network."""
 
-    kernel: Array  # float32[I, O]
+    kernel: Array  # float32[inputs, units]
     bias: Array  # float32[O]
 
 

@@ -18,6 +18,7 @@ from tetrax.env.game.vector import describe
 
 Params = Any  # a game's numbers that may change without recompiling, a pytree
 
+WINS, DRAWS, LOSSES = "wins", "draws", "losses"  # measures of games that somebody wins
 RETURN, STEPS = "return", "steps"  # measures that every game has: the sum of rewards, and of decisions
 
 

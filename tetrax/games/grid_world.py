@@ -17,13 +17,12 @@ from flax import struct
 from jax import Array
 from jaxtyping import Bool, Float32, Int32, PRNGKeyArray
 
-from tetrax.env.contract import RETURN, STEPS, Observation, Shown, Spec, TimeStep
+from tetrax.env.contract import DRAWS, LOSSES, RETURN, STEPS, WINS, Observation, Shown, Spec, TimeStep
 from tetrax.env.game.state import select
 from tetrax.env.game.vector import check_key
 from tetrax.games import grid_sight, grid_walkers
 from tetrax.games.grid_config import STRIDES, GridState, GridWorldConfig, Opponent
 
-WINS, DRAWS, LOSSES = "wins", "draws", "losses"
 FOUND, COMPLETED = "found", "completed"  # targets found, and games in which that were all
 NOBODY = -1  # has won: a draw, or a game that goes on
 SEAT, WALKS = np.uint32(2**32 - 1), np.uint32(2**32 - 2)  # folded into a game's key

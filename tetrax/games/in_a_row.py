@@ -15,12 +15,11 @@ from flax import struct
 from jax import Array
 from jaxtyping import Bool, Int32, PRNGKeyArray, UInt32
 
-from tetrax.env.contract import RETURN, STEPS, Observation, Shown, Spec, TimeStep
+from tetrax.env.contract import DRAWS, LOSSES, RETURN, STEPS, WINS, Observation, Shown, Spec, TimeStep
 from tetrax.env.game.state import select
 from tetrax.env.game.vector import check_key
 from tetrax.games import perfect_play
 
-WINS, DRAWS, LOSSES = "wins", "draws", "losses"
 NOBODY = -1  # has won: a draw, or a game that goes on
 SEAT, FIRST_MOVE = (
     np.uint32(2**32 - 1),

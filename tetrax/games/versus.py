@@ -16,7 +16,7 @@ import numpy as np
 from jax import Array
 from jaxtyping import Bool, Float32, Int32, PRNGKeyArray
 
-from tetrax.env.contract import STEPS, Game, Observation, Spec, TimeStep
+from tetrax.env.contract import DRAWS, LOSSES, STEPS, WINS, Game, Observation, Spec, TimeStep
 from tetrax.env.game import garbage
 from tetrax.env.game.rules import Rules
 from tetrax.env.game.state import Event, Record, State
@@ -24,7 +24,6 @@ from tetrax.env.game.vector import check_key, check_kind, describe, fold
 from tetrax.env.tetris import Tetris
 from tetrax.games import exchange, others, versus_measures
 from tetrax.games.versus_config import VersusConfig, VersusParams, check_weight, default_params
-from tetrax.games.versus_measures import DRAWS, LOSSES, WINS
 from tetrax.games.versus_state import NOBODY, VersusEvent, VersusState
 
 __all__ = ["NOBODY", "Versus", "VersusEvent", "VersusState"]

@@ -5,10 +5,9 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Int32
 
+from tetrax.env.contract import DRAWS, LOSSES, WINS
 from tetrax.games.versus_config import VersusConfig
 from tetrax.games.versus_state import NOBODY, VersusEvent
-
-WINS, DRAWS, LOSSES = "wins", "draws", "losses"
 
 
 def of_game(config: VersusConfig, event: VersusEvent) -> dict[str, Array]:

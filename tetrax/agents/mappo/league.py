@@ -18,11 +18,10 @@ from jaxtyping import Bool, Float32, Int32, PRNGKeyArray
 
 from tetrax.agents.mappo.mappo_config import LeagueConfig
 from tetrax.agents.mappo.players import Players
-from tetrax.env.contract import Observation, TogetherGame
+from tetrax.env.contract import LOSSES, WINS, Observation, TogetherGame
 from tetrax.env.game.state import select
 from tetrax.ops.distributions import MaskedCategorical
 
-WINS, LOSSES = "wins", "losses"
 DECAY = 0.98  # of what is remembered of games against a snapshot, an iteration
 HARDNESS = 2.0  # p: how much more often those are drawn that are seldom beaten
 ALWAYS = 0.01  # of that weight, what every snapshot has

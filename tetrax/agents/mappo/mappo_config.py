@@ -4,13 +4,12 @@ from dataclasses import dataclass, field
 from typing import Literal, get_args
 
 from tetrax.agents import checks
-from tetrax.env.contract import Game, example_observation
+from tetrax.env.contract import WINS, Game, example_observation
 from tetrax.env.game.rules import check_choice
 from tetrax.networks.network_config import NetworkConfig
 
 Parameters = Literal["shared", "separate"]
 Value = Literal["own", "central"]
-WINS = "wins"  # the measure of games that somebody wins
 
 TUNABLE_RANGES: dict[str, tuple[float, float]] = {
     "learning_rate": (0.0, 1.0),

@@ -18,11 +18,10 @@ from jax import Array
 from jaxtyping import Int32, PRNGKeyArray
 
 from tetrax.agents.agent import Actor, Memory, Sight
-from tetrax.env.contract import Observation, Shown, Spec, TimeStep
+from tetrax.env.contract import LOSSES, WINS, Observation, Shown, Spec, TimeStep
 from tetrax.env.game.state import select
 from tetrax.env.game.vector import fold
 
-WINS, DRAWS, LOSSES = "wins", "draws", "losses"
 PLAYERS = 2
 SEAT, CHOICES = (
     np.uint32(2**32 - 3),

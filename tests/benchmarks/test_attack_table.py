@@ -1,8 +1,11 @@
 """The table of who sends how much."""
 
+import json
+
+import numpy as np
 import pytest
 
-from benchmarks import attack_page, attack_table
+from benchmarks import attack_games, attack_page, attack_table
 from benchmarks.attack_page import Result
 
 
@@ -47,3 +50,26 @@ def test_games_are_played_some_side_by_side():
     )
     assert len(rows) == 5 and min(rows) >= 0 and seconds > 0
     assert 0 <= lost <= 5
+
+
+def test_games_to_look_at_are_chosen_by_the_rows_that_they_sent():
+    """Of five games that sent 40, 60, 40, 51 and 60 the third best is the median; equals: who played first."""
+    assert attack_games.choose(np.array([40, 60, 40, 51, 60])) == {"best": 1, "median": 3, "worst": 0}
+    assert attack_games.choose(np.array([7])) == {"best": 0, "median": 0, "worst": 0}
+
+
+@pytest.mark.slow
+def test_the_games_that_are_kept_are_those_that_were_played(tmp_path, monkeypatch, capsys):
+    from tetrax.env import record
+
+    monkeypatch.setattr(attack_games, "RECORDINGS", tmp_path / "recordings")
+    monkeypatch.setattr(attack_games, "PICTURES", tmp_path / "pictures")
+    assert attack_games.main(["--policy", "pretrained/guideline", "--games", "3", "--save"]) == 0
+    found = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert found["games"] == 3 and found["worst game"]["rows"] <= found["best game"]["rows"]
+    for name in ("best", "median", "worst"):
+        recording = record.load(tmp_path / "recordings" / f"attack-{name}.json")
+        replayed = record.replay(recording)
+        assert len(recording.actions) == attack_page.PLACEMENTS
+        assert int(np.sum(replayed.events.attack)) == found[f"{name} game"]["rows"]
+        assert (tmp_path / "pictures" / f"attack-{name}.gif").read_bytes().startswith(b"GIF8")

@@ -63,11 +63,11 @@ TINY_VALUE = BeamValueConfig(
     batch_size=8,
     num_updates=2,
 )
-SMALL_VALUE = BeamValueConfig(width=24, clear_width=24)
+SMALL_VALUE = BeamValueConfig(width=24, clear_width=24, layer_sizes=(256, 128), num_games=256)
 LARGE_VALUE = BeamValueConfig(layer_sizes=(256, 128), num_games=512)
 
 BEAM_VALUE: dict[str, dict[str, TrainConfig]] = {
     "tiny": {"locked_position": _value_preset("tiny", TINY_VALUE, 4, 2, final_episodes=4)},
-    "small": {"locked_position": _value_preset("small", SMALL_VALUE, 1_800, 20, final_episodes=64)},
+    "small": {"locked_position": _value_preset("small", SMALL_VALUE, 2_000, 10, final_episodes=64)},
     "large": {"locked_position": _value_preset("large", LARGE_VALUE, 8_000, 5, final_episodes=1_000)},
 }

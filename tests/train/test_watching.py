@@ -24,6 +24,7 @@ from tetrax.env import record
 from tetrax.env.tetris import make
 from tetrax.fields.errors import UserError
 from tetrax.train import alerts, presets, watching
+from tetrax.train.config import EvalConfig
 from tetrax.train.folder import log, mailbox
 from tetrax.train.folder.policy_io import LoadedPolicy
 from tetrax.train.loop import train
@@ -170,16 +171,18 @@ def test_errors_of_steps_are_told_of_a_run(tmp_path: Path, monkeypatch: pytest.M
     monkeypatch.setattr(watching, "SHARE", 1.0)
     monkeypatch.setattr(WatchedGame, "is_ready", True)  # wait for it
     config = presets.find("ppo", "tiny", game="gymnax")  # CartPole
-    config = dataclasses.replace(config, num_seeds=2, watch=WatchConfig(steps=True))
+    nothing = EvalConfig(every=0, final_episodes=0)
+    config = dataclasses.replace(config, num_seeds=2, evaluation=nothing, watch=WatchConfig(steps=True))
     assert train(config, run_dir=tmp_path / "run").status == "finished"
     lines = [json.loads(line) for line in (tmp_path / "run" / "watched.jsonl").read_text().splitlines()][1:]
+    # Values come to 10 here, and five digits are told.
     assert any(line["over"] for line in lines)
     for now, after in pairwise(lines):
         if now["step"] == after["step"]:  # by the same parameters
             comes = (
                 0.0 if now["over"] else config.agent.discount * after["value"]
             )  # it falls before any limit
-            assert now["td_error"] == pytest.approx(now["reward"] + comes - now["value"], abs=1e-4)
+            assert now["td_error"] == pytest.approx(now["reward"] + comes - now["value"], abs=2e-3)
 
 
 def test_what_fails_in_watching_ends_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,7 +15,7 @@ from tetrax.train.command import flags
 from tetrax.train.folder import mailbox
 
 PROGRAM = "python -m tetrax.control"
-TAKES = {"status": (), **mailbox.COMMANDS, "branch": ("NEW_DIR",)}  # command -> what it takes
+TAKES = {"status": (), **mailbox.COMMANDS}  # command -> what it takes
 DOES = {
     "status": "say what the run does, running or not",
     "pause": "save, and wait",

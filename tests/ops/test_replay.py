@@ -376,3 +376,13 @@ def test_windows_are_written_back_to_the_right_rows(num_groups):
                 expected[group][place] = values[j, group * 3 + number]
     np.testing.assert_array_equal(written, expected)
     assert kept.length == length
+    # Without the last one what the window before it has there counts, and nothing of its own is written.
+    counts = jnp.asarray(np.tile([True, True, False], num_groups))
+    written = np.asarray(replay.write(data, index, 1, {"value": values}, counts)["value"])
+    for group in range(num_groups):
+        rest = expected[group].copy()
+        for j in range(3):
+            rest[(starts[2] // per_group + 1 + j) % slots, 1] = 0
+        for j in range(3):
+            rest[(starts[1] // per_group + 1 + j) % slots, 1] = values[j, group * 3 + 1]
+        np.testing.assert_array_equal(written[group], rest)

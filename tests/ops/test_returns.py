@@ -5,7 +5,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tetrax.ops.returns import explained_variance, gae, lambda_returns
+from tetrax.ops.returns import explained_variance, gae, lambda_returns, td_errors
 
 # Discount 0.5 and lambda 0.5 everywhere by hand, so that the trace decays by 0.25 a step.
 
@@ -16,6 +16,12 @@ def column(*numbers):
 
 def flags(*numbers):
     return jnp.asarray(numbers, bool)[:, None]  # [T, 1]
+
+
+def test_errors_of_steps():
+    # 1 + 0.5*2 - 4 = -2     2 - 2 = 0, the 100 after the end counts nothing     3 + 0.5*8 - 6 = 1
+    errors = td_errors(column(1, 2, 3), column(4, 2, 6), column(2, 100, 8), flags(0, 1, 0), 0.5)
+    np.testing.assert_array_equal(errors, column(-2, 0, 1))
 
 
 def test_without_an_end():

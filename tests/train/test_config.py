@@ -161,6 +161,17 @@ def test_an_older_format_has_no_settings_that_its_algorithm_got_since() -> None:
         from_json(document)
     document["format"] = 3
     assert from_json(document) == config
+    del document["agent"]["mirrored"]
+    for older in (3, 4):
+        document["format"] = older
+        if older == 4:
+            with pytest.raises(UserError, match=r"agent\.planned_simulations: missing"):
+                from_json(document)
+            document["agent"]["planned_simulations"] = 0
+        assert from_json(document) == config
+    document["format"] = 5
+    with pytest.raises(UserError, match=r"agent\.mirrored: missing"):
+        from_json(document)
 
 
 def test_files_that_are_no_configuration(tmp_path) -> None:

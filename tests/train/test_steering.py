@@ -141,6 +141,43 @@ def test_a_paused_run_waits_and_is_saved(tmp_path: Path) -> None:
     assert sending.status(run)["state"] == "not running"
 
 
+@pytest.mark.slow
+def test_a_branch_begins_where_the_run_is_and_a_wrong_one_stops_nothing(tmp_path: Path) -> None:
+    """Two of one boundary, the second where the first is; then a file, a folder in it, and one of the user's."""
+    run, new, file, taken = (tmp_path / name for name in ("run", "new", "file", "taken"))
+    file.write_text("")
+    taken.mkdir()
+    (taken / "thesis.txt").write_text("mine")
+    wrong = {
+        str(new): "holds a run already",
+        str(file): "which is a file",
+        str(file / "in"): "is a file",
+        str(taken): "is not empty",
+        "\0": "null",
+    }
+
+    def branch(sender: Sender) -> None:
+        sender.sent["first"] = mailbox.send(run, "branch", (str(new),))
+        for given in wrong:
+            sender.send("branch", given)
+
+    hand = sender(run, at_96=branch)
+    result = train(toy_config(checkpoint_seconds=1e6), run_dir=run, display=hand)
+    assert (result.status, result.step) == ("finished", 320)
+    replies = hand.replies()
+    assert replies.pop("first") == Reply(
+        True, f"{new} begins at step 96; go on with: python -m tetrax.train --resume {new}", 96
+    )
+    for given, said in wrong.items():
+        reply = replies[f"branch {given}"]
+        assert reply is not None and not reply.done and said in reply.said and "\n" not in reply.said
+    assert sending.status(new)["saved_step"] == 96 and load_config(new / "config.json") == toy_config(
+        checkpoint_seconds=1e6
+    )
+    assert [row["step"] for row in log.read(new / "metrics.jsonl")] == [32, 64, 96]
+    assert sorted(taken.iterdir()) == [taken / "thesis.txt"]
+
+
 def test_what_cannot_be_set_is_refused_and_the_run_goes_on(tmp_path: Path) -> None:
     refusals = {
         "set agent.num_envs 4": "given 'agent.num_envs', which cannot change in a run; allowed: agent.learning_rate",

@@ -10,17 +10,21 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from tests.agents.chain import RIGHT, Chain
 from tests.train.test_loop import Listener
 from tests.train.test_resume import assert_same_run
 from tests.train.toy import toy_config, use_quick_games
 from tetrax.agents import ppo
+from tetrax.agents.agent import WORTHS
 from tetrax.env import record
 from tetrax.env.tetris import make
 from tetrax.fields.errors import UserError
 from tetrax.train import alerts, presets, watching
+from tetrax.train.config import EvalConfig
 from tetrax.train.folder import log, mailbox
 from tetrax.train.folder.policy_io import LoadedPolicy
 from tetrax.train.loop import train
@@ -92,6 +96,30 @@ def test_decisions_are_told_with_the_highest_probabilities_first(told: Any) -> N
     np.testing.assert_allclose(*zip(*[(value, np.exp(low)) for value, low in both], strict=True), rtol=1e-3)
 
 
+def test_errors_of_steps_are_those_worked_by_hand() -> None:
+    """Each moment is held to be worth a number of its cell, what is done there, a step to the right, one less."""
+    worth = np.array([1.0, 3.0, 8.0, 6.0, 0.0], np.float32)
+
+    def act(policy: Any, sight: Any, memory: Any, key: Any, greedy: bool) -> Any:
+        of_cell = sight.observation.flat @ policy  # [1]
+        told = {"value": of_cell + 1, WORTHS: jnp.stack([of_cell + 1, of_cell], axis=-1)}
+        return jnp.full(1, RIGHT, jnp.int32), memory, told
+
+    game = Chain(wage=0.25, time_limit=3)
+    agent = ppo.make(ppo.PPOConfig(num_envs=1, num_steps=1, num_minibatches=1), game)._replace(act=act)
+    watched = WatchedGame(game, agent, worth, jnp.float32(0.5))
+    steps = [step for number in range(2) for step in watched.play(worth, number, jnp.float32(0.5))]
+    # 0: 0.25 + 0.5 * 4 - 1 = 1.25        1: 0.25 + 0.5 * 9 - 3 = 1.75
+    # 2: 0.25 + 0.5 * 7 - 8 = -4.25, also where the limit stops the game there and another cell comes next
+    # 3: 1.25 - 6 = -4.75, with the prize, and nothing follows
+    by_hand = {2.0: 1.25, 4.0: 1.75, 9.0: -4.25, 7.0: -4.75}  # by the value that is told
+    assert {step["value"] for step in steps} == by_hand.keys()
+    assert [step["td_error"] for step in steps] == [by_hand[step["value"]] for step in steps]
+    assert any(step["over"] and step["value"] == 9.0 for step in steps)
+    others = WatchedGame(game, agent, worth).play(worth, 0)
+    assert all("td_error" not in step for step in others)
+
+
 @pytest.mark.slow
 def test_watching_changes_nothing_of_what_is_learned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     use_quick_games(monkeypatch.setattr)
@@ -133,7 +161,28 @@ def test_a_run_is_watched_while_somebody_asks_for_it(tmp_path: Path, monkeypatch
     assert result.num_traces == 1 and len(games) == 1
     assert set(lines[0]) == {"rules", "actions", "game"}
     assert len(lines) % STEPS == 1 and all(line["scene"]["cells"] for line in lines[1:])
+    assert all("td_error" not in line for line in lines)  # it learns no values
     assert [line["step"] for line in lines[1:]] == sorted(line["step"] for line in lines[1:])
+
+
+@pytest.mark.slow
+def test_errors_of_steps_are_told_of_a_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each is the reward and the discounted value of what came, less the value that was told."""
+    monkeypatch.setattr(watching, "SHARE", 1.0)
+    monkeypatch.setattr(WatchedGame, "is_ready", True)  # wait for it
+    config = presets.find("ppo", "tiny", game="gymnax")  # CartPole
+    nothing = EvalConfig(every=0, final_episodes=0)
+    config = dataclasses.replace(config, num_seeds=2, evaluation=nothing, watch=WatchConfig(steps=True))
+    assert train(config, run_dir=tmp_path / "run").status == "finished"
+    lines = [json.loads(line) for line in (tmp_path / "run" / "watched.jsonl").read_text().splitlines()][1:]
+    # Values come to 10 here, and five digits are told.
+    assert any(line["over"] for line in lines)
+    for now, after in pairwise(lines):
+        if now["step"] == after["step"]:  # by the same parameters
+            comes = (
+                0.0 if now["over"] else config.agent.discount * after["value"]
+            )  # it falls before any limit
+            assert now["td_error"] == pytest.approx(now["reward"] + comes - now["value"], abs=2e-3)
 
 
 def test_what_fails_in_watching_ends_no_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -180,10 +229,15 @@ def test_thoughts_of_a_game_are_those_it_was_played_by(loaded: LoadedPolicy) -> 
     for thought in thoughts:  # greedy: the most probable one
         assert thought["scores"][0][1] == max(score for _, score in thought["scores"])
         assert dict(map(tuple, thought["scores"]))[thought["action"]] == thought["scores"][0][1]
+    discount = loaded.config.agent.discount
+    for index, (thought, after) in enumerate(pairwise(thoughts)):
+        error = float(game.events.lines[index]) + discount * after["value"] - thought["value"]
+        assert thought["td_error"] == pytest.approx(error, abs=1e-4)
     page = show(game, thoughts=thoughts).html
     data = json.loads(
         page.partition('<script type="application/json" id="data">')[2].partition("</script>")[0]
     )
+    assert [each["error"] for each in data["thoughts"]] == [each["td_error"] for each in thoughts]
     assert [each["did"] for each in data["thoughts"]] == [MINI.action_names[action] for action in actions]
 
 

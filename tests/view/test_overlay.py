@@ -44,6 +44,16 @@ def test_the_picture_stays_and_bars_are_as_long_as_probabilities() -> None:
     assert bars(image) == [57, 29]
 
 
+def test_the_error_is_a_line_of_its_own_where_there_is_one() -> None:
+    image = overlay.beside(PICTURE, {**THOUGHT, "td_error": -0.25}, NAMES, cell=CELL)
+    without = overlay.beside(PICTURE, {**THOUGHT, "td_error": None}, NAMES, cell=CELL)
+    assert (without == overlay.beside(PICTURE, THOUGHT, NAMES, cell=CELL)).all()
+    line = slice(7 + 4 * 9, 7 + 5 * 9)  # the fifth of lines of 0.9 cells, below a margin of 0.7
+    assert (image[line, 100:] != PAGE).any() and (without[7 + 4 * 9 : 7 + 4 * 9 + 3, 100:] == PAGE).all()
+    assert (image[: line.start] == without[: line.start]).all()
+    assert bars(image) == bars(without)
+
+
 def test_worths_reach_from_the_lowest_to_the_highest() -> None:
     worths = {**THOUGHT, "kind": "worths", "scores": [[1, -1.0], [0, -2.0], [2, -5.0]]}
     assert bars(overlay.beside(PICTURE, worths, NAMES, cell=CELL)) == [113, 85]  # 4/4, 3/4 and nothing of 112

@@ -106,6 +106,9 @@ class Agent(NamedTuple):
     num_envs: int = 0  # games of a rollout that `learn` takes
     num_steps: int = 0  # steps of that rollout
     max_iterations: int = 2**31 - 1  # that the counters of its TrainState can count
+    # Whether values are learned from the temporal-difference errors of steps: by the tunable "discount", and the
+    # "value" or the WORTHS of the action that `act` tells of one decision and of the next.
+    learns_by_td: bool = False
     why_only_plays: str = ""  # in one line, where its settings let it play and not learn
     # Finds the bytes that an iteration of one seed holds beside the TrainState, about; nothing is computed.
     find_working_bytes: Callable[[], int] = lambda: 0

@@ -193,6 +193,7 @@ def make(config: PPOConfig, env: Game | HostGame, network: nn.Module | None = No
         learn=lambda state, rollout: _learn(config, network, state, rollout),
         num_envs=config.num_envs,
         num_steps=config.num_steps,
+        learns_by_td=True,
         find_working_bytes=lambda: _find_working_bytes(config, env),
         attend=(lambda policy, seen: attention_weights(network, policy.params, seen))
         if has_attention

@@ -127,6 +127,7 @@ class Spec:
     acts_together: bool = False  # whether all P players act in every step; else they take turns
     legal_varies: bool = True  # whether an action may be illegal; else all are legal until the end
     on_host: bool = False  # steps outside of compiled programs: see `HostGame`
+    why_no_mirror: str = "it has no mirror image"  # in a few words; "" where it has one: see `MirrorGame`
 
     @property
     def headline(self) -> str:
@@ -192,6 +193,13 @@ class Game(Environment, Protocol):
 
     def with_height(self, height: int) -> "Game":
         """Return the same game on a board of another height; ValueError where it has none."""
+
+
+class MirrorGame(Game, Protocol):
+    """A game that looks in a mirror like a game of its own (`spec.why_no_mirror` is "")."""
+
+    def mirror(self, state: Any, action: Int32[Array, ""]) -> tuple[Any, Array, Array]:
+        """Return state and action in the mirror, and whether the mirrored game goes on as this one: bool[]."""
 
 
 class TurnGame(Game, Protocol):

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Float32, Int32, PRNGKeyArray
 
-from tetrax.env import actions, env_params, foresight, observe, reward
+from tetrax.env import actions, env_params, foresight, mirror, observe, reward
 from tetrax.env.contract import RETURN, Observation, Shown, Spec, TimeStep
 from tetrax.env.env_params import EnvParams, check_params
 from tetrax.env.game import engine, future
@@ -168,6 +168,7 @@ class Tetris:
             measures=("lines", "score", "attack", "pieces", RETURN),
             length="pieces",
             is_endless=rules.top_out != "stack",
+            why_no_mirror=self._why_no_mirror,
         )
 
     @functools.cached_property
@@ -234,6 +235,25 @@ class Tetris:
     def resample_future(self, state: State, key: PRNGKeyArray) -> State:
         """Return the state with all that its player cannot know drawn anew: see `future.resample_future`."""
         return future.resample_future(self.rules, state, key)
+
+    @property
+    def _why_no_mirror(self) -> str:
+        if callable(self.config.reward):
+            return "a reward that is a function may have none"
+        return mirror.why_not(self.rules, self.config.actions)
+
+    def mirror(self, state: State, action: Int32[Array, ""]) -> tuple[State, Array, Array]:
+        """Return state and placement in a mirror, and whether the mirrored game goes on so: see `mirror.mirror`.
+
+        ValueError where games have no mirror image (`spec.why_no_mirror`).
+        """
+        if self.spec.why_no_mirror:
+            raise ValueError(
+                f"mirror: given {self.spec.title}: {self.spec.why_no_mirror}; allowed: a game that has one"
+            )
+        check_one(self.rules, state)
+        found = mirror.mirror(self.rules, by_array(state), action)
+        return found.state, found.action, found.is_exact
 
     def with_discount(self, params: EnvParams, discount: Float32[Array, ""]) -> EnvParams:
         """Return parameters whose shaping, if any, has the agent's discount.

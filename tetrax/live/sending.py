@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from pathlib import Path
 from typing import Any
 
-from tetrax.fields.errors import UserError, in_words, wrong
-from tetrax.system import disk
+from tetrax.fields.errors import UserError, in_words
 from tetrax.train import alerts
 from tetrax.train.config import TrainConfig, load_config
-from tetrax.train.folder import checkpoint, log, mailbox, run_folder
+from tetrax.train.folder import branching, checkpoint, log, mailbox, run_folder
 from tetrax.train.folder.mailbox import ENDED, Reply
 from tetrax.train.folder.run_folder import RunFolder
 from tetrax.train.steering import changed
@@ -124,26 +122,9 @@ def branch(run: Path, new: Path, timeout: float) -> int:
     """
     folder, state = open_run(run), mailbox.read_state(run)
     # Whether a run on another machine is there nobody knows: then from what is saved.
-    if state is not None and mailbox.is_alive(state):
-        reply = tell(run, "save", (), None, timeout)
-        if reply is not None and not reply.done:
-            raise UserError(reply.said)
-    try:
-        made = run_folder.create(new)
-    except UserError as error:
-        raise UserError(str(error).replace("--run-dir", "NEW_DIR", 1)) from None
-    saved = checkpoint.newest(folder.checkpoints, lambda text: None)
-    if saved is None:
-        new.rmdir()
-        raise wrong("branch", str(run), "a run that has saved a checkpoint")
-    # The configuration last: a folder without it is no run, and what a kill leaves can be thrown away.
-    with disk.replacing(made.checkpoints) as copy:
-        shutil.copytree(saved.path, copy / saved.path.name)
-    for source, target in (
-        (folder.history, made.history),
-        (folder.metrics, made.metrics),
-        (folder.config, made.config),
-    ):
-        if source.is_file():
-            disk.write_whole(target, source.read_bytes())
-    return saved.step
+    if state is None or not mailbox.is_alive(state):
+        return branching.begin(folder, new)
+    reply = tell(run, "branch", (str(new.absolute()),), None, timeout)
+    if reply is None or not reply.done:
+        raise UserError("" if reply is None else reply.said)
+    return reply.step

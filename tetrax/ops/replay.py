@@ -18,7 +18,7 @@ import jax.numpy as jnp
 from flax import struct
 from jax import Array
 from jax.sharding import PartitionSpec
-from jaxtyping import Float32, Int32, PRNGKeyArray
+from jaxtyping import Bool, Float32, Int32, PRNGKeyArray
 
 from tetrax.ops import sum_tree
 from tetrax.ops.sum_tree import SumTree
@@ -163,25 +163,34 @@ def _group_keys(replay: Replay, key: PRNGKeyArray, num: int) -> PRNGKeyArray:
     return key[None] if num_groups == 1 else jax.random.split(key, num_groups)
 
 
-def write(data: Any, index: Int32[Array, "G N"], first: int, values: Any) -> Any:
+def write(
+    data: Any,
+    index: Int32[Array, "G N"],
+    first: int,
+    values: Any,
+    written: Bool[Array, "G*N"] | None = None,
+) -> Any:
     """Write into windows, from their step `first` on: a part of `Replay.data` and values [J, G * N, ...].
 
-    Where windows overlap, the last of them counts, whatever the order in which a device writes.
+    Where windows overlap, the last of them counts, whatever the order in which a device writes. With `written` only
+    those of which it is True count.
     """
     num_groups, num_slots, envs = jax.tree.leaves(data)[0].shape[:3]
     num_steps = jax.tree.leaves(values)[0].shape[0]
     steps = first + jnp.arange(num_steps, dtype=jnp.int32)
     number = jnp.broadcast_to(jnp.arange(index.shape[1], dtype=jnp.int32), (num_steps, index.shape[1]))
 
-    def to_group(kept: Any, starts: Int32[Array, "N"], new: Any) -> Any:
+    def to_group(kept: Any, starts: Int32[Array, "N"], new: Any, counts: Array | None) -> Any:
         slots, env = _places(starts, steps, num_slots, envs)
         nobody = jnp.full((num_slots, envs), -1, jnp.int32)
-        last = nobody.at[slots, env].max(number, mode="promise_in_bounds")[slots, env] == number
+        mine = number if counts is None else jnp.where(counts, number, -1)
+        last = nobody.at[slots, env].max(mine, mode="promise_in_bounds")[slots, env] == number
         slots = jnp.where(last, slots, num_slots)  # outside, where nothing is written
         return jax.tree.map(lambda leaf, each: leaf.at[slots, env].set(each, mode="drop"), kept, new)
 
     grouped = jax.tree.map(lambda leaf: leaf.reshape(num_steps, num_groups, -1, *leaf.shape[2:]), values)
-    return jax.vmap(to_group, in_axes=(0, 0, 1))(data, index, grouped)
+    counts = None if written is None else written.reshape(num_groups, -1)
+    return jax.vmap(to_group, in_axes=(0, 0, 1, 0))(data, index, grouped, counts)
 
 
 def set_priorities(replay: Replay, index: Int32[Array, "G N"], priority: Float32[Array, "G*N"]) -> Replay:

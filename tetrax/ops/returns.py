@@ -9,6 +9,20 @@ from jaxtyping import Bool, Float
 Scalar = float | Float[Array, ""]
 
 
+def td_errors(
+    rewards: Float[Array, "*T"],
+    values: Float[Array, "*T"],
+    next_values: Float[Array, "*T"],
+    terminated: Bool[Array, "*T"],
+    discount: Scalar,
+) -> Float[Array, "*T"]:
+    """Return by how much each step brought more than was expected (Sutton and Barto 2018, equation 6.5).
+
+    `values` are those before the steps, `next_values` those after them, which count unless the game has ended.
+    """
+    return rewards + discount * jnp.where(terminated, 0.0, next_values) - values
+
+
 def gae(
     rewards: Float[Array, "T *B"],
     values: Float[Array, "T *B"],
@@ -26,8 +40,7 @@ def gae(
     `next_values`. Either stops the trace, so that no advantage leaks from one game into the one before.
     """
     chex.assert_equal_shape([rewards, values, next_values, terminated, truncated])
-    bootstrap = jnp.where(terminated, 0.0, next_values)  # [T, B]
-    errors = rewards + discount * bootstrap - values  # [T, B]
+    errors = td_errors(rewards, values, next_values, terminated, discount)  # [T, B]
     decays = jnp.where(terminated | truncated, 0.0, jnp.full_like(rewards, discount * lambda_))  # [T, B]
 
     def step(later: Array, now: tuple[Array, Array]) -> tuple[Array, Array]:

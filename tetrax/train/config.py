@@ -32,21 +32,23 @@ from tetrax.train.alerts import read_rule
 from tetrax.train.report.tally import MAX_EPISODES, MAX_LENGTH
 from tetrax.train.watch_config import WatchConfig
 
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 # format -> the fields that it had not yet, with what was meant; those of a game are that game's alone
 ADDED_SINCE: dict[int, dict[str, Any]] = {
     1: {"game": "tetris", "start_from": None, "evaluation.enough": None, "env.params": []},
     2: {"start_from": None, "evaluation.enough": None, "env.params": []},
     3: {},
+    4: {},
 }
-# What every older format lacks; of its runs nothing is recorded while they train.
+# What formats up to 3 lack; of their runs nothing is recorded while they train.
 SINCE_3: dict[str, Any] = {
     "wandb": None,
     "evaluation.record_every": 0,
     "watch": {"steps": False, "alerts": [], "alert_command": None},
 }
-# The same of the settings of an algorithm.
+# The same of the settings of an algorithm, and what formats up to 4 lack of them.
 AGENT_SINCE_3: dict[str, dict[str, Any]] = {"dreamer": {"planned_simulations": 0}}
+AGENT_SINCE_4: dict[str, dict[str, Any]] = {"dreamer": {"mirrored": False}}
 
 MAX_STEPS = 2**53  # which every reader of JSON can count
 MAX_MEMBERS = 10_000  # trainings of one command: each is logged and evaluated by itself
@@ -356,7 +358,8 @@ def from_json(document: Any, source: str = "config") -> TrainConfig:
 def _with_added(content: dict[str, Any], version: int) -> dict[str, Any]:
     """Return the content of an older format with the fields that were added since."""
     grown = dict(content)
-    added = {**ADDED_SINCE[version], **SINCE_3} if version in ADDED_SINCE else {}
+    is_up_to_3 = version in ADDED_SINCE and version <= 3
+    added = {**ADDED_SINCE[version], **SINCE_3} if is_up_to_3 else ADDED_SINCE.get(version, {})
     for path, value in added.items():
         owner, _, name = path.rpartition(".")
         is_of_game = owner == "env" and grown.get("game") != "tetris"
@@ -365,8 +368,11 @@ def _with_added(content: dict[str, Any], version: int) -> dict[str, Any]:
         elif isinstance(grown.get(owner), dict) and not is_of_game:
             grown[owner] = {name: value, **grown[owner]}
     algorithm = grown.get("algorithm")
-    if added and isinstance(algorithm, str) and isinstance(grown.get("agent"), dict):
-        grown["agent"] = {**AGENT_SINCE_3.get(algorithm, {}), **grown["agent"]}
+    if version in ADDED_SINCE and isinstance(algorithm, str) and isinstance(grown.get("agent"), dict):
+        of_agent = AGENT_SINCE_4.get(algorithm, {})
+        if is_up_to_3:
+            of_agent = {**AGENT_SINCE_3.get(algorithm, {}), **of_agent}
+        grown["agent"] = {**of_agent, **grown["agent"]}
     return grown
 
 

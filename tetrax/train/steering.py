@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import os
+import shlex
 import signal
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from tetrax.agents import AGENTS
@@ -19,7 +22,7 @@ from tetrax.fields.errors import UserError, wrong
 from tetrax.train import start
 from tetrax.train.command import flags
 from tetrax.train.config import TrainConfig, load_config, may_change, to_json
-from tetrax.train.folder import files, mailbox, run_folder
+from tetrax.train.folder import branching, files, mailbox, run_folder
 from tetrax.train.folder.log import Row
 from tetrax.train.folder.mailbox import Command, Mailbox, Reply
 from tetrax.train.machine import processes
@@ -103,6 +106,8 @@ class Steering:
         if command.name == "resume":
             self._paused = False
             return "the run goes on"
+        if command.name == "branch":
+            return self._branch(command.arguments[0], state)
         said = f"saved at step {self._step:,}"
         if command.name == "pause":
             self._paused = True
@@ -111,6 +116,16 @@ class Steering:
             said = self._look(state)
         self._save(command, state)
         return said
+
+    def _branch(self, new: str, state: Any) -> str:
+        """Save, and start another run folder from there.
+
+        A run that is killed before it has said so is asked again when it goes on, and refuses: the folder is there.
+        """
+        self._save(None, state)
+        made = os.path.expanduser(new)  # typed where no shell does so
+        branching.begin(self._run.folder, Path(made))
+        return f"{made} begins at step {self._step:,}; go on with: python -m tetrax.train --resume {shlex.quote(made)}"
 
     def _look(self, state: Any) -> str:
         """Evaluate, unless that is done for this step already."""
@@ -138,12 +153,13 @@ class Steering:
         said = "; ".join(f"{name}: {old} → {new}" for name, (old, new) in changes.items())
         return state, Reply(True, said or "nothing to change", self._step)
 
-    def _save(self, command: Command, state: Any) -> None:
-        """Save a checkpoint that names the command as carried out."""
+    def _save(self, command: Command | None, state: Any) -> None:
+        """Save a checkpoint that names the command, if one is given, as carried out."""
         if self._unlogged is not None:
             self._run.log.write(self._unlogged)
             self._unlogged = None
-        self._progress.obeyed = [*self._progress.obeyed, command.id][-MOST_REMEMBERED:]
+        if command is not None:
+            self._progress.obeyed = [*self._progress.obeyed, command.id][-MOST_REMEMBERED:]
         save(self._run, state, self._progress)
 
     @property

@@ -9,6 +9,10 @@ import json
 import time
 from typing import Any
 
+import jax
+import jax.numpy as jnp
+import numpy as np
+
 from tetrax.system import disk
 from tetrax.train.alerts import NAN, Alerts
 from tetrax.train.config import TrainConfig
@@ -77,8 +81,7 @@ class Watching:
         """Play a burst of the watched game, unless that has taken more than its share already."""
         run = self._run
         if self._game is None:
-            policy = run.program.policy(state, self._progress.leading_seed)
-            self._game = WatchedGame(run.env, run.program.agent, policy)
+            self._game = WatchedGame(run.env, run.program.agent, *self._learned(state))
             return
         if not self._game.is_ready:
             return
@@ -87,9 +90,18 @@ class Watching:
             self._since = began
         if self._spent > SHARE * (began - self._since):
             return
-        policy = run.program.policy(state, self._progress.leading_seed)
-        self._write(self._game.play(policy, step))
+        policy, discount = self._learned(state)
+        self._write(self._game.play(policy, step, discount))
         self._spent += time.monotonic() - began
+
+    def _learned(self, state: Any) -> tuple[Any, Any]:
+        """Return the policy as it is now, and the discount of its values if errors of single steps are told."""
+        program, seed = self._run.program, self._progress.leading_seed
+        policy = program.policy(state, seed)
+        if not program.agent.learns_by_td:
+            return policy, None
+        of_seeds = np.ravel(jax.device_get(state.tunables["discount"]))
+        return policy, jnp.float32(of_seeds[seed])
 
     def _write(self, facts: list[dict[str, Any]]) -> None:
         path = self._run.folder.watched

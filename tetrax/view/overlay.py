@@ -45,6 +45,8 @@ def _write(draw: ImageDraw.ImageDraw, thought: dict[str, Any], left: int, cell: 
         ("was played" if thought["played"] else "was not played", LABEL),
         ("" if value is None else f"expects {value:.4g}", LABEL),
     ]
+    if "error" in thought:
+        lines.append((f"TD error {thought['error']:.4g}", LABEL))
     for text, ink in lines:
         draw.text((left, top), text[:LETTERS], ink, font(0.62 * cell))
         top += round(0.9 * cell)

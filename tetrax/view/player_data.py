@@ -66,8 +66,10 @@ def encode_frames(recording: Recording, shown: Iterable[Frame]) -> dict[str, Any
 def encode_thought(thought: dict[str, Any], names: Sequence[str]) -> dict[str, Any]:
     """Return what a policy held of a decision, for the page: `best`, names with scores; whether it was `played`.
 
-    `lines` are there where it planned: each with the pieces in order, in brackets those that hold brings.
+    `lines` are there where it planned: each with the pieces in order, in brackets those that hold brings; `error`
+    where it learns by the temporal-difference error of what was played.
     """
+    error = {} if thought.get("td_error") is None else {"error": thought["td_error"]}
     planned = {"lines": [line_text(line) for line in thought["lines"]]} if "lines" in thought else {}
     return {
         "best": [[names[action], score] for action, score in thought["scores"]],
@@ -76,6 +78,7 @@ def encode_thought(thought: dict[str, Any], names: Sequence[str]) -> dict[str, A
         "legal": thought["legal"],
         "value": thought.get("value"),
         "played": thought["played"],
+        **error,
         **planned,
     }
 

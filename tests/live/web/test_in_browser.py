@@ -191,6 +191,7 @@ def test_the_watched_game_is_played_by_keys(open_page: Any, runs: Path) -> None:
     watched.press("Home")
     place = watched.get_by_label("Position in the watched game")
     assert place.input_value() == "0"
+    watched.locator("dd", has_text=re.compile(r"^TD error .?[0-9.]+$")).wait_for()
     watched.press("ArrowRight")
     watched.press("Shift+ArrowRight")
     assert place.input_value() == "11"

@@ -47,6 +47,7 @@ def steps(env: Tetris, seed: int = 0) -> Iterator[dict[str, Any]]:
                 "legal": len(legal),
                 "value": round(float(chance.normal()), 3),
                 "reward": float(timestep.reward),
+                "td_error": round(float(chance.normal()), 3),
                 "terms": {"lines": float(cleared)},
                 "locked": env.rules.pieces[shown.piece].name,
                 "why": "hard_drop",

@@ -101,7 +101,7 @@ def test_many_commands_for_later_hide_none(tmp_path: Path) -> None:
         (b'{"command": "save", "arguments": [], "at": null, "more": 1}', "and nothing else"),
         (
             document("sav"),
-            "given 'sav'; allowed: pause, resume, set, reload, save, eval, stop; did you mean 'save'?",
+            "given 'sav'; allowed: pause, resume, set, reload, save, eval, stop, branch; did you mean 'save'?",
         ),
         (document(["save"]), "command: given ['save']"),
         (document("save", ("x",)), "save: given 1 arguments; allowed: nothing more"),

@@ -55,6 +55,24 @@ def test_a_command_is_typed_after_a_colon() -> None:
     assert pressed.sent == [("set", "agent.clip", "0.3")] and pressed.keys.line == HINT
 
 
+def test_the_key_of_a_branch_begins_a_command_that_wants_a_folder() -> None:
+    pressed = Pressed()
+    assert "b branch" in HINT
+    pressed.keys.press("b")
+    assert pressed.keys.line.startswith(":branch ▏")
+    pressed.keys.press("runs/second\n")
+    pressed.keys.press(":branch runs/third\n")
+    assert pressed.sent == [("branch", "runs/second"), ("branch", "runs/third")] and pressed.refused == []
+    pressed.keys.press("b\n:branch a b\n")
+    pressed.keys.press("b")
+    pressed.keys.press("\x1b")
+    assert len(pressed.sent) == 2 and pressed.keys.line == HINT
+    assert pressed.refused == [
+        "branch: given 0 arguments; allowed: NEW_DIR",
+        "branch: given 2 arguments; allowed: NEW_DIR",
+    ]
+
+
 def test_what_is_no_command_is_refused_and_nothing_is_sent() -> None:
     pressed = Pressed()
     pressed.keys.press(":sat agent.clip 0.3\n:set clip\n:\n: \n")

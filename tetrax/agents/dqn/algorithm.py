@@ -61,6 +61,7 @@ def make(config: DQNConfig, env: Game, network: nn.Module | None = None) -> Agen
         partition=_partition,
         replay_bytes=_replay_bytes(config, env),
         max_iterations=checks.LARGEST // _num_updates(config),
+        learns_by_td=True,
         find_working_bytes=lambda: _find_working_bytes(player, env),
         attend=_attend(player) if network is None and _may_attend(config, env) else None,
         take_over=_take_over,

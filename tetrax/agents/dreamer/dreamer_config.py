@@ -39,6 +39,9 @@ class DreamerConfig:
     """Steps kept to learn from, of all games together."""
     warmup_steps: int = 2_048
     """Steps of random legal actions, of all games together, that the replay begins with; not counted in total_steps."""
+    mirrored: bool = False
+    """Learn from about half of the sequences as a mirror shows them, in games that have a mirror image (Tetris by
+    placements straight down). May change when a run is resumed."""
     imagined_steps: int = 15
     """Steps imagined from each start."""
     imagined_starts: int = 0
@@ -114,6 +117,10 @@ class DreamerConfig:
             if whole % self.num_groups:
                 raise checks.wrong(name, whole, f"a multiple of num_groups ({self.num_groups})")
         checks.check_range("planned_temperature", self.planned_temperature, PLANNED_TEMPERATURE)
+        if not isinstance(self.mirrored, bool):
+            raise checks.wrong("mirrored", repr(self.mirrored), "True or False")
+        if self.mirrored and env.spec.why_no_mirror:
+            raise checks.wrong("mirrored", True, f"False in {env.spec.title}: {env.spec.why_no_mirror}")
         self._check_data()
         for name, part in self._off().items():
             default = type(self).__dataclass_fields__[name].default
@@ -203,4 +210,4 @@ ACTING = (
     "planned_candidates",
     "planned_temperature",
 )
-CHANGEABLE = ("num_updates", "imagined_steps", "imagined_starts", "unroll", *ACTING)
+CHANGEABLE = ("num_updates", "mirrored", "imagined_steps", "imagined_starts", "unroll", *ACTING)

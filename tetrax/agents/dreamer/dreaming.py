@@ -4,7 +4,7 @@ Hafner et al. 2023 (arXiv 2301.04104), equations 2 to 7, with the loss of the cr
 newer published code adds.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jax
 import jax.numpy as jnp
@@ -15,9 +15,9 @@ from jaxtyping import Float32, PRNGKeyArray
 from tetrax.agents.dreamer import curiosity, real_play
 from tetrax.agents.dreamer.dreamer_config import CONTEXT, DreamerConfig
 from tetrax.agents.dreamer.dreamer_state import TrainState
-from tetrax.agents.dreamer.experience import Experience, recall
+from tetrax.agents.dreamer.experience import Experience, recall, recall_mirrored
 from tetrax.agents.dreamer.mind import Mind
-from tetrax.env.contract import Game
+from tetrax.env.contract import Game, MirrorGame
 from tetrax.ops import laprop, online_queue, replay, return_range, returns, two_hot
 from tetrax.ops.return_range import ReturnRange
 from tetrax.world_model import imagination, judges, latents, model, readings
@@ -48,12 +48,20 @@ def learn(
         with jax.named_scope("replaying"):
             index = replay.draw(state.replay, sample_key, config.batch_size)
             queue, index = online_queue.take(state.queue, state.replay, index)
-            experience = recall(mind.world, env, state, replay.windows(state.replay, index))
+            windows = replay.windows(state.replay, index)
+            if config.mirrored:
+                loss_key, mirror_key = jax.random.split(loss_key)
+                experience = recall_mirrored(mind.world, cast(MirrorGame, env), state, windows, mirror_key)
+            else:
+                experience = recall(mind.world, env, state, windows)
         compute = jax.grad(total_loss, argnums=3, has_aux=True)
         grads, found = compute(mind, config, state, state.params, experience, loss_key)
         state = _step(state.replace(queue=queue), grads, found)
         with jax.named_scope("replaying"):
-            written = replay.write(state.replay.data.state, index, CONTEXT, latents.keep(found.states))
+            as_played = None if experience.is_mirrored is None else ~experience.is_mirrored
+            written = replay.write(
+                state.replay.data.state, index, CONTEXT, latents.keep(found.states), as_played
+            )
         kept = state.replay.replace(data=state.replay.data.replace(state=written))
         return state.replace(replay=kept), found.measured
 

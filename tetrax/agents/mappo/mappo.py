@@ -60,6 +60,7 @@ def make(config: MAPPOConfig, env: Game) -> Agent:
         partition=lambda state: batch.everywhere(state).replace(env_state=batch.spread(state.env_state)),
         num_envs=config.num_envs,
         num_steps=config.num_steps,
+        learns_by_td=config.value == "own",  # `act` tells no other value
         find_working_bytes=lambda: _find_working_bytes(players),
         take_over=lambda state, policy: state.replace(
             params=policy.params,

@@ -37,6 +37,7 @@ COMMANDS: dict[str, tuple[str, ...]] = {
     "save": (),
     "eval": (),
     "stop": (),
+    "branch": ("NEW_DIR",),
 }
 ID = re.compile(r"\d{19,20}-\d+-[0-9a-f]{8}")
 LARGEST_FILE = 65_536  # bytes

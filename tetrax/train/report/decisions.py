@@ -16,6 +16,7 @@ from tetrax.view import planned
 from tetrax.view.scene import Moment
 
 MOST_SCORES = 8  # actions whose scores are told
+TD_ERROR = "td_error"  # by how much a step brought more than was expected of it
 DIGITS = 5  # that are kept of a number
 
 
@@ -36,6 +37,16 @@ def summarise(action: Array, legal: Array, diagnostics: dict[str, Array]) -> Dec
     best = {kind: _best(told.pop(kind), legal[0]) for kind in (PROBABILITIES, WORTHS) if kind in told}
     lines = jax.tree.map(lambda leaf: leaf[0], diagnostics.get(LINES))
     return Decisions(action[0], jnp.sum(legal[0]), told, best, lines)
+
+
+def held_worth(action: Array, diagnostics: dict[str, Array]) -> Array:
+    """Return what one decision was held to be worth, float32[]: the action if each has a worth, else the moment.
+
+    `action`, int32[], need not be the one that `act` chose of its batch of one.
+    """
+    if WORTHS in diagnostics:
+        return diagnostics[WORTHS][0][action]
+    return diagnostics["value"][0]
 
 
 def decision_data(decisions: Decisions, index: int, names: tuple[str, ...] | None) -> dict[str, Any]:

@@ -22,16 +22,19 @@ except ImportError:  # on Windows
 
 LOOK_AGAIN_SECONDS = 0.2
 COMMANDS = {"s": "save", "e": "eval", "q": "stop", "r": "reload"}
-PAUSE, PROMPT, ESCAPE = "p", ":", "\x1b"
+PAUSE, BRANCH, PROMPT, ESCAPE = "p", "b", ":", "\x1b"
 ENTER, BACKSPACE, ERASE_LINE = "\r\n", "\x7f\b", "\x15"
-HINT = "p pause · s save · e evaluate · q stop · : command"
+HINT = "p pause · s save · e eval · b branch · q stop · : more"
 LONGEST = 200  # letters of a command that is typed
 
 Send = Callable[[str, tuple[str, ...]], None]
 
 
 class Keyboard:
-    """Turns keys into commands; what is typed after a colon is one in words, such as `set agent.learning_rate x0.5`."""
+    """Turns keys into commands; what is typed after a colon is one in words, such as `set agent.learning_rate x0.5`.
+
+    A branch needs a name, and its key begins such a command.
+    """
 
     def __init__(self, send: Send, refuse: Callable[[str], None], is_paused: Callable[[], bool]) -> None:
         self._send, self._refuse, self._is_paused = send, refuse, is_paused
@@ -57,6 +60,8 @@ class Keyboard:
             self._type(key)
         elif key == PROMPT:
             self._typed = ""
+        elif key == BRANCH:
+            self._typed = "branch "  # and the folder
         elif key == PAUSE:
             self._send("resume" if self._is_paused() else "pause", ())
         elif key in COMMANDS:

@@ -12,14 +12,25 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from jax import Array
 
 from tetrax.agents.agent import Agent
 from tetrax.env import batch
+from tetrax.env.game.state import select
 from tetrax.env.wrappers import AutoReset, AutoResetState
+from tetrax.ops.returns import td_errors
 from tetrax.search.game_model import reward_of_mover
 from tetrax.train.report.blocks import look
-from tetrax.train.report.decisions import Decisions, decision_data, lines_data, number, summarise
+from tetrax.train.report.decisions import (
+    TD_ERROR,
+    Decisions,
+    decision_data,
+    held_worth,
+    lines_data,
+    number,
+    summarise,
+)
 from tetrax.view.as_data import rules_data
 from tetrax.view.captions import read_happenings
 from tetrax.view.following import Following, step_data
@@ -47,18 +58,40 @@ class Burst(NamedTuple):
     reward: Array  # float32[T], of who moved
     is_over: Array  # bool[T], by a loss or a limit
     event: Any
+    td_error: Array | None = None  # float32[T]; None from agents that do not learn by it
+
+
+class Expected(NamedTuple):
+    """What the policy expected, to be held against what came, [T]."""
+
+    worth: Array  # float32[T], of what was done
+    value: Array  # float32[T], of the moment
+    value_at_end: (
+        Array | None
+    )  # float32[T], of the moment after the step, before any reset; None: none is truncated
+    terminated: Array  # bool[T]
+    truncated: Array  # bool[T]
+
+
+class Decided(NamedTuple):
+    """One decision, of a batch of one or of all P seats."""
+
+    action: Array  # int32[1]
+    memory: Any  # after it
+    told: dict[str, Array]  # the diagnostics of `act`
+    legal: Array  # bool[1, A]
 
 
 class WatchedGame:
     """Plays on and on; compiled once, while training goes on."""
 
-    def __init__(self, env: Any, agent: Agent, policy: Any) -> None:
+    def __init__(self, env: Any, agent: Agent, policy: Any, discount: Array | None = None) -> None:
         self._env, self._agent = env, agent
         self._auto = AutoReset(env, keep_last=True)
         # Traced here: two threads must not trace at once. Compiled beside the training.
         begin = jax.jit(self._begin)
         self._standing: Any = begin(jax.random.key(0, impl="threefry2x32"))
-        lowered = jax.jit(self._play).lower(policy, self._standing)
+        lowered = jax.jit(self._play).lower(policy, discount, self._standing)
         with_end = ThreadPoolExecutor(1)
         self._program: Future[Callable[..., tuple[Standing, Burst]]] = with_end.submit(lowered.compile)
         with_end.shutdown(wait=False)
@@ -79,9 +112,13 @@ class WatchedGame:
             "game": self._env.spec.title,
         }
 
-    def play(self, policy: Any, step: int) -> list[dict[str, Any]]:
-        """Play some steps; return the facts of each as JSON values. `step` is that of the training."""
-        self._standing, burst = self._program.result()(policy, self._standing)
+    def play(self, policy: Any, step: int, discount: Array | None = None) -> list[dict[str, Any]]:
+        """Play some steps; return the facts of each as JSON values. `step` is that of the training.
+
+        With the `discount`, float32[], of an agent that learns by temporal differences their errors are told too; it
+        is given always, if it was when this was made.
+        """
+        self._standing, burst = self._program.result()(policy, discount, self._standing)
         burst = jax.device_get(burst)
         shown = self._show(burst)
         return [{"step": step, **self._facts(burst, index), **shown[index]} for index in range(STEPS)]
@@ -92,27 +129,71 @@ class WatchedGame:
             games, self._agent.initial_memory((self._env.spec.num_seats,)), jnp.bool_(True), jnp.uint32(0)
         )
 
-    def _play(self, policy: Any, standing: Standing) -> tuple[Standing, Burst]:
-        return jax.lax.scan(lambda carry, _: self._step(policy, carry), standing, length=STEPS)
+    def _play(self, policy: Any, discount: Array | None, standing: Standing) -> tuple[Standing, Burst]:
+        """Play STEPS; for the errors look once more, as it will when it goes on."""
+        num_looks = STEPS if discount is None else STEPS + 1
 
-    def _step(self, policy: Any, standing: Standing) -> tuple[Standing, Burst]:
-        env, params, games = self._env, self._env.default_params, standing.games
-        observation = env.observe(games.game, params)
-        sight = look(env.spec, observation, standing.is_first, games.game)
-        act_key = jax.random.fold_in(games.key, ~standing.num_acted)  # games are numbered from below
-        action, memory, told = self._agent.act(policy, sight, standing.memory, act_key, False)
-        after, timestep = self._auto.step(games, batch.actions_of_one(action, env.spec), params)
+        def step(before: Standing, is_played: Array) -> Any:
+            after, told = self._step(policy, discount, before)
+            return (after if discount is None else select(is_played, after, before)), told
+
+        is_played = jnp.asarray(np.arange(num_looks) < STEPS)
+        after, (burst, expected) = jax.lax.scan(step, standing, is_played)
+        if discount is None:
+            return after, burst
+        assert expected is not None
+        burst, now = jax.tree.map(lambda leaf: leaf[:-1], (burst, expected))
+        next_value = expected.value[1:]
+        if now.value_at_end is not None:
+            next_value = jnp.where(now.truncated, now.value_at_end, next_value)
+        error = td_errors(burst.reward, now.worth, next_value, now.terminated, discount)
+        return after, burst._replace(td_error=error)
+
+    def _step(
+        self, policy: Any, discount: Array | None, standing: Standing
+    ) -> tuple[Standing, tuple[Burst, Expected | None]]:
+        env, games = self._env, standing.games
+        decided = self._decide(policy, discount, standing, games.game)
+        action = batch.actions_of_one(decided.action, env.spec)
+        after, timestep = self._auto.step(games, action, self._params(discount))
         is_over = timestep.terminated | timestep.truncated
         burst = Burst(
             before=_without_keys(games.game),
             after=_without_keys(after.last),
             is_first=standing.is_first,
-            decisions=summarise(action, sight.observation.legal, told),
+            decisions=summarise(decided.action, decided.legal, decided.told),
             reward=reward_of_mover(env, timestep.reward, games.game),
             is_over=is_over,
             event=timestep.event,
         )
-        return Standing(after, memory, is_over, standing.num_acted + 1), burst
+        stands = Standing(after, decided.memory, is_over, standing.num_acted + 1)
+        if discount is None:
+            return stands, (burst, None)
+        value_at_end = None
+        if env.spec.can_truncate:
+            at_end = stands._replace(is_first=jnp.bool_(False))
+            value_at_end = self._decide(policy, discount, at_end, after.last).told["value"][0]
+        expected = Expected(
+            worth=held_worth(decided.action[0], decided.told),
+            value=decided.told["value"][0],
+            value_at_end=value_at_end,
+            terminated=timestep.terminated,
+            truncated=timestep.truncated,
+        )
+        return stands, (burst, expected)
+
+    def _decide(self, policy: Any, discount: Array | None, standing: Standing, game: Any) -> Decided:
+        """Let the policy decide in a game."""
+        spec = self._env.spec
+        sight = look(spec, self._env.observe(game, self._params(discount)), standing.is_first, game)
+        act_key = jax.random.fold_in(standing.games.key, ~standing.num_acted)  # games are numbered from below
+        acted = self._agent.act(policy, sight, standing.memory, act_key, False)
+        return Decided(*acted, legal=sight.observation.legal)
+
+    def _params(self, discount: Array | None) -> Any:
+        """Return the numbers of the game, where rewards are shaped by the discount with this in them."""
+        params = self._env.default_params
+        return params if discount is None else self._env.with_discount(params, discount)
 
     def _facts(self, burst: Burst, index: int) -> dict[str, Any]:
         """Return what was decided in a step, and what it brought."""
@@ -120,11 +201,13 @@ class WatchedGame:
             self._game, self._move = self._game + 1, 0
         self._move += 1
         terms = getattr(burst.event, "reward_terms", None)
+        error = {} if burst.td_error is None else {TD_ERROR: number(burst.td_error[index])}
         return {
             "game": self._game,
             "move": self._move,
             **decision_data(burst.decisions, index, getattr(self._env, "action_names", None)),
             "reward": number(burst.reward[index]),
+            **error,
             "terms": None if terms is None else _terms(terms, index),
             "over": bool(burst.is_over[index]),
         }

@@ -175,8 +175,9 @@ function start() {
       return;
     }
     const value = thought.value === null ? "" : `; it expects ${thought.value}`;
+    const error = thought.error === undefined ? "" : ` TD error of what was played: ${thought.error}.`;
     const same = thought.played ? "was played" : "was not played";
-    find("held").textContent = `The policy's choice of ${thought.legal}: ${thought.did}, which ${same}${value}.`;
+    find("held").textContent = `The policy's choice of ${thought.legal}: ${thought.did}, which ${same}${value}.${error}`;
     const scores = thought.best.map(([, score]) => score);
     const lowest = thought.kind === "probabilities" ? 0 : Math.min(...scores);
     const span = (thought.kind === "probabilities" ? 1 : Math.max(...scores) - lowest) || 1;

@@ -200,6 +200,7 @@ function decision({ actions, step }) {
     ["decided", DECIDERS[step.decider] ?? step.decider],
     ["value", step.value === null || step.value === undefined ? null : short(step.value)],
     ["reward", step.reward === null || step.reward === undefined ? null : `${short(step.reward)}${terms ? ` (${terms})` : ""}`],
+    ["loss", step.td_error === null || step.td_error === undefined ? null : `TD error ${short(step.td_error)}`],
     ["locked", step.locked ? `${step.locked}${step.why ? `: ${step.why.replaceAll("_", " ")}` : ""}` : null],
     ["happened", step.said || null],
     ["game", `${whole((step.game ?? 0) + 1)}, move ${whole(step.move)}${step.over ? ", its last" : ""}`],

@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jaxtyping import Int32
 
 from tetrax.env.contract import Game, Observation
 from tetrax.ops import packing
@@ -32,4 +33,16 @@ def show(env: Game, env_params: Any, discount: Array, words: Array) -> Observati
     num_moments = len(moments) - 1
     return jax.tree.map(
         lambda leaf: jnp.moveaxis(leaf.reshape(*moments, *leaf.shape[1:]), 0, num_moments), seen
+    )
+
+
+def keep_placement(observation: Observation, action: Int32[Array, "*n"]) -> Observation:
+    """Keep one placement of each game, as the only one: A = 1."""
+
+    def take(leaf: Array) -> Array:
+        index = action.reshape(*action.shape, *(1,) * (leaf.ndim - action.ndim))
+        return jnp.take_along_axis(leaf, index, axis=action.ndim)
+
+    return observation.replace(
+        afterstates=jax.tree.map(take, observation.afterstates), legal=take(observation.legal)
     )

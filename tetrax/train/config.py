@@ -32,21 +32,25 @@ from tetrax.train.alerts import read_rule
 from tetrax.train.report.tally import MAX_EPISODES, MAX_LENGTH
 from tetrax.train.watch_config import WatchConfig
 
-FORMAT_VERSION = 4
+FORMAT_VERSION = 5
 # format -> the fields that it had not yet, with what was meant; those of a game are that game's alone
 ADDED_SINCE: dict[int, dict[str, Any]] = {
     1: {"game": "tetris", "start_from": None, "evaluation.enough": None, "env.params": []},
     2: {"start_from": None, "evaluation.enough": None, "env.params": []},
     3: {},
+    4: {},
 }
-# What every older format lacks; of its runs nothing is recorded while they train.
+# What formats up to 3 lack; of their runs nothing is recorded while they train.
 SINCE_3: dict[str, Any] = {
     "wandb": None,
     "evaluation.record_every": 0,
     "watch": {"steps": False, "alerts": [], "alert_command": None},
 }
-# The same of the settings of an algorithm.
-AGENT_SINCE_3: dict[str, dict[str, Any]] = {"dreamer": {"planned_simulations": 0}}
+# format -> what it and older ones lack of the settings of an algorithm
+AGENT_SINCE: dict[int, dict[str, dict[str, Any]]] = {
+    3: {"dreamer": {"planned_simulations": 0}},
+    4: {"alphazero": {"form": "actions", "temperature": 0.1}},
+}
 
 MAX_STEPS = 2**53  # which every reader of JSON can count
 MAX_MEMBERS = 10_000  # trainings of one command: each is logged and evaluated by itself
@@ -356,7 +360,7 @@ def from_json(document: Any, source: str = "config") -> TrainConfig:
 def _with_added(content: dict[str, Any], version: int) -> dict[str, Any]:
     """Return the content of an older format with the fields that were added since."""
     grown = dict(content)
-    added = {**ADDED_SINCE[version], **SINCE_3} if version in ADDED_SINCE else {}
+    added = {**ADDED_SINCE.get(version, {}), **(SINCE_3 if version <= 3 else {})}
     for path, value in added.items():
         owner, _, name = path.rpartition(".")
         is_of_game = owner == "env" and grown.get("game") != "tetris"
@@ -365,8 +369,10 @@ def _with_added(content: dict[str, Any], version: int) -> dict[str, Any]:
         elif isinstance(grown.get(owner), dict) and not is_of_game:
             grown[owner] = {name: value, **grown[owner]}
     algorithm = grown.get("algorithm")
-    if added and isinstance(algorithm, str) and isinstance(grown.get("agent"), dict):
-        grown["agent"] = {**AGENT_SINCE_3.get(algorithm, {}), **grown["agent"]}
+    if isinstance(algorithm, str) and isinstance(grown.get("agent"), dict):
+        for since, settings in AGENT_SINCE.items():
+            if version <= since:
+                grown["agent"] = {**settings.get(algorithm, {}), **grown["agent"]}
     return grown
 
 

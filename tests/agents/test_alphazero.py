@@ -13,14 +13,18 @@ from tests.games import noughts
 from tetrax import games
 from tetrax.agents import alphazero, ppo
 from tetrax.agents.agent import PROBABILITIES, Actor, Sight
+from tetrax.agents.alphazero import judging
 from tetrax.agents.alphazero.alphazero_config import AlphaZeroConfig
 from tetrax.agents.alphazero.self_play import Looked, find_targets
+from tetrax.env.contract import Afterstates, Observation
 from tetrax.games.in_a_row import TicTacToeConfig
 from tetrax.networks.network_config import NetworkConfig
+from tetrax.ops.normalise import RunningMoments
 from tetrax.search.tree import SearchConfig
 from tetrax.train.presets.alphazero_presets import TIC_TAC_TOE, TINY
 from tetrax.train.report.evaluation import evaluate
 
+DROPS = tetrax.make("mini", actions="drop", observation="afterstate_boards", reward="survival")
 NOUGHTS = games.make("tictactoe", TicTacToeConfig())
 
 
@@ -64,7 +68,66 @@ def looked(**changes):
 )
 def test_targets_by_hand(decay, changes, targets):
     found = find_targets(looked(**changes), jnp.array([0.3]), jnp.float32(decay))
-    assert found[:, 0].tolist() == pytest.approx(targets)
+    assert found.value[:, 0].tolist() == pytest.approx(targets)
+
+
+def test_what_a_move_left_is_worth_what_came_after_it_though_the_move_was_random():
+    changes = {"discount": [0.5, 0.5, 0.0], "is_random": [False, True, False]}
+    found = find_targets(looked(**changes), jnp.array([0.3]), jnp.float32(1))
+    # The last move ends the game and gains 1. Before the second, which was random, the search's -0.5 stands.
+    assert found.after[:, 0].tolist() == pytest.approx([-0.5, 1, 0])
+    assert found.value[:, 0].tolist() == pytest.approx([-0.25, -0.5, 1])
+
+
+class Told:
+    """A network that says what it was told."""
+
+    def __init__(self, values):
+        self.values = jnp.asarray(values)
+
+    def apply(self, params, seen, memory, is_first):
+        del params, seen, memory, is_first
+        return self.values[..., None], ()
+
+
+def afterstates(values, rewards, terminated, legal):
+    """Return a searcher whose network says `values` of afterstates, [B, A], and the observation that shows these."""
+    config = dataclasses.replace(TINY, temperature=0.5)
+    seen = Observation(
+        pieces=jnp.zeros((len(values), 1), jnp.int32),
+        features=jnp.zeros((len(values), 0)),
+        legal=jnp.asarray(legal),
+        afterstates=Afterstates(
+            rows=None, features=None, reward=jnp.asarray(rewards), terminated=jnp.asarray(terminated)
+        ),
+    )
+    return judging.Searcher(config, DROPS, Told(values), True), seen
+
+
+def test_positions_are_worth_their_best_placement_by_hand():
+    searcher, seen = afterstates(
+        values=[[2.0, 6.0, 9.0, 99.0], [1.0, 1.0, 1.0, 1.0]],
+        rewards=[[1.0, 0.0, 2.0, 0.0], [0.0] * 4],
+        terminated=[[False, False, True, False], [False] * 4],
+        legal=[[True, True, True, False], [False] * 4],
+    )
+    judgement = judging.Judgement((), RunningMoments.empty(), jnp.float32(0.5))
+    logits, value = judging.judge(searcher, judgement, seen)
+    # 1 + 0.5 x 2, 0 + 0.5 x 6, and 2, the end: over the temperature, twice as much. After the end nothing is worth
+    # anything.
+    assert logits[0, :3].tolist() == [4, 6, 4]
+    assert value.tolist() == [3, 0]
+
+
+def test_the_loss_of_afterstates_by_hand():
+    searcher, seen = afterstates(
+        values=[[2.0], [9.0]], rewards=[[0.0], [0.0]], terminated=[[False], [True]], legal=[[True], [True]]
+    )
+    slots = judging.Slot(seen, None, jnp.array([5.0, 100.0]))
+    state = type("State", (), {"tunables": {"value_loss": jnp.float32(2)}})
+    total, parts = judging.loss(searcher, (), state, slots)
+    # (2 - 5)^2 and nothing of the end, on average: 4.5.
+    assert float(parts["loss/value"]) == 4.5 and float(total) == 9
 
 
 @pytest.mark.parametrize(
@@ -82,6 +145,9 @@ def test_targets_by_hand(decay, changes, targets):
             {"network": NetworkConfig(recurrent="gru")},
             r"agent.network.recurrent: given 'gru'; allowed: 'none'",
         ),
+        ({"form": "afterstates"}, "agent.form: given 'afterstates'; allowed: auto, or actions, where no"),
+        ({"form": "both"}, "agent.form: given 'both'; allowed: auto, actions, afterstates"),
+        ({"temperature": 0.0}, "agent.temperature: given 0.0; allowed: from 1e-06 to 1e"),
         ({"random_moves": 2.0}, r"agent.random_moves: given 2.0; allowed: from 0 to 1"),
     ],
 )
@@ -130,11 +196,14 @@ def test_two_players_train_in_one_program_and_what_is_kept_are_policies():
 
 
 @pytest.mark.slow
-def test_tetris_trains_by_the_classical_search_too():
-    env = tetrax.make("mini", actions="drop", observation="afterstate_boards", reward="survival")
-    config = dataclasses.replace(TINY, search=SearchConfig(kind="puct"), normalise_values=True, discount=0.95)
-    _, metrics = check_training(alphazero.make(config, env))
+@pytest.mark.parametrize("form", ["afterstates", "actions"])
+def test_tetris_trains_in_both_forms_and_by_the_classical_search_too(form):
+    config = dataclasses.replace(TINY, form=form, normalise_values=True, discount=0.95)
+    if form == "actions":
+        config = dataclasses.replace(config, search=SearchConfig(kind="puct"))
+    state, metrics = check_training(alphazero.make(config, DROPS))
     assert float(metrics.totals["games"]) > 0
+    assert (state.replay.data.weights is None) == (form == "afterstates")
 
 
 @pytest.mark.slow

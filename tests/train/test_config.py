@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -153,25 +154,27 @@ def test_an_older_format_of_another_game_is_read() -> None:
     assert from_json(document) == config
 
 
-def test_an_older_format_has_no_settings_that_its_algorithm_got_since() -> None:
-    config = presets.find("dreamer", "tiny")
+@pytest.mark.parametrize(
+    ("algorithm", "version", "meant"),
+    [
+        ("dreamer", 3, {"planned_simulations": 0, "mirrored": False}),
+        ("dreamer", 4, {"mirrored": False}),
+        ("alphazero", 4, {"form": "actions", "temperature": 0.1}),
+    ],
+)
+def test_an_older_format_has_no_settings_that_its_algorithm_got_since(
+    algorithm: str, version: int, meant: dict[str, Any]
+) -> None:
+    config = presets.find(algorithm, "tiny")
     document = to_json(config)
-    del document["agent"]["planned_simulations"]
-    with pytest.raises(UserError, match=r"agent\.planned_simulations: missing"):
+    for name in meant:
+        del document["agent"][name]
+    with pytest.raises(UserError, match=rf"agent\.({'|'.join(meant)}): missing"):
         from_json(document)
-    document["format"] = 3
-    assert from_json(document) == config
-    del document["agent"]["mirrored"]
-    for older in (3, 4):
-        document["format"] = older
-        if older == 4:
-            with pytest.raises(UserError, match=r"agent\.planned_simulations: missing"):
-                from_json(document)
-            document["agent"]["planned_simulations"] = 0
-        assert from_json(document) == config
-    document["format"] = 5
-    with pytest.raises(UserError, match=r"agent\.mirrored: missing"):
-        from_json(document)
+    document["format"] = version
+    assert from_json(document) == dataclasses.replace(
+        config, agent=dataclasses.replace(config.agent, **meant)
+    )
 
 
 def test_files_that_are_no_configuration(tmp_path) -> None:

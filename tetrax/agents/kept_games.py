@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 from jax import Array
+from jaxtyping import Int32
 
 from tetrax.env.contract import Game, MirrorGame, Observation
 from tetrax.ops import packing
@@ -60,3 +61,15 @@ def show(env: Game, env_params: Any, discount: Array, words: Array) -> Observati
 def _shapes(env: Game, params: Any) -> Any:
     """Return shapes and dtypes of a state."""
     return jax.eval_shape(lambda key: env.init(key, params), jax.random.key(0, impl="threefry2x32"))
+
+
+def keep_placement(observation: Observation, action: Int32[Array, "*n"]) -> Observation:
+    """Keep one placement of each game, as the only one: A = 1."""
+
+    def take(leaf: Array) -> Array:
+        index = action.reshape(*action.shape, *(1,) * (leaf.ndim - action.ndim))
+        return jnp.take_along_axis(leaf, index, axis=action.ndim)
+
+    return observation.replace(
+        afterstates=jax.tree.map(take, observation.afterstates), legal=take(observation.legal)
+    )

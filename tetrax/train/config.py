@@ -46,9 +46,11 @@ SINCE_3: dict[str, Any] = {
     "evaluation.record_every": 0,
     "watch": {"steps": False, "alerts": [], "alert_command": None},
 }
-# The same of the settings of an algorithm, and what formats up to 4 lack of them.
-AGENT_SINCE_3: dict[str, dict[str, Any]] = {"dreamer": {"planned_simulations": 0}}
-AGENT_SINCE_4: dict[str, dict[str, Any]] = {"dreamer": {"mirrored": False}}
+# format -> what it and older ones lack of the settings of an algorithm
+AGENT_SINCE: dict[int, dict[str, dict[str, Any]]] = {
+    3: {"dreamer": {"planned_simulations": 0}},
+    4: {"alphazero": {"form": "actions", "temperature": 0.1}, "dreamer": {"mirrored": False}},
+}
 
 MAX_STEPS = 2**53  # which every reader of JSON can count
 MAX_MEMBERS = 10_000  # trainings of one command: each is logged and evaluated by itself
@@ -358,8 +360,7 @@ def from_json(document: Any, source: str = "config") -> TrainConfig:
 def _with_added(content: dict[str, Any], version: int) -> dict[str, Any]:
     """Return the content of an older format with the fields that were added since."""
     grown = dict(content)
-    is_up_to_3 = version in ADDED_SINCE and version <= 3
-    added = {**ADDED_SINCE[version], **SINCE_3} if is_up_to_3 else ADDED_SINCE.get(version, {})
+    added = {**ADDED_SINCE.get(version, {}), **(SINCE_3 if version <= 3 else {})}
     for path, value in added.items():
         owner, _, name = path.rpartition(".")
         is_of_game = owner == "env" and grown.get("game") != "tetris"
@@ -368,11 +369,10 @@ def _with_added(content: dict[str, Any], version: int) -> dict[str, Any]:
         elif isinstance(grown.get(owner), dict) and not is_of_game:
             grown[owner] = {name: value, **grown[owner]}
     algorithm = grown.get("algorithm")
-    if version in ADDED_SINCE and isinstance(algorithm, str) and isinstance(grown.get("agent"), dict):
-        of_agent = AGENT_SINCE_4.get(algorithm, {})
-        if is_up_to_3:
-            of_agent = {**AGENT_SINCE_3.get(algorithm, {}), **of_agent}
-        grown["agent"] = {**of_agent, **grown["agent"]}
+    if isinstance(algorithm, str) and isinstance(grown.get("agent"), dict):
+        for since, settings in AGENT_SINCE.items():
+            if version <= since:
+                grown["agent"] = {**settings.get(algorithm, {}), **grown["agent"]}
     return grown
 
 

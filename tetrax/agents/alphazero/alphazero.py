@@ -8,15 +8,15 @@ from flax import struct
 from jax import Array
 from jaxtyping import PRNGKeyArray
 
-from tetrax.agents import checks, episodes, kept_games, sizes
+from tetrax.agents import checks, episodes, sizes
 from tetrax.agents.agent import PROBABILITIES, Agent, Memory, Metrics, Sight, no_memory
-from tetrax.agents.alphazero import self_play
+from tetrax.agents.alphazero import judging, self_play
 from tetrax.agents.alphazero.alphazero_config import TUNABLE_RANGES, AlphaZeroConfig
-from tetrax.agents.alphazero.self_play import Searcher, Slot, TrainState
+from tetrax.agents.alphazero.judging import Judgement, Searcher, Slot
+from tetrax.agents.alphazero.self_play import TrainState
 from tetrax.env import batch
-from tetrax.env.contract import Game, example_observation
+from tetrax.env.contract import Game
 from tetrax.env.game.vector import check_key
-from tetrax.networks.actor_critic import actor_critic, initial_params, judge
 from tetrax.ops import normalise, optimise, packing, replay
 from tetrax.ops.distributions import MaskedCategorical
 from tetrax.search.tree import tree_search
@@ -41,7 +41,7 @@ def make(config: AlphaZeroConfig, env: Game) -> Agent:
     """
     checks.check_kinds(config, AlphaZeroConfig, env, most_players=2)
     config.validate(env)
-    searcher = Searcher(config, env, actor_critic(env, config.network))
+    searcher = judging.make_searcher(config, env)
     return Agent(
         name="alphazero",
         steps_per_iteration=config.num_envs * config.num_steps,
@@ -61,7 +61,7 @@ def make(config: AlphaZeroConfig, env: Game) -> Agent:
         partition=lambda state: batch.everywhere(state).replace(
             env_state=batch.spread(state.env_state), replay=replay.partition(state.replay, batch.DEVICES)
         ),
-        replay_bytes=replay.memory_bytes(_slot_like(env), **_replay_sizes(config)),
+        replay_bytes=replay.memory_bytes(_slot_like(searcher), **_replay_sizes(config)),
         max_iterations=checks.LARGEST // config.num_updates,
         find_working_bytes=lambda: _find_working_bytes(searcher),
         take_over=lambda state, policy: state.replace(
@@ -70,13 +70,17 @@ def make(config: AlphaZeroConfig, env: Game) -> Agent:
     )
 
 
-def _slot_like(env: Game) -> Slot:
+def _slot_like(searcher: Searcher) -> Slot:
     """Return shapes and types of what is kept of a position."""
+    env = searcher.env
 
     def slot(key: PRNGKeyArray) -> Slot:
         game = env.init(key, env.default_params)
-        nothing = jnp.zeros(env.spec.num_actions, jnp.float32)
-        return Slot(seen=packing.pack(game), weights=nothing, value=jnp.float32(0))
+        of_one = jax.tree.map(lambda leaf: leaf[None], env.observe(game, env.default_params))
+        games = jax.tree.map(lambda leaf: leaf[..., None], game)
+        seen = judging.keep(searcher, games, of_one, jnp.zeros(1, jnp.int32))
+        weights = None if searcher.learns_afterstates else jnp.zeros(env.spec.num_actions, jnp.float32)
+        return Slot(seen=jax.tree.map(lambda leaf: leaf[0], seen), weights=weights, value=jnp.float32(0))
 
     return jax.eval_shape(slot, jax.random.key(0, impl="threefry2x32"))
 
@@ -110,7 +114,7 @@ def _init(searcher: Searcher, key: PRNGKeyArray, env_params: Any, horizon: Array
     env_params = env.default_params if env_params is None else env_params
     envs = self_play.make_envs(env)
     env_state, _ = envs.reset(jax.random.split(reset_key, config.num_envs), env_params)
-    params = initial_params(searcher.network, config.network, params_key, example_observation(env))
+    params = judging.initial_params(searcher, params_key)
     tunables = {name: jnp.float32(getattr(config, name)) for name in TUNABLE_RANGES}
     tunables["horizon"] = jnp.asarray(horizon, jnp.float32)
     return TrainState(
@@ -118,7 +122,7 @@ def _init(searcher: Searcher, key: PRNGKeyArray, env_params: Any, horizon: Array
         optimiser=optimise.init(params),
         value_moments=normalise.RunningMoments.empty(),
         env_state=env_state,
-        replay=replay.empty(_slot_like(env), **_replay_sizes(config)),
+        replay=replay.empty(_slot_like(searcher), **_replay_sizes(config)),
         tunables=tunables,
         env_params=env_params,
         iteration=jnp.int32(0),
@@ -134,17 +138,14 @@ def _act(
     Diagnostics: "value", "entropy", and the probabilities: of the network, or as the search improved them.
     """
     config, legal = searcher.config, sight.observation.legal
+    judgement = Judgement(policy.params, policy.value_moments, policy.discount)
     if config.acting_simulations and sight.state is not None:
         plan = tree_search(config.search, config.acting_simulations, explores=not greedy)
-        model = self_play.make_model(
-            searcher, policy.params, policy.value_moments, policy.env_params, policy.discount
-        )
-        action, found = plan(model, sight, key)
+        action, found = plan(self_play.make_model(searcher, judgement, policy.env_params), sight, key)
         value, logits = found.value, jnp.log(jnp.maximum(found.weights, 1e-30))
         distribution = MaskedCategorical.from_logits(logits, legal)
     else:
-        logits, value, _ = judge(searcher.network, policy.params, sight.observation, (), None)
-        value = self_play.in_rewards(config, policy.value_moments, value)
+        logits, value = judging.judge(searcher, judgement, sight.observation)
         distribution = MaskedCategorical.from_logits(logits, legal)
         action = distribution.mode() if greedy else distribution.sample(key)
     diagnostics = {
@@ -161,7 +162,9 @@ def _train(searcher: Searcher, state: TrainState) -> tuple[TrainState, Metrics]:
     state, slots, totals, told = self_play.play(searcher, state, play_key)
     state = state.replace(replay=replay.insert(state.replay, slots))
     if searcher.config.normalise_values:
-        moments = normalise.update_decayed(state.value_moments, slots.value)
+        moments = normalise.update_decayed(
+            state.value_moments, slots.value, mask=judging.is_learned(searcher, slots)
+        )
         state = state.replace(value_moments=moments)
     state, losses = _learn(searcher, state, learn_key)
     rate = optimise.learning_rate(state.tunables, state.iteration)
@@ -177,7 +180,7 @@ def _learn(searcher: Searcher, state: TrainState, key: PRNGKeyArray) -> tuple[Tr
         params, optimiser = carry
         slots = replay.sample(state.replay, update_key, searcher.config.batch_size).data
         slots = jax.tree.map(lambda leaf: leaf[0], slots)  # windows of one step
-        grads, metrics = jax.grad(_loss, argnums=1, has_aux=True)(searcher, params, state, slots)
+        grads, metrics = jax.grad(judging.loss, argnums=1, has_aux=True)(searcher, params, state, slots)
         params, optimiser, norm = optimise.step(
             params,
             grads,
@@ -190,24 +193,3 @@ def _learn(searcher: Searcher, state: TrainState, key: PRNGKeyArray) -> tuple[Tr
     keys = jax.random.split(key, searcher.config.num_updates)
     (params, optimiser), metrics = jax.lax.scan(update, (state.params, state.optimiser), keys)
     return state.replace(params=params, optimiser=optimiser), jax.tree.map(jnp.mean, metrics)
-
-
-def _loss(searcher: Searcher, params: Any, state: TrainState, slots: Slot) -> tuple[Array, dict[str, Array]]:
-    """Return AlphaZero's loss (equation 1 of the paper, without decay of weights) on N positions, and its parts."""
-    discount = state.tunables["discount"]
-    observation = kept_games.show(searcher.env, state.env_params, discount, slots.seen)
-    logits, value, _ = judge(searcher.network, params, observation, (), None)
-    distribution = MaskedCategorical.from_logits(logits, observation.legal)
-    log_probabilities = jnp.where(observation.legal, distribution.log_probabilities, 0.0)
-    policy_loss = -jnp.mean(jnp.sum(slots.weights * log_probabilities, axis=-1))
-    target = slots.value
-    if searcher.config.normalise_values:
-        target = normalise.normalise(state.value_moments, target)
-    value_loss = jnp.mean((value - target) ** 2)
-    total = policy_loss + state.tunables["value_loss"] * value_loss
-    return total, {
-        "loss/policy": policy_loss,
-        "loss/value": value_loss,
-        "loss/total": total,
-        "entropy": jnp.mean(distribution.entropy()),
-    }

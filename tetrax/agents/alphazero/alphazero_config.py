@@ -1,9 +1,11 @@
 """The settings of AlphaZero."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from tetrax.agents import checks
 from tetrax.env.contract import Game
+from tetrax.env.game.rules import check_choice
 from tetrax.networks.network_config import NetworkConfig
 from tetrax.ops import replay
 from tetrax.search.tree import MAX_SIMULATIONS, SearchConfig
@@ -25,6 +27,12 @@ ACTING = ("acting_simulations",)  # settings that only decide how a policy acts
 class AlphaZeroConfig:
     """Settings of AlphaZero. Those marked (tunable) may change when a run is resumed."""
 
+    form: Literal["auto", "actions", "afterstates"] = "auto"
+    """What is learned: a policy and a value of positions, or values of the boards that placements leave, from which
+    both follow; auto is afterstates where these are observed and rewards are known before the step."""
+    temperature: float = 0.1
+    """How much more a placement must be worth than another, in rewards, to be e times as probable before the search,
+    where values of afterstates are learned."""
     num_envs: int = 64
     """Games played side by side; of two players both sides are played by the agent."""
     num_steps: int = 16
@@ -71,6 +79,7 @@ class AlphaZeroConfig:
             raise ValueError(
                 f"game: given {env.spec.title}, which steps on the host; allowed: a compiled game"
             )
+        self._check_form(env)
         checks.check_network(self.network, env, has_own_network=False)
         if self.network.recurrent != "none":
             raise checks.wrong("network.recurrent", repr(self.network.recurrent), "'none'")
@@ -91,5 +100,22 @@ class AlphaZeroConfig:
         if self.replay_capacity % iteration or self.replay_capacity < iteration:
             allowed = f"a multiple of num_envs times num_steps ({iteration})"
             raise checks.wrong("replay_capacity", self.replay_capacity, allowed)
+        checks.check_range("temperature", self.temperature, (1e-6, 1e6))
         for name, between in TUNABLE_RANGES.items():
             checks.check_range(name, getattr(self, name), between)
+
+    def learns_afterstates(self, env: Game) -> bool:
+        """Return what `form` says for a game."""
+        if self.form != "auto":
+            return self.form == "afterstates"
+        return env.spec.shows.by_action and env.spec.shows.foretells_reward
+
+    def _check_form(self, env: Game) -> None:
+        check_choice("agent.form", self.form, ("auto", "actions", "afterstates"))
+        if self.form != "afterstates":
+            return
+        if not env.spec.shows.by_action:
+            raise checks.wrong("form", repr(self.form), "auto, or actions, where no afterstates are observed")
+        if not env.spec.shows.foretells_reward:
+            allowed = "auto, or actions, where the reward cannot be known before the step"
+            raise checks.wrong("form", repr(self.form), allowed)

@@ -6,16 +6,15 @@ import jax
 import jax.numpy as jnp
 from flax import struct
 from jax import Array
-from jaxtyping import Float32, PRNGKeyArray
+from jaxtyping import PRNGKeyArray
 
-from tetrax.agents import episodes, kept_games
-from tetrax.agents.alphazero.alphazero_config import AlphaZeroConfig
+from tetrax.agents import episodes
+from tetrax.agents.alphazero import judging
+from tetrax.agents.alphazero.judging import Judgement, Searcher, Slot
 from tetrax.env import batch
 from tetrax.env.batch import Batch
 from tetrax.env.contract import Game, Observation, Sight
 from tetrax.env.wrappers import AutoReset, EpisodeState, EpisodeStatistics
-from tetrax.networks.actor_critic import ActorCritic, judge
-from tetrax.ops import normalise
 from tetrax.ops.distributions import MaskedCategorical
 from tetrax.ops.normalise import RunningMoments
 from tetrax.search.game_model import GameParams, Model, discount_to_next, game_model, reward_of_mover
@@ -36,27 +35,11 @@ class TrainState(struct.PyTreeNode):
     key: Array  # key<fry>[]
 
 
-class Slot(NamedTuple):
-    """One position as the replay keeps it."""
-
-    seen: Array  # uint32[N], the game, packed
-    weights: Array  # float32[A], the policy that search made of it
-    value: Array  # float32[], to who decides, in rewards
-
-
-class Searcher(NamedTuple):
-    """What never changes while an agent plays."""
-
-    config: AlphaZeroConfig
-    env: Game
-    network: ActorCritic
-
-
 class Looked(NamedTuple):
     """What a step keeps until it is known how the games went on: [T, B]."""
 
-    seen: Array  # uint32, [T, B, N]
-    weights: Array  # float32, [T, B, A]
+    seen: Any  # what the replay keeps, [T, B, ...]
+    weights: Array | None  # float32, [T, B, A]; None where they are not learned
     value: Array  # float32, of the search, to who moved
     next_value: Array | None  # float32, of the true last position; None where games are not truncated
     reward: Array  # float32, of who moved
@@ -65,30 +48,32 @@ class Looked(NamedTuple):
     is_random: Array  # bool, the move was drawn among all
 
 
+class Targets(NamedTuple):
+    """What is to be learned of each step: float32[T, B]."""
+
+    value: Array  # of the position, to who decides there
+    after: Array  # of what the move left, to who decides next; 0 where the game ended
+
+
 def make_envs(env: Game) -> Batch:
     """Return the games that are played; they keep the state in which one ended."""
     return Batch(EpisodeStatistics(AutoReset(env, keep_last=True)))
 
 
-def make_model(
-    searcher: Searcher, params: Any, moments: RunningMoments, env_params: Any, discount: Array
-) -> Model:
+def make_model(searcher: Searcher, judgement: Judgement, env_params: Any) -> Model:
     """Return the true game as a planner looks at it, judged by the network."""
 
-    def judge_position(given: Any, observation: Observation) -> tuple[Array, Array]:
-        params, moments = given
-        logits, value, _ = judge(searcher.network, params, observation, (), None)
-        return logits, in_rewards(searcher.config, moments, value)
+    def judge_position(judgement: Judgement, observation: Observation) -> tuple[Array, Array]:
+        return judging.judge(searcher, judgement, observation)
 
-    env_params = searcher.env.with_discount(env_params, discount)
-    return game_model(
-        searcher.env, judge_position, GameParams(judge=(params, moments), env=env_params, discount=discount)
-    )
+    env_params = searcher.env.with_discount(env_params, judgement.discount)
+    params = GameParams(judge=judgement, env=env_params, discount=judgement.discount)
+    return game_model(searcher.env, judge_position, params)
 
 
-def in_rewards(config: AlphaZeroConfig, moments: RunningMoments, value: Array) -> Array:
-    """Return what the network says of a value in units of reward."""
-    return normalise.denormalise(moments, value) if config.normalise_values else value
+def judgement_of(state: TrainState) -> Judgement:
+    """Return the network as it is now."""
+    return Judgement(state.params, state.value_moments, state.tunables["discount"])
 
 
 @jax.named_scope("acting")
@@ -102,7 +87,7 @@ def play(
     config, env = searcher.config, searcher.env
     envs, discount = make_envs(env), state.tunables["discount"]
     params = env.with_discount(state.env_params, discount)
-    model = make_model(searcher, state.params, state.value_moments, state.env_params, discount)
+    model = make_model(searcher, judgement_of(state), state.env_params)
     plan = tree_search(config.search, config.num_simulations, explores=True)
 
     def step(env_state: EpisodeState, step_key: PRNGKeyArray) -> Any:
@@ -122,8 +107,8 @@ def play(
                 model.params, Sight(timestep.last_observation, None, last), plan_key
             ).value
         looked = Looked(
-            seen=kept_games.pack(game),
-            weights=found.weights,
+            seen=judging.keep(searcher, game, observation, action),
+            weights=None if searcher.learns_afterstates else found.weights,
             value=found.value,
             next_value=next_value,
             reward=reward_of_mover(env, timestep.reward, before),
@@ -139,7 +124,8 @@ def play(
         step, state.env_state, jax.random.split(play_key, config.num_steps)
     )
     bootstrap = _value_of(model, envs.observe(env_state, params), env_state, last_key)
-    slots = Slot(looked.seen, looked.weights, find_targets(looked, bootstrap, state.tunables["trace_decay"]))
+    targets = find_targets(looked, bootstrap, state.tunables["trace_decay"])
+    slots = Slot(looked.seen, looked.weights, targets.after if searcher.learns_afterstates else targets.value)
     totals, means = jax.tree.map(jnp.sum, ended), jax.tree.map(jnp.mean, told)
     return state.replace(env_state=env_state), slots, totals, means
 
@@ -159,19 +145,20 @@ def _stray(share: Array, observation: Observation, action: Array, key: PRNGKeyAr
     return jnp.where(is_random, anything, action).astype(jnp.int32), is_random
 
 
-def find_targets(looked: Looked, bootstrap: Array, trace_decay: Array) -> Float32[Array, "T B"]:
-    """Return what positions are worth, by how their games went on: lambda returns over the values of the search.
+def find_targets(looked: Looked, bootstrap: Array, trace_decay: Array) -> Targets:
+    """Return what is to be learned, by how games went on: lambda returns over the values of the search.
 
     The value of a position is to who decides there; a discount below 0 turns the other player's into this one's.
-    Where a random move was made the search's own value stands, since the game went on from another choice.
+    Where a random move was made the search's own value stands, since the game went on from another choice; but what
+    came after the move is what that move is worth.
     """
 
-    def back(after: tuple[Array, Array], at: Looked) -> tuple[tuple[Array, Array], Array]:
-        following, value_after = after  # of the next position: its target and the search's value
-        ahead = (1 - trace_decay) * value_after + trace_decay * following
+    def back(following: tuple[Array, Array], at: Looked) -> tuple[tuple[Array, Array], Targets]:
+        target_after, value_after = following  # of the next position: its target and the search's value
+        ahead = (1 - trace_decay) * value_after + trace_decay * target_after
         if at.next_value is not None:
             ahead = jnp.where(at.truncated, at.next_value, ahead)
         target = jnp.where(at.is_random, at.value, at.reward + at.discount * ahead)
-        return (target, at.value), target
+        return (target, at.value), Targets(target, jnp.where(at.discount == 0, 0.0, ahead))
 
     return jax.lax.scan(back, (bootstrap, bootstrap), looked, reverse=True)[1]

@@ -105,13 +105,6 @@ def collect_samples(
     return _put_back(state, after), _samples(player, state, decided), metrics.reduce()
 
 
-def keep_placement(observation: Observation, action: Array) -> Observation:
-    """Keep one placement of each game, as the only one: A = 1."""
-    after = jax.tree.map(lambda leaf: judge.of_action(leaf, action)[:, None], observation.afterstates)
-    legal = judge.of_action(observation.legal, action)[:, None]
-    return observation.replace(afterstates=after, legal=legal)
-
-
 def _collector(player: Player, env: Game, state: TrainState, explores: Exploration) -> Collector:
     return Collector(
         player=player,
@@ -167,7 +160,7 @@ def _keep_decision(collector: Collector, played: Played, end_key: PRNGKeyArray) 
     action, best = decision.explored.action, judge.greedy(decision.worths)
     observation = played.observation
     return Decided(
-        shown=keep_placement(observation, action) if player.learns_afterstates else observation,
+        shown=kept_games.keep_placement(observation, action) if player.learns_afterstates else observation,
         action=action,
         frame=decision.frame.of_action(action),
         value=judge.of_action(decision.worths, best),

@@ -13,7 +13,7 @@ from jax import Array
 from jaxtyping import Float32, Int32, PRNGKeyArray
 
 from tetrax.agents import kept_games
-from tetrax.agents.dqn import collecting, judge
+from tetrax.agents.dqn import judge
 from tetrax.agents.dqn.acting import Player
 from tetrax.agents.dqn.judge import Frame, Returns
 from tetrax.agents.dqn.train_state import Slot, TrainState
@@ -63,7 +63,7 @@ def judge_steps(
     seen, action = show(env, state, slots.seen[0]), slots.action[0]
     frame = _frame(player, state, seen).of_action(action)
     if player.learns_afterstates:
-        seen, action = collecting.keep_placement(seen, action), jnp.zeros_like(action)
+        seen, action = kept_games.keep_placement(seen, action), jnp.zeros_like(action)
     z = judge_action(player, params, seen, action, online_key)
     return jax.tree.map(lambda leaf: leaf[None], _measure(player, state, z, frame, target))
 

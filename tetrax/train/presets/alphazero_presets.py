@@ -12,7 +12,9 @@ from tetrax.train.config import EvalConfig, TrainConfig
 from tetrax.train.presets.preset_parts import DROP_BOARDS, TINY_EVALUATION
 
 AGAINST_RANDOM = EvalConfig(every=100_000, episodes=64, max_pieces=0, final_episodes=256, final_max_pieces=0)
-DROP_EVALUATION = EvalConfig(every=65_536, episodes=32, max_pieces=500)
+DROP_EVALUATION = EvalConfig(
+    every=262_144, episodes=16, max_pieces=500, final_episodes=64, final_max_pieces=2_000
+)
 
 TINY = AlphaZeroConfig(
     num_envs=8,
@@ -50,16 +52,19 @@ CONNECT_FOUR = AlphaZeroConfig(
     trace_decay=0.8,
     random_moves=0.1,
 )
+# Whoever sees what each placement leaves needs few simulations: two compare the two best by what could follow them.
 DROP = AlphaZeroConfig(
-    num_envs=64,
-    num_steps=16,
-    num_simulations=8,
+    temperature=0.08,
+    num_envs=128,
+    num_steps=32,
+    num_simulations=2,
+    acting_simulations=8,
     search=SearchConfig(considered=8),
     normalise_values=True,
-    replay_capacity=32_768,
-    num_updates=8,
-    batch_size=128,
-    discount=0.97,
+    replay_capacity=16_384,  # four iterations: values get old as the policy gets better
+    num_updates=64,
+    batch_size=256,
+    discount=0.95,  # as value learning from boards has it
     trace_decay=0.8,
 )
 
@@ -78,11 +83,9 @@ DROP_LARGE = dataclasses.replace(
     DROP,
     num_envs=1024,
     num_groups=8,
-    num_simulations=32,
-    search=SearchConfig(considered=16),
+    num_simulations=8,
     network=NetworkConfig(hidden=(128, 128), channels=(64, 64)),
-    replay_capacity=1_048_576,
-    num_updates=64,
+    replay_capacity=131_072,
     batch_size=2048,
 )
 
@@ -122,7 +125,7 @@ ALPHAZERO: dict[str, dict[str, TrainConfig]] = {
         "connect4": _tiny("connect4", ConnectFourConfig()),
     },
     "small": {
-        "drop": _config("small", "tetris", DROP_BOARDS, DROP, 524_288, DROP_EVALUATION),
+        "drop": _config("small", "tetris", DROP_BOARDS, DROP, 1_500_000, DROP_EVALUATION),
         "tictactoe": _config("small", "tictactoe", TicTacToeConfig(), TIC_TAC_TOE, 204_800, AGAINST_RANDOM),
         "connect4": _config("small", "connect4", ConnectFourConfig(), CONNECT_FOUR, 700_000, AGAINST_RANDOM),
     },

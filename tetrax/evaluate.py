@@ -89,16 +89,15 @@ def _run(argv: list[str]) -> int:
     _check(options, words.positionals, acting)
     env, actor, name = _player(options, words.positionals, acting)
     env = _against(options, env)
-    from tetrax.env import record
+    from tetrax.games import recordings
     from tetrax.system import compilation_cache, libraries
     from tetrax.train.report import evaluation
-    from tetrax.view.scene import has_pictures
 
     if notice := compilation_cache.enable():
         print(notice, file=sys.stderr)
     max_pieces = _max_pieces(options, env)
-    if options.record is not None and not has_pictures(env):
-        raise wrong("--record", options.record, f"nothing: {env.spec.title} has no pictures")
+    if options.record is not None and not recordings.has_recordings(env):
+        raise wrong("--record", options.record, f"nothing: {env.spec.title} has no recordings")
     _check_files(options, (*words.positionals, *options.versus))
     for fault in libraries.faults():
         print(fault, file=sys.stderr)
@@ -121,7 +120,9 @@ def _run(argv: list[str]) -> int:
         print(_table(f"{name}: {env.spec.title}", result))
     # After the result is seen: the best game has to be played again, which may take long.
     failures += _write(
-        "--record", options.record, lambda path: record.save(evaluation.recording_of_best(env, result), path)
+        "--record",
+        options.record,
+        lambda path: recordings.save(evaluation.recording_of_best(env, result), path),
     )
     if failures:
         raise UserError("; ".join(failures))

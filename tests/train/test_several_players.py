@@ -124,7 +124,7 @@ def test_a_run_is_evaluated_and_goes_on_as_if_it_had_never_stopped(
         assert evaluate_entry.main([str(whole), "--episodes", "8", "--json", "--opponent", opponent]) == 0
         assert list(json.loads(capsys.readouterr().out.splitlines()[-1]))[3:] == measures
     assert evaluate_entry.main([str(whole), "--record", "game.json"]) == 2
-    assert "has no pictures" in capsys.readouterr().err
+    assert "has no recordings" in capsys.readouterr().err
 
 
 @pytest.mark.slow
@@ -135,3 +135,10 @@ def test_a_watched_game_is_told_by_the_first_player() -> None:
     assert {step["did"] for step in steps} <= {"stay", "up", "down", "left", "right"}
     assert max(step["move"] for step in steps) <= 20 and {step["legal"] for step in steps} == {5}
     assert {step["scene"] for step in steps} == {None}
+    for step in steps:  # the first player's letter is somewhere on the grid
+        assert len(step["drawing"].splitlines()) == 4 and "A" in step["drawing"].rpartition("\n")[0]
+        assert (
+            step["drawing"]
+            .splitlines()[-1]
+            .startswith(f"{step['move']} steps" if step["over"] else f"step {step['move']} ")
+        )

@@ -12,14 +12,17 @@ import pytest
 
 from tests.agents.chain import Chain
 from tests.env.games import Letters, played_by_keys, played_by_placements, played_with_garbage
+from tetrax import games
 from tetrax.env.ascii import state_from_ascii
 from tetrax.env.game.rules import Rules
 from tetrax.env.record import replay
 from tetrax.env.tetris import make
+from tetrax.games.in_a_row import TicTacToeConfig
 from tetrax.view.cells import EMPTY, clear_rows, garbage_kind, unknown_kind
 from tetrax.view.frames import frames, scene_at, scenes
 from tetrax.view.origins import find_placed_cells
-from tetrax.view.scene import has_pictures, numbers, read_moments, scene, scene_of
+from tetrax.view.scene import numbers, read_moments, scene
+from tetrax.view.shown_games import has_boards, picture_of
 
 RULES = Rules(width=6, height=7, buffer=4, preview=2)
 BOARD = """
@@ -112,13 +115,21 @@ def test_a_state_is_shown_with_its_active_piece_and_ghost() -> None:
 def test_a_game_is_shown_by_its_name_if_it_has_pictures() -> None:
     env = make("mini")
     state = state_from_ascii(env, "#.#.")
-    shown, same = scene_of(env, state), scene(env.rules, state)
-    assert shown is not None
+    picture, same = picture_of(env, state), scene(env.rules, state)
+    assert picture is not None and not picture.drawing
+    (shown,) = picture.scenes
     assert (shown.cells == same.cells).all()
     assert (shown.rules, shown.active, shown.queue) == (same.rules, same.active, same.queue)
-    assert has_pictures(env)
+    assert has_boards(env)
     chain = Chain()
-    assert not has_pictures(chain) and scene_of(chain, chain.init(jax.random.key(0))) is None
+    assert not has_boards(chain) and picture_of(chain, chain.init(jax.random.key(0))) is None
+
+
+def test_a_game_without_such_boards_is_drawn_in_characters() -> None:
+    env = games.make("tictactoe", TicTacToeConfig())
+    picture = picture_of(env, env.init(jax.random.key(0), env.default_params))
+    assert picture is not None and not picture.scenes and not has_boards(env)
+    assert picture.drawing.splitlines()[-1] == "X to move"
 
 
 def test_no_ghost_where_the_piece_already_lies_nor_after_the_end() -> None:

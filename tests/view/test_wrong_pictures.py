@@ -14,7 +14,8 @@ import tetrax
 from tetrax.env.record import Outcome, Recording
 from tetrax.env.tetris import make
 from tetrax.view.render import render, render_gif, render_rgb, render_svg, save
-from tetrax.view.scene import scene, scene_of
+from tetrax.view.scene import scene
+from tetrax.view.shown_games import picture_of
 
 ENV = make("mini", actions="drop")
 OUTCOME = Outcome(lines=0, score=0, pieces=1, ticks=1, game_over=False, actions="", boards="")
@@ -86,6 +87,6 @@ def test_states_of_other_games() -> None:
         with pytest.raises(TypeError, match=said):
             scene(ENV.rules, given)  # type: ignore[arg-type]
         with pytest.raises(TypeError, match=said):
-            scene_of(ENV, given)
+            picture_of(ENV, given)
         with pytest.raises(TypeError, match=r"game: given .*; allowed: a Recording"):
             tetrax.show(given)

@@ -60,6 +60,11 @@ class Versus:
         """Return A."""
         return self.board.num_actions
 
+    @property
+    def action_names(self) -> tuple[str, ...]:
+        """Return the names of the actions, which all players have."""
+        return self.board.action_names
+
     @functools.cached_property
     def spec(self) -> Spec:
         """Return what learners ask."""

@@ -202,7 +202,7 @@ def _train_chunks(run: Run, state: Any, progress: Progress, steering: Steering, 
         progress.chunks += 1
         unlogged = _row(run, progress, outcome, time.monotonic() - chunk_start)
         _check_finite(run, unlogged, outcome)
-        run.display.row(unlogged, account.first_scene(run.env, run.program, outcome))
+        run.display.row(unlogged, account.first_picture(run.env, run.program, outcome))
         every = run.config.evaluation.every
         if every and progress.chunks % whole_chunks(every, run.program.steps_per_chunk) == 0:
             unlogged = rows.merge(unlogged, _evaluate(run, state, progress))

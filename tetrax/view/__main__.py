@@ -15,6 +15,7 @@ from tetrax.train.command import flags
 
 if TYPE_CHECKING:
     from tetrax.env.record import Replay
+    from tetrax.games.versus_record import VersusReplay
 
 PROGRAM = "python -m tetrax.view"
 SUFFIXES = (".html", ".gif", ".mp4", ".svg", ".txt")
@@ -61,11 +62,8 @@ def _run(argv: list[str]) -> int:
     from tetrax.system import compilation_cache
 
     compilation_cache.enable_for_slow_programs()
-    from tetrax.games import versus_record
-
-    draw = _show_boards if versus_record.is_one(file) else _show
     try:
-        print(draw(file, out, options))
+        print(_show(file, out, options))
     except ValueError as error:
         raise UserError(_named(str(error))) from None
     streams.deliver()
@@ -117,19 +115,12 @@ def _check_encoder(out: Path | None) -> None:
 
 def _show(file: Path, out: Path | None, options: Options) -> str:
     """Write or draw what is asked for; return what there is to print. ValueError for what is no such recording."""
-    from tetrax.env import record
-    from tetrax.view import frames, render
-    from tetrax.view.text import render_text
+    from tetrax.view import page, render
 
-    replayed = record.verify(record.load(file))
+    replayed, came_to = _play(file, options)
     _check_step(options.step, len(replayed.recording.actions))
-    came_to = ", ".join(
-        f"{value} {name.replace('_', ' ')}" if not isinstance(value, bool) else name.replace("_", " ")
-        for name, value in dataclasses.asdict(replayed.recording.outcome).items()
-        if isinstance(value, int) and value is not False
-    )
     if out is None:
-        return f"{render_text(frames.scene_at(replayed, options.step), colour=_has_colours())}\n{file}: {came_to}"
+        return f"{render.render_text_step(replayed, options.step, colour=_has_colours())}\n{file}: {came_to}"
     suffix = out.suffix.lower()
     if suffix in ANIMATIONS:
         draw = render.render_gif if suffix == ".gif" else render.render_mp4
@@ -142,40 +133,32 @@ def _show(file: Path, out: Path | None, options: Options) -> str:
         )
         disk.write_whole(out, animation)
     elif suffix == ".html":
-        from tetrax.view.page import show
-
-        disk.write_whole(out, show(replayed, thoughts=_thoughts(replayed, options)).html.encode())
+        disk.write_whole(out, page.show(replayed, thoughts=_thoughts(replayed, options)).html.encode())
     elif suffix == ".svg":
         disk.write_whole(out, render.render_step(replayed, options.step).encode())
     else:
-        disk.write_whole(out, (render_text(frames.scene_at(replayed, options.step)) + "\n").encode())
+        disk.write_whole(out, (render.render_text_step(replayed, options.step) + "\n").encode())
     return f"{out}: {came_to}"
 
 
-def _show_boards(file: Path, out: Path | None, options: Options) -> str:
-    """Do the same with a game of several boards."""
+def _play(file: Path, options: Options) -> tuple[Replay | VersusReplay, str]:
+    """Play the game of a file again, of one board or of several; return what it came to as well."""
+    from tetrax.env import record
     from tetrax.games import versus_record
     from tetrax.view import several_boards
 
-    suffix = "" if out is None else out.suffix.lower()
-    if suffix in ANIMATIONS:
-        raise UserError(
-            f"--out: given {str(out)!r} for a game of several boards; allowed: .html, .svg or .txt"
-        )
-    if options.policy is not None:
-        raise UserError("--policy: given for a game of several boards; allowed: with those of one board")
-    replayed = versus_record.verify(versus_record.load(file))
-    _check_step(options.step, len(replayed.recording.actions))
-    came_to = f"{several_boards.default_title(replayed.recording)}, {replayed.recording.outcome.steps} steps"
-    if out is None:
-        return f"{several_boards.text_at(replayed, options.step, colour=_has_colours())}\n{file}: {came_to}"
-    if suffix == ".html":
-        disk.write_whole(out, several_boards.show(replayed).html.encode())
-    elif suffix == ".svg":
-        disk.write_whole(out, several_boards.svg_at(replayed, options.step).encode())
-    else:
-        disk.write_whole(out, (several_boards.text_at(replayed, options.step) + "\n").encode())
-    return f"{out}: {came_to}"
+    if versus_record.is_one(file):
+        if options.policy is not None:
+            raise UserError("--policy: given for a game of several boards; allowed: with those of one board")
+        several = versus_record.verify(versus_record.load(file))
+        return several, f"{several_boards.default_title(several)}, {several.recording.outcome.steps} steps"
+    replayed = record.verify(record.load(file))
+    came_to = ", ".join(
+        f"{value} {name.replace('_', ' ')}" if not isinstance(value, bool) else name.replace("_", " ")
+        for name, value in dataclasses.asdict(replayed.recording.outcome).items()
+        if isinstance(value, int) and value is not False
+    )
+    return replayed, came_to
 
 
 def _check_step(step: int, length: int) -> None:
@@ -184,7 +167,7 @@ def _check_step(step: int, length: int) -> None:
         raise UserError(f"--step: given {step}; allowed: {-length - 1} to {length}")
 
 
-def _thoughts(replayed: Replay, options: Options) -> list[dict[str, Any]] | None:
+def _thoughts(replayed: Any, options: Options) -> list[dict[str, Any]] | None:
     """Return what the policy that is named holds of each decision; None where none is."""
     if options.policy is None:
         return None

@@ -16,7 +16,8 @@ from typing import Any
 
 from tetrax.env.record import Recording, Replay, replay
 from tetrax.env.tetris import Tetris
-from tetrax.view import svg
+from tetrax.games.versus_record import VersusRecording, VersusReplay
+from tetrax.view import several_boards, svg
 from tetrax.view.frames import frames
 from tetrax.view.player_data import encode_frames, encode_thought
 
@@ -39,18 +40,31 @@ class Page:
 
 
 def show(
-    game: Recording | Replay, *, title: str | None = None, thoughts: Sequence[dict[str, Any]] | None = None
+    game: Recording | Replay | VersusRecording | VersusReplay,
+    *,
+    title: str | None = None,
+    thoughts: Sequence[dict[str, Any]] | None = None,
 ) -> Page:
     """Return the page that plays a recording: pause, single steps, speed, and what each action did.
 
     The page needs no other file and no network. A recording is played once, here; a replay is not played again.
     `title` is the heading, by default what the game came to. `thoughts` are shown beside, one for each action: what a
-    policy held of the decision (`tetrax.train.report.thoughts.think`).
+    policy held of the decision (`tetrax.train.report.thoughts.think`); of a game of several boards there are none.
     """
+    if isinstance(game, (VersusRecording, VersusReplay)):
+        refuse_thoughts(thoughts)
+        title = several_boards.default_title(game) if title is None else title
+        return Page(title, several_boards.write_page(game, title))
     replayed = replay(game)
     recording = replayed.recording
     title = default_title(recording) if title is None else title
     return Page(title, _write_page(replayed, title, thoughts))
+
+
+def refuse_thoughts(thoughts: Sequence[dict[str, Any]] | None) -> None:
+    """Raise a ValueError where thoughts are given with a game of several boards."""
+    if thoughts is not None:
+        raise ValueError("thoughts: given with a game of several boards; allowed: with one of one board")
 
 
 def _write_page(replayed: Replay, title: str, thoughts: Sequence[dict[str, Any]] | None) -> str:

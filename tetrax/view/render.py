@@ -7,15 +7,11 @@ who wants several pictures replays once. Only `save` touches a file.
 
 from __future__ import annotations
 
-import io
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any
 
 import numpy as np
-from PIL import Image
 
 from tetrax.env.game.rules import Rules, check_whole
 from tetrax.env.game.state import State
@@ -26,19 +22,21 @@ from tetrax.games.grid_config import GridState
 from tetrax.games.grid_world import GridWorld
 from tetrax.games.in_a_row import InARow, InARowState
 from tetrax.games.versus import Versus, VersusState
+from tetrax.games.versus_record import VersusRecording, VersusReplay
 from tetrax.system.disk import write_whole
-from tetrax.view import film, grid_pictures, overlay, page, side_by_side, stones, svg
-from tetrax.view.frames import Frame, frames, scene_at
-from tetrax.view.picture import check_cell, palette, picture
+from tetrax.view import film, grid_pictures, overlay, page, several_boards, side_by_side, stones, svg
+from tetrax.view.animation import LAST_FRAME_TIME, Part, check, keep, write_gif
+from tetrax.view.frames import frames, scene_at
+from tetrax.view.picture import palette, picture
 from tetrax.view.pixels import draw_pixels
 from tetrax.view.scene import Scene, scene
 from tetrax.view.text import render_text
 
-Part = Literal["first", "last", "spread"]
+Game = Recording | Replay | VersusRecording | VersusReplay  # a recording of one board or of several
 Thoughts = Sequence[dict[str, Any]] | None
 
-MAX_FRAMES = MAX_LEVEL = 2**31 - 1
-LAST_FRAME_TIME = 3000  # milliseconds for which the end of an animation stands still
+SEVERAL = (VersusRecording, VersusReplay)
+MAX_LEVEL = 2**31 - 1
 
 
 def render(
@@ -66,8 +64,9 @@ def render_rgb(env: Any, state: Any, *, cell: int = 24, start_level: int = 1) ->
         return draw_pixels(render_svg(env, state))
     if isinstance(env, Versus):
         check_whole("start_level", start_level, 0, MAX_LEVEL)
-        boards = side_by_side.scenes_of(env, side_by_side.check_state(env, state), start_level=start_level)
-        return np.concatenate([picture(each, cell=cell) for each in boards], axis=1)
+        state = side_by_side.check_state(env, state)
+        scenes = side_by_side.scenes_of(env, state, start_level=start_level)
+        return side_by_side.join_pictures(scenes, side_by_side.headings(env, state), cell=cell)
     return picture(_scene(env, state, start_level), cell=cell)
 
 
@@ -88,23 +87,32 @@ def render_svg(
     return svg.draw(_scene(env, state, start_level))
 
 
-def render_step(game: Recording | Replay, step: int = -1) -> svg.Svg:
+def render_step(game: Game, step: int = -1) -> svg.Svg:
     """Draw a recording after `step` actions as SVG, locked cells coloured by their pieces.
 
     Negative steps count from the end; -1 is the last board.
     """
+    if isinstance(game, SEVERAL):
+        return several_boards.svg_at(game, step)
     replayed = replay(game)
     shown, recording = scene_at(replayed, step), replayed.recording
     title = f"{page.default_title(recording)} · step {step % (len(recording.actions) + 1)}"
     return svg.draw(shown, title=title)
 
 
-def render_html(game: Recording | Replay, *, title: str | None = None) -> str:
+def render_html(game: Game, *, title: str | None = None) -> str:
     """Return one HTML page that plays a recording; `tetrax.show` gives it to a notebook."""
     return page.show(game, title=title).html
 
 
-def save(game: Recording | Replay, path: str | Path) -> None:
+def render_text_step(game: Game, step: int = -1, *, colour: bool = False) -> str:
+    """Draw a recording after `step` actions as text."""
+    if isinstance(game, SEVERAL):
+        return several_boards.text_at(game, step, colour=colour)
+    return render_text(scene_at(game, step), colour=colour)
+
+
+def save(game: Game, path: str | Path) -> None:
     """Write a recording as its suffix says, whole or not at all.
 
     `.html` is the page that plays it, `.gif` and `.mp4` the animation of its last frames; `.svg` and `.txt` show its
@@ -116,7 +124,7 @@ def save(game: Recording | Replay, path: str | Path) -> None:
         ".mp4": lambda: render_mp4(game),
         ".html": lambda: render_html(game).encode(),
         ".svg": lambda: render_step(game).encode(),
-        ".txt": lambda: (render_text(scene_at(game)) + "\n").encode(),
+        ".txt": lambda: (render_text_step(game) + "\n").encode(),
     }
     if path.suffix not in writers:
         raise ValueError(f"path: given {str(path)!r}; allowed: a name that ends in {', '.join(writers)}")
@@ -124,7 +132,7 @@ def save(game: Recording | Replay, path: str | Path) -> None:
 
 
 def render_gif(
-    game: Recording | Replay,
+    game: Game,
     *,
     part: Part = "last",
     max_frames: int = 400,
@@ -134,30 +142,18 @@ def render_gif(
 ) -> bytes:
     """Draw a recording as an animated GIF and return the file's bytes.
 
-    A frame is one piece in placement modes and one tick in key modes, where a clear adds one. `part` says
-    which frames of a longer game are kept: the first or last `max_frames`, or that many evenly spread. `thoughts`,
-    one for each action, are shown beside: what a policy held of the decision (`tetrax.train.report.thoughts.think`).
+    A frame is one piece in placement modes, of each player if there are several, and one tick in key modes, where a
+    clear adds one. `part` says which frames of a longer game are kept: the first or last `max_frames`, or that many
+    evenly spread. `thoughts`, one for each action, are shown beside: what a policy held of the decision
+    (`tetrax.train.report.thoughts.think`); of a game of several boards there are none.
     """
-    _check_animation(part, max_frames, frames_per_second, cell)
-    replayed = replay(game)
-    shown = _draw_frames(replayed, part, max_frames, cell, thoughts)
-    frame_time = round(100 / frames_per_second) * 10  # milliseconds; the format counts in hundredths
-    file = io.BytesIO()
-    first, *others = _draw_indexed(shown, palette(replayed.recording.config.rules, cell=cell))
-    first.save(
-        file,
-        "GIF",
-        save_all=True,
-        append_images=others,
-        duration=[frame_time] * len(others) + [LAST_FRAME_TIME],
-        loop=0,
-        optimize=True,  # unchanged pixels become transparent, which packs well
-    )
-    return file.getvalue()
+    check(part, max_frames, frames_per_second, cell)
+    shown, rules = _draw_frames(game, part, max_frames, cell, thoughts)
+    return write_gif(shown, palette(rules, cell=cell), frames_per_second=frames_per_second)
 
 
 def render_mp4(
-    game: Recording | Replay,
+    game: Game,
     *,
     part: Part = "last",
     max_frames: int = 400,
@@ -169,19 +165,10 @@ def render_mp4(
 
     ModuleNotFoundError that names the extra without PyAV.
     """
-    _check_animation(part, max_frames, frames_per_second, cell)
+    check(part, max_frames, frames_per_second, cell)
     film.find_encoder()
-    shown = _draw_frames(replay(game), part, max_frames, cell, thoughts)
+    shown, _ = _draw_frames(game, part, max_frames, cell, thoughts)
     return film.encode(shown, frames_per_second=frames_per_second, last_frame_time=LAST_FRAME_TIME)
-
-
-def _check_animation(part: str, max_frames: int, frames_per_second: float, cell: int) -> None:
-    if part not in get_args(Part):
-        raise ValueError(f"part: given {part!r}; allowed: {', '.join(get_args(Part))}")
-    check_whole("max_frames", max_frames, 1, MAX_FRAMES)
-    check_cell(cell)
-    if not isinstance(frames_per_second, (int, float)) or not 1 <= frames_per_second <= 50:
-        raise ValueError(f"frames_per_second: given {frames_per_second!r}; allowed: 1 to 50")
 
 
 def _scene(env: Tetris | Rules, state: Any, start_level: int) -> Scene:
@@ -194,42 +181,29 @@ def _scene(env: Tetris | Rules, state: Any, start_level: int) -> Scene:
 
 
 def _draw_frames(
+    game: Game, part: Part, count: int, cell: int, thoughts: Thoughts
+) -> tuple[Iterator[np.ndarray], Rules]:
+    """Draw the chosen frames of a recording, each as uint8[height, width, 3]; return the rules as well."""
+    if isinstance(game, SEVERAL):
+        page.refuse_thoughts(thoughts)
+        shown = keep(several_boards.frames_of_all(game), part, count)
+        rules = shown[0].scenes[0].rules
+        return (side_by_side.join_pictures(each.scenes, each.headings, cell=cell) for each in shown), rules
+    replayed = replay(game)
+    return _draw_one(replayed, part, count, cell, thoughts), replayed.recording.config.rules
+
+
+def _draw_one(
     replayed: Replay, part: Part, count: int, cell: int, thoughts: Thoughts
 ) -> Iterator[np.ndarray]:
-    """Draw the chosen frames of a recording, each as uint8[height, width, 3]."""
     recording = replayed.recording
     if thoughts is not None and len(thoughts) != len(recording.actions):
         raise ValueError(
             f"thoughts: given {len(thoughts)}; allowed: one for each of the {len(recording.actions)} actions"
         )
     names = Tetris(recording.config).action_names
-    for frame in _select(frames(replayed), part, count):
+    for frame in keep(frames(replayed), part, count):
         image = picture(frame.scene, cell=cell)
         if thoughts is not None:
             image = overlay.beside(image, thoughts[frame.step - 1] if frame.step else None, names, cell=cell)
         yield image
-
-
-def _select(every: Iterator[Frame], part: Part, count: int) -> list[Frame]:
-    if part == "first":
-        return list(islice(every, count))
-    if part == "last":
-        return list(deque(every, maxlen=count))
-    listed = list(every)
-    chosen = np.linspace(0, len(listed) - 1, min(count, len(listed))).round().astype(int)
-    return [listed[index] for index in chosen]
-
-
-def _draw_indexed(shown: Iterator[np.ndarray], colours: np.ndarray) -> Iterator[Image.Image]:
-    """Put pictures in one palette: a GIF holds one table of 256 colours for all frames."""
-    unseen = np.int16(-1)
-    index_of = np.full(1 << 24, unseen)  # by red, green, blue as one number
-    weights = np.array([1 << 16, 1 << 8, 1], np.int32)
-    for each in shown:
-        packed = each.astype(np.int32) @ weights  # [height, width]
-        for number in np.unique(packed[index_of[packed] == unseen]):
-            rgb = np.array([number >> 16, number >> 8 & 255, number & 255])
-            index_of[number] = np.square(colours.astype(np.int32) - rgb).sum(axis=1).argmin()
-        frame = Image.fromarray(index_of[packed].astype(np.uint8), "P")
-        frame.putpalette(colours.tobytes())
-        yield frame

@@ -1,15 +1,14 @@
 """One moment of a game as a picture needs it: plain host values, no arrays on a device.
 
-`scene` shows one State, whose locked cells are of unknown kind; `scene_of` does so for any game that has
-pictures. A recording's scenes, with locked cells coloured by their pieces, are in frames.py.
+`scene` shows one State, whose locked cells are of unknown kind; `shown_games.picture_of` does so for any game that
+has pictures. A recording's scenes, with locked cells coloured by their pieces, are in frames.py.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -93,20 +92,6 @@ def scene(rules: Rules, state: State, *, start_level: int = 1) -> Scene:
             f"state.rows: given shape {np.shape(state.rows)}; allowed: ({rules.total_height},), one board"
         )
     return show_moment(rules, read_moment(state), read_cells(rules, state), start_level)
-
-
-# How the games that have pictures are shown, by `Spec.name`: (env, state of one game) -> Scene.
-SCENES: dict[str, Callable[[Any, Any], Scene]] = {"tetris": lambda env, state: scene(env.rules, state)}
-
-
-def scene_of(env: Any, state: Any) -> Scene | None:
-    """Show one state of any game; None where the game has no pictures."""
-    return SCENES[env.spec.name](env, state) if has_pictures(env) else None
-
-
-def has_pictures(env: Any) -> bool:
-    """Tell whether a game can be shown, and so recorded."""
-    return env.spec.name in SCENES
 
 
 def read_moment(state: State) -> Moment:

@@ -8,7 +8,8 @@ import re
 from collections.abc import Iterator
 from html import escape
 from importlib import resources
-from typing import Any
+from itertools import groupby
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -17,11 +18,18 @@ from tetrax.env.record import Outcome, Recording, Replay
 from tetrax.games.versus import Versus
 from tetrax.games.versus_record import VersusRecording, VersusReplay, replay
 from tetrax.view import svg
-from tetrax.view.frames import frames, scene_at
-from tetrax.view.page import Page
+from tetrax.view.frames import Frame, frames, scene_at
 from tetrax.view.player_data import encode_frames
 from tetrax.view.scene import Scene
 from tetrax.view.side_by_side import join_svg, join_text, tell_player
+
+
+class SeveralFrame(NamedTuple):
+    """All boards at one moment of a recording."""
+
+    scenes: tuple[Scene, ...]  # of each player
+    headings: tuple[str, ...]  # what is said above each
+    step: int  # actions played so far
 
 
 def seats(game: VersusRecording | VersusReplay) -> Iterator[Replay]:
@@ -76,6 +84,42 @@ def waiting_at(replayed: VersusReplay, player: int, place: int) -> int:
     return 0 if garbage is None else int(np.asarray(garbage.rows)[place].sum())
 
 
+def frames_of_all(game: VersusRecording | VersusReplay) -> Iterator[SeveralFrame]:
+    """Show a recording frame by frame, each board as `frames` shows it alone.
+
+    A step has as many frames as the board has that changes most often in it; the others wait with their last one.
+    """
+    replayed = replay(game)
+    played = list(seats(replayed))
+    by_step = [_by_step(seat) for seat in played]
+    shown = [scene_at(seat, 0) for seat in played]
+    for step in range(len(replayed.fallen)):
+        new = [each.get(step, []) for each in by_step]
+        headings = tuple(headings_at(replayed, step))
+        for number in range(max(map(len, new))):
+            for player, scenes in enumerate(new):
+                if number < len(scenes):
+                    shown[player] = scenes[number]
+            yield SeveralFrame(tuple(shown), headings, step)
+
+
+def _by_step(seat: Replay) -> dict[int, list[Scene]]:
+    """Return the scenes of one board by the actions played so far."""
+    by_step = groupby(frames_of_seat(seat), key=lambda frame: frame.step)
+    return {step: [frame.scene for frame in group] for step, group in by_step}
+
+
+def frames_of_seat(seat: Replay) -> list[Frame]:
+    """Show one board frame by frame, until it has fallen: what others play on changes nothing there."""
+    fallen = np.flatnonzero(seat.states.game_over)
+    if not len(fallen):
+        return list(frames(seat))
+    last = int(fallen[0])
+    recording = dataclasses.replace(seat.recording, actions=seat.recording.actions[:last])
+    states = jax.tree.map(lambda leaf: leaf[: last + 1], seat.states)
+    return list(frames(Replay(recording, states, jax.tree.map(lambda leaf: leaf[:last], seat.events))))
+
+
 def text_at(game: VersusRecording | VersusReplay, step: int = -1, *, colour: bool = False) -> str:
     """Draw all boards after `step` actions in characters."""
     return join_text(scenes_at(game, step), headings_at(game, step), colour=colour)
@@ -89,8 +133,9 @@ def svg_at(game: VersusRecording | VersusReplay, step: int = -1) -> svg.Svg:
     return join_svg(scenes_at(replayed, step), headings_at(replayed, step), title=title)
 
 
-def default_title(recording: VersusRecording) -> str:
+def default_title(game: VersusRecording | VersusReplay) -> str:
     """Return what a recording is called when nobody says."""
+    recording = game.recording if isinstance(game, VersusReplay) else game
     outcome = recording.outcome
     if recording.config.cooperative:
         return f"Tetris together · {sum(outcome.lines):,} lines"
@@ -99,14 +144,13 @@ def default_title(recording: VersusRecording) -> str:
     return "Versus Tetris · a draw" if outcome.game_over else "Versus Tetris · not ended"
 
 
-def show(game: VersusRecording | VersusReplay, *, title: str | None = None) -> Page:
+def write_page(game: VersusRecording | VersusReplay, title: str) -> str:
     """Return the page that plays a recording, all boards beside each other; it needs no other file and no network."""
     replayed = replay(game)
     recording = replayed.recording
-    title = default_title(recording) if title is None else title
     boards, stages = [], []
     for player, seat in enumerate(seats(replayed)):
-        shown = list(frames(seat))
+        shown = frames_of_seat(seat)
         waiting = [waiting_at(replayed, player, place) for place in range(len(replayed.fallen))]
         boards.append(encode_frames(seat.recording, shown) | {"waiting": waiting})
         stages.append(
@@ -127,7 +171,7 @@ def show(game: VersusRecording | VersusReplay, *, title: str | None = None) -> P
         "data": data.replace("<", "\\u003c"),  # so that nothing in it can end its element
     }
     template = (files / "boards.html").read_text(encoding="utf-8")
-    return Page(title, re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], template))
+    return re.sub(r"\{\{(\w+)\}\}", lambda found: parts[found[1]], template)
 
 
 def facts(recording: VersusRecording) -> list[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""Pictures of games of several boards: text, and SVG, the boards beside each other with a line above each."""
+"""Pictures of games of several boards: text, SVG and pixels, the boards beside each other with a line above each."""
 
 from __future__ import annotations
 
@@ -9,17 +9,20 @@ from itertools import zip_longest
 from typing import Any
 
 import numpy as np
+from PIL import Image, ImageDraw
 
 from tetrax.env.game.state import State
 from tetrax.env.game.vector import describe
 from tetrax.games.versus import Versus, VersusState
 from tetrax.view import svg
-from tetrax.view.colours import LABEL
+from tetrax.view.colours import LABEL, PAGE
 from tetrax.view.layout import LINE, lay_out
+from tetrax.view.picture import font, picture
 from tetrax.view.scene import Scene, scene
 from tetrax.view.text import render_text
 
 BETWEEN = 4  # spaces between two boards of a text
+HEADING = 1.25  # cells, of a line above a board
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -34,15 +37,18 @@ def check_state(env: Versus, state: Any) -> VersusState:
     return state
 
 
-def boards_of(state: VersusState) -> list[State]:
-    """Return the board of each player as a game of its own; only those that have fallen are over."""
+def each_board(state: VersusState) -> list[State]:
+    """Return the board of each player as a game of its own; only those that have fallen are over.
+
+    Leaves may have axes of several states first.
+    """
     fallen = np.asarray(state.fallen)
-    return [board.replace(game_over=fallen[player]) for player, board in enumerate(state.boards)]
+    return [board.replace(game_over=fallen[..., player]) for player, board in enumerate(state.boards)]
 
 
 def scenes_of(env: Versus, state: VersusState, *, start_level: int = 1) -> list[Scene]:
     """Show the board of each player."""
-    return [scene(env.rules, board, start_level=start_level) for board in boards_of(state)]
+    return [scene(env.rules, board, start_level=start_level) for board in each_board(state)]
 
 
 def headings(env: Versus, state: VersusState) -> list[str]:
@@ -116,6 +122,19 @@ def join_svg(scenes: Sequence[Scene], headings: Sequence[str], *, title: str) ->
         inside = svg.draw(shown, title=heading).rstrip("\n")
         lines.append(inside.replace("<svg ", f'<svg x="{number * place.width}" y="{LINE}" ', 1))
     return svg.Svg("\n".join([*lines, "</svg>"]) + "\n")
+
+
+def join_pictures(scenes: Sequence[Scene], headings: Sequence[str], *, cell: int) -> np.ndarray:
+    """Draw scenes as uint8[height, width, 3], beside each other, each under its heading; a cell is `cell` pixels."""
+    boards = [picture(shown, cell=cell) for shown in scenes]
+    _, width, _ = boards[0].shape
+    line = round(HEADING * cell)
+    above = Image.new("RGB", (width * len(boards), line), PAGE)
+    pen = ImageDraw.Draw(above)
+    for number, heading in enumerate(headings):
+        middle = number * width + width // 2
+        pen.text((middle, line // 2), heading, LABEL, font(0.75 * cell), anchor="mm")
+    return np.concatenate([np.asarray(above), np.concatenate(boards, axis=1)])
 
 
 def _visible(line: str) -> int:

@@ -2,6 +2,7 @@
 
 python -m tests.train.machine.devices compare SEEDS    one chunk on all devices and on one; prints what differs, as JSON
 python -m tests.train.machine.devices dream SEEDS      the same of Dreamer
+python -m tests.train.machine.devices versus SEEDS     the same of two who play against each other, and a league
 python -m tests.train.machine.devices train RUN OUT FLAGS   the training command, then two chunks by hand
 """
 
@@ -17,10 +18,14 @@ from typing import Any
 import jax
 import numpy as np
 
-from tetrax.agents import dreamer, ppo
+from tetrax.agents import dreamer, mappo, ppo
+from tetrax.agents.mappo import LeagueConfig, MAPPOConfig
 from tetrax.agents.ppo import PPOConfig
 from tetrax.env import batch
-from tetrax.env.tetris import make
+from tetrax.env.game.rules import RULE_PRESETS
+from tetrax.env.tetris import EnvConfig, make
+from tetrax.games.versus import Versus
+from tetrax.games.versus_config import VersusConfig
 from tetrax.networks.network_config import NetworkConfig
 from tetrax.train import presets, start
 from tetrax.train.__main__ import main
@@ -43,27 +48,50 @@ DREAMS = dataclasses.replace(
 )
 
 
+# A game of each group is against a past self, and with the second iteration there are two of these.
+LEAGUE = MAPPOConfig(
+    num_envs=16,
+    num_steps=8,
+    num_epochs=1,
+    num_minibatches=2,
+    num_groups=8,
+    network=NetworkConfig(hidden=(8,)),
+    league=LeagueConfig(size=2, share=0.5, every=2, tables=4),
+)
+VERSUS = VersusConfig(
+    board=EnvConfig(
+        rules=dataclasses.replace(RULE_PRESETS["mini"], garbage=True),
+        actions="drop",
+        params=("game.garbage_delay=1",),
+    )
+)
+
+
 def collectives(compiled: Any) -> list[str]:
     """Name every way in which the devices of a program exchange data."""
     return sorted(set(COLLECTIVE.findall(compiled.as_text())))
 
 
-def program(mesh: Any, env: Any, num_seeds: int = 1, *, dreams: bool = False) -> Program:
-    if dreams:
+def program(mesh: Any, env: Any, num_seeds: int = 1, *, kind: str = "compare") -> Program:
+    if kind == "dream":
         agent, chunk = dreamer.make(DREAMS, env), 1
+    elif kind == "versus":
+        agent, chunk = mappo.make(LEAGUE, env), 2
     else:
         agent, chunk = ppo.make(SMALL, env), 2
     return Program(agent, chunk_iterations=chunk, horizon=8, num_seeds=num_seeds, mesh=mesh)
 
 
-def compare(num_seeds: int, *, dreams: bool = False) -> dict[str, Any]:
+def compare(num_seeds: int, *, kind: str = "compare") -> dict[str, Any]:
     """Train one chunk on all devices and on one."""
-    env = make("mini", actions="drop", reward="survival")
-    if dreams:
+    env: Any = make("mini", actions="drop", reward="survival")
+    if kind == "versus":
+        env = Versus(VERSUS)
+    if kind == "dream":
         env = make("mini", actions="drop", observation="bitboards", time_limit=9)
     states, facts = [], {"devices": jax.device_count()}
     for mesh in (batch.device_mesh(SMALL.num_groups), None):
-        several = program(mesh, env, num_seeds, dreams=dreams)
+        several = program(mesh, env, num_seeds, kind=kind)
         several.compile()
         state = several.initial_state()
         if mesh is not None:
@@ -101,8 +129,8 @@ def parameters_after_two_chunks(run: Path, path: Path) -> None:
 
 
 if __name__ == "__main__":
-    if sys.argv[1] in ("compare", "dream"):
-        print(json.dumps(compare(num_seeds=int(sys.argv[2]), dreams=sys.argv[1] == "dream")))
+    if sys.argv[1] in ("compare", "dream", "versus"):
+        print(json.dumps(compare(num_seeds=int(sys.argv[2]), kind=sys.argv[1])))
         sys.exit()
     exit_code = main(sys.argv[4:])
     if exit_code == 0:

@@ -65,6 +65,16 @@ def test_four_devices_dream_as_one_does() -> None:
     assert found["collectives"] == ["all-gather", "all-reduce"]
 
 
+@pytest.mark.slow
+def test_four_devices_play_versus_and_a_league_as_one_does() -> None:
+    found = on_four_devices("versus", "1")
+    assert (found["devices"], found["boards_per_device"], found["devices_of_policy"]) == (4, 4, 1)
+    assert found["unequal"] == []  # games, who plays at which table, keys, counters
+    assert found["farthest"] < ROUNDING
+    # Beside sums, what is seen in games against past selves is exchanged: each plays whole tables.
+    assert found["collectives"] == ["all-gather", "all-reduce"]
+
+
 def test_the_comparison_can_fail() -> None:
     one = {"number": jnp.arange(3), "weights": jnp.ones(3)}
     other = {"number": jnp.arange(3).at[1].set(7), "weights": jnp.ones(3).at[0].set(1.1)}

@@ -21,6 +21,7 @@ from tetrax.train.report.metric_labels import Measures
 from tetrax.view.cells import EMPTY
 from tetrax.view.colours import FLASH, GARBAGE, JUST_PLACED, PIECE_COLOURS, UNKNOWN, WELL, WHITE, Colour, mix
 from tetrax.view.scene import scene
+from tetrax.view.shown_games import Picture
 from tetrax.view.text import SMALL_GHOST
 
 HEADER = Header(
@@ -155,13 +156,14 @@ METRICS = {
 EVALUATED = {"eval/lines": 197.3, "eval/pieces": 500.0, "eval/cap": 500.0, "eval/capped": 0.5}
 
 
-def live(width: int, height: int, row: dict[str, Any], **options: Any) -> str:
+def live(width: int, height: int, row: dict[str, Any], picture: Picture | None = None, **options: Any) -> str:
     """The panel of a run in the middle, in a terminal of this size."""
     console = terminal.console(file=screen_file(), force_terminal=True, width=width, height=height, **options)
+    picture = Picture((BOARD,)) if picture is None else picture
     with LiveDisplay(console) as shown:
         shown.start(HEADER, [{"step": 200, "lines": 1.0}])
         shown.phase("training")
-        shown.row(row, BOARD)
+        shown.row(row, picture)
         shown.evaluation(EVALUATED)
         return render(shown, width)
 
@@ -187,6 +189,37 @@ def test_the_live_view_fits_the_terminal_and_shows_the_board_or_says_why_not(
     # of 12 lines, 2 borders, 3 of what is trained and how far, and one for the cursor 18.
     needed = "54x18" if width < 60 else "56x18"
     assert any(f"no board below {needed}" in line for line in panel) is not board
+
+
+@pytest.mark.parametrize(
+    ("width", "height", "boards", "said"),
+    [
+        (80, 24, 2, None),
+        # Besides the boards 42, as above; four boards and what is between them 51, two 25.
+        (80, 24, 4, "2 of 4 boards: below 95x18"),
+        (95, 18, 4, None),
+        (160, 40, 4, None),
+        (69, 18, 2, None),
+        (68, 19, 2, "1 of 2 boards: below 69x18"),
+        (53, 24, 2, "no board below 54x19"),
+    ],
+)
+def test_all_boards_are_shown_that_there_is_room_for(
+    width: int, height: int, boards: int, said: str | None
+) -> None:
+    panel = live(width, height, METRICS, Picture((BOARD,) * boards)).splitlines()
+    assert len(panel) < height and max(map(len, panel)) <= width
+    drawn = max(line.count("▀" * 9) for line in panel)
+    assert drawn == {None: boards, "2": 2, "1": 1, "n": 0}[said and said[0]]
+    told = [line for line in panel if "board" in line]
+    assert len(told) == (said is not None) and all(str(said) in line for line in told)
+
+
+def test_a_drawing_in_characters_is_shown_in_place_of_boards() -> None:
+    drawing = "A . *\n. B .\nstep 3 of 20"
+    panel = live(80, 24, METRICS, Picture(drawing=drawing))
+    assert all(f"│{line:12}│" in panel for line in drawing.splitlines())
+    assert "no board below 56x11" in live(53, 24, METRICS, Picture(drawing=drawing))
 
 
 def test_numbers_are_whole_in_every_terminal() -> None:
@@ -222,7 +255,7 @@ def test_a_terminal_is_shown_what_its_encoding_has(encoding: str, board: bool) -
     file = screen_file(encoding)
     with LiveDisplay(terminal.console(file=file, force_terminal=True, width=80, height=24)) as shown:
         shown.start(HEADER, [])
-        shown.row(METRICS, BOARD)
+        shown.row(METRICS, Picture((BOARD,)))
     file.seek(0)
     said = file.read()
     assert ("▀" in said) is board and ("no board: no blocks in this encoding" in said) is not board

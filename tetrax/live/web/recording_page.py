@@ -58,10 +58,15 @@ def _made(path: Path, known: Mark | None, run: Path | None, policy: Mark | None)
 
     With the thoughts of a run's policy where one is given.
     """
-    from tetrax.env import record
+    from tetrax.env.record import Replay
+    from tetrax.games import recordings
     from tetrax.train.folder import policy_io
     from tetrax.train.report.thoughts import think
     from tetrax.view import page
 
-    replayed = record.replay(record.load(path))
-    return page.show(replayed, thoughts=None if run is None else think(policy_io.load(run), replayed)).html
+    replayed = recordings.replay(recordings.load(path))
+    if run is None:
+        return page.show(replayed).html
+    if not isinstance(replayed, Replay):
+        raise UserError("what its policy thinks is told of games of one board; this one has several")
+    return page.show(replayed, thoughts=think(policy_io.load(run), replayed)).html

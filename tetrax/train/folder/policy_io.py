@@ -23,11 +23,12 @@ from tetrax.agents import AGENTS
 from tetrax.agents.agent import Actor, Agent, Sight
 from tetrax.env.record import Recording
 from tetrax.fields.errors import UserError
+from tetrax.games import recordings
+from tetrax.games.versus_record import VersusRecording
 from tetrax.system import compilation_cache
 from tetrax.system.disk import as_path
 from tetrax.train.config import TrainConfig, load_config, to_json
 from tetrax.train.folder import files
-from tetrax.view.scene import has_pictures
 
 CONFIG = "config.json"
 PARAMETERS = "parameters.npz"
@@ -69,16 +70,17 @@ class LoadedPolicy:
         """Play an action, int32[B], in each of B games: states and time steps, [B, ...]. Compiled at the first call."""
         return self._compiled_game[1](states, actions)
 
-    def play(self, seed: int = 0, max_pieces: int = 500) -> Recording:
+    def play(self, seed: int = 0, max_pieces: int = 500) -> Recording | VersusRecording:
         """Play one game, or its first `max_pieces` pieces, by the most probable actions; `tetrax.show` shows it.
 
         It is game 0 of an evaluation with that seed. ValueError for games that cannot be recorded.
         """
         from tetrax.train.report import evaluation  # slow to import, for those who only act
 
-        if not has_pictures(self.env):
+        if not recordings.has_recordings(self.env):
             raise ValueError(
-                f"play: given {self.env.spec.title}, of which there are no recordings; allowed: Tetris"
+                f"play: given {self.env.spec.title}, of which there are no recordings; "
+                f"allowed: {', '.join(recordings.KEEPERS)}"
             )
         result = evaluation.evaluate(
             self.env, self.actor, episodes=1, seed=seed, max_pieces=max_pieces, record=True

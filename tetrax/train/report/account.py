@@ -13,7 +13,7 @@ from tetrax.train.report.display import Header
 from tetrax.train.report.metric_labels import Measures
 from tetrax.train.report.numbers import duration
 from tetrax.train.run import Run, Stopwatch
-from tetrax.view.scene import Scene, scene_of
+from tetrax.view.shown_games import Picture, picture_of
 
 
 def header(run: Run, *details: str, kind: str = "", programs: int = 1) -> Header:
@@ -38,14 +38,14 @@ def row(run: Run, step: int, steps_trained: int, seconds: float, metrics: Row) -
     }
 
 
-def first_scene(env: Any, program: Program | HostProgram, outcome: Outcome) -> Scene | None:
+def first_picture(env: Any, program: Program | HostProgram, outcome: Outcome) -> Picture | None:
     """Show one of the games being played; of several seeds, one of the first."""
     if outcome.game is None:
         return None
     game = outcome.game
     if program.num_seeds > 1:
         game = jax.tree.map(lambda leaf: leaf[0], game)
-    return scene_of(env, game)
+    return picture_of(env, game)
 
 
 def time_spent(stopwatch: Stopwatch) -> dict[str, str]:

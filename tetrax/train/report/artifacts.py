@@ -12,7 +12,8 @@ import numpy as np
 
 from tetrax.agents.agent import Actor
 from tetrax.env.contract import Spec
-from tetrax.env.record import Replay, save
+from tetrax.env.record import Replay
+from tetrax.games import recordings
 from tetrax.train.config import whole_chunks
 from tetrax.train.folder import checkpoint, files, log
 from tetrax.train.folder.log import Row
@@ -23,7 +24,6 @@ from tetrax.train.report.metric_labels import Measures
 from tetrax.train.report.plots import FinalEvaluation
 from tetrax.train.run import DIVERGED, STOPPED, Progress, Run
 from tetrax.view import render
-from tetrax.view.scene import has_pictures
 from tetrax.world_model.dreams import Plan
 
 Attend = Callable[[Any], Any]  # (what is seen, [1, ...]) -> AttentionWeights
@@ -88,9 +88,9 @@ def evaluate_at_end(run: Run, state: Any, step: int) -> dict[str, Any]:
             state,
             episodes=settings.final_episodes,
             max_pieces=settings.final_max_pieces,
-            record=has_pictures(run.env),
+            record=recordings.has_recordings(run.env),
         )
-    if has_pictures(run.env):
+    if recordings.has_recordings(run.env):
         with run.phase("recording the best game"):
             record_best(run, results)
     document = {"step": step, "seed": SEED, **pool(results).summary()}
@@ -103,7 +103,7 @@ def evaluate_at_end(run: Run, state: Any, step: int) -> dict[str, Any]:
 def is_recorded(run: Run, progress: Progress) -> bool:
     """Return whether games of the evaluation that is due now are kept as recordings."""
     settings = run.config.evaluation
-    if not (settings.every and settings.record_every and has_pictures(run.env)):
+    if not (settings.every and settings.record_every and recordings.has_recordings(run.env)):
         return False
     number = progress.chunks // whole_chunks(settings.every, run.program.steps_per_chunk)
     return number % settings.record_every == 0
@@ -129,8 +129,8 @@ def record_some(run: Run, result: EvalResult, step: int, attend: Attend | None =
             folder.mkdir(exist_ok=True)
             for name, number in chosen.items():
                 replayed = replay_of(run.env, result, number)
-                save(replayed.recording, folder / f"step-{step}-{name}.json")
-                if name == "best" and attend is not None:
+                recordings.save(replayed.recording, folder / f"step-{step}-{name}.json")
+                if name == "best" and attend is not None and isinstance(replayed, Replay):
                     _draw_attention(run, replayed, attend)
     except Exception as error:  # they are for people to look at: a full disk, memory
         why = " ".join(f"{type(error).__name__}: {error}".split())
@@ -257,6 +257,6 @@ def record_best(run: Run, results: list[EvalResult]) -> None:
     replayed = replay_of(run.env, result, result.best)
     folder = run.folder.recordings
     folder.mkdir(exist_ok=True)
-    save(replayed.recording, folder / "best.json")
+    recordings.save(replayed.recording, folder / "best.json")
     for suffix in PICTURES:
         render.save(replayed, folder / f"best{suffix}")

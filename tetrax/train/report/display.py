@@ -24,7 +24,7 @@ from tetrax.train.report.keyboard import Keyboard
 from tetrax.train.report.live_panel import Entry, Screen
 from tetrax.train.report.metric_labels import Measures, find_running
 from tetrax.train.report.rows import CAP, EVALUATION, SO_FAR
-from tetrax.view.scene import Scene
+from tetrax.view.shown_games import Picture
 
 PLAIN_SECONDS = 10.0  # between reports of metrics where there is no terminal
 
@@ -63,7 +63,7 @@ class Display(Protocol):
     def phase(self, name: str) -> None:
         """Say what is being done now: compiling, training, evaluating, saving."""
 
-    def row(self, row: Row, scene: Scene | None) -> None:
+    def row(self, row: Row, picture: Picture | None) -> None:
         """Show the metrics of a chunk and one of the games being played."""
 
     def evaluation(self, row: Row) -> None:
@@ -96,7 +96,7 @@ class SilentDisplay:
     ) -> None: ...
     def start(self, header: Header, rows: list[Row]) -> None: ...
     def phase(self, name: str) -> None: ...
-    def row(self, row: Row, scene: Scene | None) -> None: ...
+    def row(self, row: Row, picture: Picture | None) -> None: ...
     def evaluation(self, row: Row) -> None: ...
     def note(self, text: str) -> None: ...
     def finish(self, summary: Summary) -> None: ...
@@ -119,7 +119,7 @@ class PlainDisplay(SilentDisplay):
         if header.logs:
             _print(header.logs)
 
-    def row(self, row: Row, scene: Scene | None) -> None:
+    def row(self, row: Row, picture: Picture | None) -> None:
         assert self._clock is not None, "start comes first"
         self._clock.update(row)
         now = time.monotonic()
@@ -150,7 +150,7 @@ class LiveDisplay:
         self._history: dict[str, list[float]] = {}
         self._row: Row = {}  # the newest
         self._cap: float | None = None  # of the newest evaluation
-        self._scene: Scene | None = None
+        self._picture: Picture | None = None
         self._keyboard = Keyboard(self._send, self.note, lambda: self._phase == mailbox.PAUSED)
         self._reading = ExitStack()
         self._leave_terminal: Callable[[], None] | None = None
@@ -181,10 +181,10 @@ class LiveDisplay:
     def phase(self, name: str) -> None:
         self._phase, self._phase_start = name, time.monotonic()
 
-    def row(self, row: Row, scene: Scene | None) -> None:
+    def row(self, row: Row, picture: Picture | None) -> None:
         assert self._header is not None, "start comes first"
         self._clock.update(row)
-        self._row, self._scene = self._header.measures.with_rates(row), scene
+        self._row, self._picture = self._header.measures.with_rates(row), picture
         self._remember(self._row)
         self._live.refresh()
 
@@ -240,7 +240,7 @@ class LiveDisplay:
             clock=self._clock,
             phase=f"{self._phase}{waiting} · {memory.in_use()}" if self._phase else "",
             entries=self._entries(header.measures),
-            scene=self._scene,
+            picture=self._picture,
             keys=self._keyboard.line if self._leave_terminal is not None and self._phase else "",
         )
         screen = Screen(

@@ -25,7 +25,8 @@ from tetrax.env.contract import Spec, check_game
 from tetrax.env.game.rules import check_whole
 from tetrax.env.game.vector import describe
 from tetrax.env.record import Recording, Replay
-from tetrax.env.record import play as play_recorded
+from tetrax.games import recordings
+from tetrax.games.versus_record import VersusRecording, VersusReplay
 from tetrax.system.disk import write_whole
 from tetrax.train.report import blocks, host_evaluation
 from tetrax.train.report.tally import MAX_EPISODES, MAX_LENGTH, Asked, Tally
@@ -156,24 +157,24 @@ def game_key(seed: int, game: int) -> Array:
     return jax.random.fold_in(jax.random.key(seed, impl="threefry2x32"), game)
 
 
-def recording_of_best(env: Any, result: EvalResult) -> Recording:
+def recording_of_best(env: Any, result: EvalResult) -> Recording | VersusRecording:
     """Make the recording of an evaluation's best game, playing it again."""
     return replay_of_best(env, result).recording
 
 
-def replay_of_best(env: Any, result: EvalResult) -> Replay:
+def replay_of_best(env: Any, result: EvalResult) -> Replay | VersusReplay:
     """Play an evaluation's best game again: its recording, with every state for those who draw it."""
     return replay_of(env, result, result.best)
 
 
-def replay_of(env: Any, result: EvalResult, number: int) -> Replay:
+def replay_of(env: Any, result: EvalResult, number: int) -> Replay | VersusReplay:
     """Play a recorded game of an evaluation again, by its number."""
     if number not in result.actions:
         raise ValueError(
             f"game {number}: given no actions; allowed: the result of evaluate(..., record=True)"
         )
     key = game_key(result.seed, number)
-    return play_recorded(env.config, env.default_params, key, result.actions[number])
+    return recordings.play(env, key, result.actions[number])
 
 
 def pool(results: list[EvalResult]) -> EvalResult:

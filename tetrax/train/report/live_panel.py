@@ -15,17 +15,23 @@ from rich.text import Text
 
 from tetrax.train.report.clock import Clock
 from tetrax.view.scene import Scene
+from tetrax.view.shown_games import Picture
 from tetrax.view.text import render_half_blocks
 
 WIDTH = 92  # columns, at most
 WIDE = 60  # columns from which on there is room for a wider margin
-GAP, BOARD_GAP = 2, 3  # columns between those of the table, and before the board
+GAP, BOARD_GAP, BETWEEN = (
+    2,
+    3,
+    1,
+)  # columns between those of the table, before the boards, between two of these
 SPARKS = "▁▂▃▄▅▆▇█"
 HALF_BLOCKS = "▀▄█"
 SPARK_WIDTH, LEAST_SPARKS = 24, 8
 BAR = 10  # columns, at least
 PROGRESS = 2  # lines of progress and of the phase
 BORDERS = 2
+ONE_BOARD = 12  # columns of a board and its borders, within WIDTH: more boards make the panel wider
 LOWEST = BORDERS + 1 + PROGRESS + 1  # lines below which there is no room for a panel
 NUMBER, HEADLINE, LINK = "#31c7ef", "bold default", "#5a65ad"
 EVALUATED = "#f7d308"
@@ -61,7 +67,7 @@ class View:
     clock: Clock
     phase: str
     entries: Sequence[Entry]
-    scene: Scene | None
+    picture: Picture | None
     keys: str = ""  # which there are, or what is being typed
 
 
@@ -73,7 +79,8 @@ class Layout(NamedTuple):
     is_roomy: bool  # lines between the parts
     entries: int
     sparks: int  # columns; 0 = none
-    missing: str | None  # why there is no board, where there is one to be shown
+    boards: int  # that are shown
+    missing: str | None  # why there is none, or not all
 
 
 def draw(view: View, screen: Screen) -> RenderableType:
@@ -85,9 +92,11 @@ def draw(view: View, screen: Screen) -> RenderableType:
     blank = [Text()] if layout.is_roomy else []
     body += [*blank, *_progress(view, layout), *blank]
     table = _table(view.entries[: layout.entries], layout)
-    if view.scene is not None and layout.missing is None:
+    if view.picture is not None and layout.boards:
+        boards = Table.grid(padding=(0, BETWEEN))
+        boards.add_row(*_frames(view.picture, screen.has_colours)[: layout.boards])
         beside = Table.grid(padding=(0, BOARD_GAP))
-        beside.add_row(table, _frame(view.scene, screen.has_colours))
+        beside.add_row(table, boards)
         body.append(beside)
     else:
         body.append(table)
@@ -100,44 +109,70 @@ def draw(view: View, screen: Screen) -> RenderableType:
         subtitle=Text(view.folder, style="dim"),
         subtitle_align="right",
         border_style=LINK,
-        width=min(WIDTH, screen.columns),
+        width=layout.inner + BORDERS + 2 * layout.margin,
         padding=(1 if layout.is_roomy else 0, layout.margin),
     )
 
 
 def plan(view: View, screen: Screen) -> Layout:
-    """Decide what there is room for: first the numbers, then the board, then the curves of the numbers."""
+    """Decide what there is room for: first the numbers, then the boards, then the curves of the numbers."""
     margin = 2 if screen.columns >= WIDE else 1
-    inner = min(WIDTH, screen.columns) - BORDERS - 2 * margin
+    sizes = [] if view.picture is None else _sizes(view.picture)
+    widest = WIDTH + max(0, _across(sizes) - ONE_BOARD)
+    inner = min(widest, screen.columns) - BORDERS - 2 * margin
     numbers, fixed = _numbers_width(view.entries), BORDERS + 1 + PROGRESS
-    board_width = board_lines = 0
-    missing = None
-    if view.scene is not None:
-        rules = view.scene.rules
-        board_width, board_lines = rules.width + BORDERS, -(-rules.height // 2) + BORDERS
-        missing = _why_not(
-            screen,
-            columns=numbers + BOARD_GAP + board_width + BORDERS + 2 * (2 if screen.columns >= WIDE else 1),
-            lines=fixed + board_lines,
-        )
-    beside = 0 if missing or view.scene is None else BOARD_GAP + board_width
+    around = numbers + BOARD_GAP + BORDERS + 2 * margin
+    boards, missing = len(sizes), None
+    while boards:
+        lines = fixed + max(size.height for size in sizes[:boards]) + (boards < len(sizes))
+        why_not = _why_not(screen, view.picture, columns=around + _across(sizes[:boards]), lines=lines)
+        if why_not is None:
+            break
+        missing, boards = missing or why_not, boards - 1
+        if not boards:
+            missing = why_not
+    if boards and missing:
+        missing = f"{boards} of {len(sizes)} boards: {missing.removeprefix('no board ')}"
+    beside = BOARD_GAP + _across(sizes[:boards]) if boards else 0
     sparks = min(SPARK_WIDTH, inner - numbers - GAP - beside)
     has_sparks = screen.has_sparks and sparks >= LEAST_SPARKS
     room = screen.rows - fixed - (missing is not None)
-    lines = max(len(view.entries), 0 if missing else board_lines)
+    lines = max([len(view.entries), *(size.height for size in sizes[:boards])])
     return Layout(
         inner=inner,
         margin=margin,
         is_roomy=lines + 4 <= room,  # two blank lines, and two within the border
         entries=max(1, room),
         sparks=sparks if has_sparks else 0,
+        boards=boards,
         missing=missing,
     )
 
 
-def _why_not(screen: Screen, *, columns: int, lines: int) -> str | None:
+class Size(NamedTuple):
+    """Columns and lines of a board with its borders."""
+
+    columns: int
+    height: int  # lines
+
+
+def _sizes(picture: Picture) -> list[Size]:
+    """Return the size of each board."""
+    if picture.drawing:
+        lines = picture.drawing.split("\n")
+        return [Size(max(map(len, lines)) + BORDERS, len(lines) + BORDERS)]
+    rules = [scene.rules for scene in picture.scenes]
+    return [Size(each.width + BORDERS, -(-each.height // 2) + BORDERS) for each in rules]
+
+
+def _across(sizes: Sequence[Size]) -> int:
+    """Return the columns of boards beside each other."""
+    return sum(size.columns for size in sizes) + BETWEEN * max(0, len(sizes) - 1)
+
+
+def _why_not(screen: Screen, picture: Picture | None, *, columns: int, lines: int) -> str | None:
     """Say why there is no board; None where there is one. A line of the terminal is left to what follows the view."""
-    if not screen.has_blocks:
+    if not screen.has_blocks and picture is not None and not picture.drawing:
         return "no board: no blocks in this encoding"
     fits = screen.columns >= columns and screen.rows >= lines
     return None if fits else f"no board below {columns}x{lines + 1}"
@@ -160,9 +195,17 @@ def board_picture(scene: Scene, *, colour: bool = True) -> Text:
     return Text.from_ansi(render_half_blocks(scene, colour=colour), no_wrap=True)
 
 
-def _frame(scene: Scene, colour: bool) -> RenderableType:
-    picture = board_picture(scene, colour=colour)
-    return Panel(picture, width=scene.rules.width + BORDERS, padding=0, border_style="dim")
+def _frames(picture: Picture, colour: bool) -> list[RenderableType]:
+    """Return each board within its border; several have their numbers on it."""
+    if picture.drawing:
+        drawn = [Text(picture.drawing, no_wrap=True)]
+    else:
+        drawn = [board_picture(scene, colour=colour) for scene in picture.scenes]
+    numbers = [str(number) for number in range(1, len(drawn) + 1)] if len(drawn) > 1 else [None]
+    return [
+        Panel(board, width=size.columns, padding=0, border_style="dim", title=number)
+        for board, size, number in zip(drawn, _sizes(picture), numbers, strict=True)
+    ]
 
 
 def _progress(view: View, layout: Layout) -> list[RenderableType]:

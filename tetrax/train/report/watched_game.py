@@ -1,7 +1,7 @@
 """A game played by the policy as it is, for people to watch: what was decided at each step, and what came of it.
 
 It is a game of its own, played between two chunks as the policy explores. Of several who act together
-the first is told. What is trained is the same, bit for bit, whether somebody watches or not.
+the first is told, and all boards are shown. What is trained is the same, bit for bit, whether somebody watches or not.
 """
 
 from __future__ import annotations
@@ -32,9 +32,8 @@ from tetrax.train.report.decisions import (
     summarise,
 )
 from tetrax.view.as_data import rules_data
-from tetrax.view.captions import read_happenings
-from tetrax.view.following import Following, step_data
-from tetrax.view.scene import has_pictures, read_moments
+from tetrax.view.following import Following, Shown, step_data
+from tetrax.view.shown_games import Track, has_boards, picture_of, tracks_of
 
 STEPS = 32  # of a burst
 
@@ -54,7 +53,8 @@ class Burst(NamedTuple):
     before: Any  # the game before the step
     after: Any  # and after it
     is_first: Array  # bool[T], the game began with this step
-    decisions: Decisions
+    actions: Array  # int32[T], of several who act together [T, P]
+    decisions: Decisions  # of the first
     reward: Array  # float32[T], of who moved
     is_over: Array  # bool[T], by a loss or a limit
     event: Any
@@ -95,7 +95,7 @@ class WatchedGame:
         with_end = ThreadPoolExecutor(1)
         self._program: Future[Callable[..., tuple[Standing, Burst]]] = with_end.submit(lowered.compile)
         with_end.shutdown(wait=False)
-        self._following: Following | None = None
+        self._following: list[Following] = []  # each board
         self._game, self._move = -1, 0  # numbers of the game and of the step in it
 
     @property
@@ -107,7 +107,7 @@ class WatchedGame:
         """Return what all steps have in common, as JSON values: the rules to draw scenes by, names of the actions."""
         names = getattr(self._env, "action_names", None)
         return {
-            "rules": rules_data(self._env.rules) if has_pictures(self._env) else None,
+            "rules": rules_data(self._env.rules) if has_boards(self._env) else None,
             "actions": list(names) if names is not None else None,
             "game": self._env.spec.title,
         }
@@ -154,13 +154,14 @@ class WatchedGame:
     ) -> tuple[Standing, tuple[Burst, Expected | None]]:
         env, games = self._env, standing.games
         decided = self._decide(policy, discount, standing, games.game)
-        action = batch.actions_of_one(decided.action, env.spec)
-        after, timestep = self._auto.step(games, action, self._params(discount))
+        actions = batch.actions_of_one(decided.action, env.spec)
+        after, timestep = self._auto.step(games, actions, self._params(discount))
         is_over = timestep.terminated | timestep.truncated
         burst = Burst(
             before=_without_keys(games.game),
             after=_without_keys(after.last),
             is_first=standing.is_first,
+            actions=actions,
             decisions=summarise(decided.action, decided.legal, decided.told),
             reward=reward_of_mover(env, timestep.reward, games.game),
             is_over=is_over,
@@ -213,19 +214,41 @@ class WatchedGame:
         }
 
     def _show(self, burst: Burst) -> list[dict[str, Any]]:
-        """Return how each step looks; nothing of games that have no pictures."""
-        if not has_pictures(self._env):
-            return [{"scene": None}] * STEPS
-        before, after = read_moments(burst.before), read_moments(burst.after)
+        """Return how each step looks: a scene, those of several boards, or a drawing; nothing of other games."""
+        env = self._env
+        if not has_boards(env):
+            states = [
+                jax.tree.map(lambda leaf, index=index: leaf[index], burst.after) for index in range(STEPS)
+            ]
+            pictures = [picture_of(env, state) for state in states]
+            return [
+                {"scene": None, **({"drawing": picture.drawing} if picture else {})} for picture in pictures
+            ]
+        tracks = tracks_of(env, burst.before, burst.after, burst.event, np.asarray(burst.actions))
         shown = []
-        for index, happening in enumerate(read_happenings(burst.event)):
-            if self._following is None or burst.is_first[index]:
-                self._following = Following(self._env, before[index])
-            step = self._following.step(after[index], happening, int(burst.decisions.action[index]))
-            lines = lines_data(burst.decisions, index, self._env.rules, before[index])
-            placed = {"placed": [list(cell) for cell in step.placed]} if lines else {}
-            shown.append({**step_data(step), **lines, **placed})
+        for index in range(STEPS):
+            if not self._following or burst.is_first[index]:
+                self._following = [Following(track.env, track.before[index]) for track in tracks]
+            steps = [
+                follows.step(track.after[index], track.happenings[index], track.actions[index])
+                for follows, track in zip(self._following, tracks, strict=True)
+            ]
+            lines = lines_data(burst.decisions, index, env.rules, tracks[0].before[index])
+            placed = {"placed": [list(cell) for cell in steps[0].placed]} if lines else {}
+            shown.append({**_steps_data(steps, tracks, index), **lines, **placed})
         return shown
+
+
+def _steps_data(steps: list[Shown], tracks: list[Track], index: int) -> dict[str, Any]:
+    """Return a step as JSON values: what the first player did, and all boards where there are several."""
+    told = [step_data(step) for step in steps]
+    if len(told) == 1:
+        return told[0]
+    boards = [
+        {"heading": track.headings[index], "said": each["said"], "scene": each["scene"]}
+        for track, each in zip(tracks, told, strict=True)
+    ]
+    return {**told[0], "scene": None, "boards": boards}
 
 
 def _without_keys(tree: Any) -> Any:

@@ -201,8 +201,8 @@ def _train(work: Work, group: Group, steps_before: int) -> Group:
         row = _row(run, group, outcome, chunks, time.monotonic() - began)
         measured.rows.append(row)
         run.log.write(row)
-        scene = account.first_scene(run.env, group.program, outcome)
-        run.display.row({**row, "step": steps_before + row["step"]}, scene)
+        picture = account.first_picture(run.env, group.program, outcome)
+        run.display.row({**row, "step": steps_before + row["step"]}, picture)
         if run.stop.signal is not None:
             raise Interrupted
         if chunks in rungs and chunks < run.target_chunks:

@@ -33,7 +33,8 @@ export function makeWatched(run) {
   const element = make("section", { class: "card watched", tabindex: "0", "aria-label": "The watched game" },
     make("div", { class: "screen" }, stage, told), note, controls);
   let steps = []; // { rules, actions, step }
-  let [index, playing, following, due, drawnAt, board, shownRules] = [-1, true, true, 0, 0, null, null];
+  let [index, playing, following, due, drawnAt, shownRules] = [-1, true, true, 0, 0, null];
+  let boards = []; // { board, heading, said }
   let [rules, actions] = [null, []];
 
   function take({ run: of, fresh, lines }) {
@@ -73,15 +74,36 @@ export function makeWatched(run) {
     live.setAttribute("aria-pressed", following);
     const now = steps[index];
     if (!now) return;
-    const hasPicture = Boolean(now.rules && now.step.scene); // some games have none
-    stage.hidden = !hasPicture;
-    if (hasPicture && now.rules !== shownRules) {
-      board ??= makeBoard(stage, now.rules, { maxHeight: () => Math.max(300, Math.min(620, window.innerHeight - 230)) });
-      board.setRules(now.rules);
-      shownRules = now.rules;
-    }
-    if (hasPicture) board.draw({ ...now.step.scene, line: goesOn(now.step) });
+    const shown = picturesOf(now);
+    stage.hidden = !shown.length && !now.step.drawing; // some games have none
+    if (shown.length !== boards.length || !shown.length) setBoards(shown.length, now);
+    shown.forEach(({ scene, heading, said }, place) => {
+      const { board, figure } = boards[place];
+      if (now.rules !== shownRules) board.setRules(now.rules);
+      board.draw(scene);
+      if (figure) figure.firstChild.textContent = [heading, said].filter(Boolean).join(" · ");
+    });
+    if (shown.length) shownRules = now.rules;
     told.replaceChildren(...decision(now));
+  }
+
+  /** Make place for so many boards, each of several with a line above; for none, for a drawing in characters. */
+  function setBoards(count, { rules: of, step }) {
+    for (const { board } of boards) board.destroy();
+    const maxHeight = () => Math.max(300, Math.min(620, window.innerHeight - 230));
+    const several = count > 1;
+    stage.classList.toggle("several", several);
+    stage.classList.remove("board");
+    stage.replaceChildren();
+    if (!count && step.drawing) stage.append(make("pre", { class: "drawing", role: "img", "aria-label": "The game" }, String(step.drawing)));
+    boards = Array.from({ length: count }, () => {
+      if (!several) return { board: makeBoard(stage, of, { maxHeight }) };
+      const within = make("div");
+      const figure = make("figure", {}, make("figcaption", { class: "quiet" }), within);
+      stage.append(figure);
+      return { board: makeBoard(within, of, { maxHeight }), figure };
+    });
+    shownRules = of;
   }
 
   function seek(to, byHand = true) {
@@ -163,10 +185,17 @@ export function makeWatched(run) {
     },
     destroy() {
       cancelAnimationFrame(frame);
-      board?.destroy();
+      for (const { board } of boards) board.destroy();
       for (const stop of off) stop();
     },
   };
+}
+
+/** The boards of a step, as scenes to draw: of one game, or of all who play at once. */
+function picturesOf({ rules, step }) {
+  if (!rules) return [];
+  if (Array.isArray(step.boards)) return step.boards.filter((each) => each?.scene);
+  return step.scene ? [{ scene: { ...step.scene, line: goesOn(step) } }] : [];
 }
 
 /** Where the best line goes on after the placement that was played, if it was the line's first. */

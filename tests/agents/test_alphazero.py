@@ -196,14 +196,22 @@ def test_two_players_train_in_one_program_and_what_is_kept_are_policies():
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("form", ["afterstates", "actions"])
-def test_tetris_trains_in_both_forms_and_by_the_classical_search_too(form):
-    config = dataclasses.replace(TINY, form=form, normalise_values=True, discount=0.95)
-    if form == "actions":
-        config = dataclasses.replace(config, search=SearchConfig(kind="puct"))
-    state, metrics = check_training(alphazero.make(config, DROPS))
+def test_tetris_trains_by_the_classical_search_too():
+    config = dataclasses.replace(
+        TINY, form="actions", search=SearchConfig(kind="puct"), normalise_values=True, discount=0.95
+    )
+    _, metrics = check_training(alphazero.make(config, DROPS))
     assert float(metrics.totals["games"]) > 0
-    assert (state.replay.data.weights is None) == (form == "afterstates")
+
+
+@pytest.mark.slow
+def test_values_of_afterstates_are_learned_of_the_placements_that_were_made():
+    config = dataclasses.replace(TINY, normalise_values=True, discount=0.95)
+    state, metrics = check_training(alphazero.make(config, DROPS))
+    kept = state.replay.data
+    assert kept.weights is None and kept.seen.afterstates.rows.shape[-2] == 1
+    assert np.asarray(kept.seen.legal)[:, :24].all() and np.asarray(kept.seen.afterstates.rows)[:, :24].any()
+    assert float(metrics.means["loss/value"]) > 0
 
 
 @pytest.mark.slow

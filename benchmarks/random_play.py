@@ -9,7 +9,7 @@ from jax import Array
 
 from benchmarks.workers.jax_loop import Loop, Step, below, random_legal
 from tetrax.env.actions import KEY_ACTIONS
-from tetrax.env.batch import Batch, by_game, by_seat
+from tetrax.env.batch import Batch
 from tetrax.env.tetris import Tetris
 from tetrax.env.wrappers import AutoReset
 from tetrax.games.versus import Versus
@@ -32,15 +32,19 @@ def random_play(env: Tetris | Versus, batch: int, seed: int = 0) -> Loop:
     def start(key: Array) -> Any:
         return boards.reset(jax.random.split(key, batch), params)[0]
 
+    def draw(bits: Array, legal: Array) -> Array:
+        if every_action_is_legal:
+            return below(bits, jnp.uint32(env.num_actions)).astype(jnp.int32)
+        return random_legal(bits, legal)
+
     def step(state: Any, bits: Array) -> Step:
         observation = boards.observe(state, params)
-        if spec.acts_together:
-            bits = (bits[:, None] + apart[None]).reshape(-1)
-        if every_action_is_legal:
-            action = below(bits, jnp.uint32(env.num_actions)).astype(jnp.int32)
+        if spec.acts_together:  # each by itself: to put players side by side would copy all masks
+            words = [bits + word for word in apart]
+            each = [draw(own, observation.legal[:, player]) for player, own in enumerate(words)]
+            action = jnp.stack(each, axis=1)
         else:
-            action = random_legal(bits, by_seat(observation.legal, spec))
-        action = by_game(action, spec)
+            action = draw(bits, observation.legal)
         state, timestep = boards.step(state, action, params)
         seen = (observation, timestep.reward, timestep.terminated, timestep.truncated)
         pieces = env.measure(timestep.event)["pieces"]

@@ -141,7 +141,7 @@ def test_evaluate_tells_the_measures_of_the_game(on_host: Path, capsys: pytest.C
     capped = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert (capped["max_steps"], capped["capped"], capped["return"]["max"]) == (3, 6, 3.0)
     assert evaluate_entry.main([str(on_host), "--record", str(on_host / "game.json")]) == 2
-    assert "CartPole-v1 of gymnasium has no pictures" in capsys.readouterr().err
+    assert "CartPole-v1 of gymnasium has no recordings" in capsys.readouterr().err
 
 
 def test_random_play_of_other_games_is_evaluated(capsys: pytest.CaptureFixture[str]) -> None:

@@ -107,7 +107,7 @@ def test_random_play_against_an_opponent_and_what_cannot_be(capsys: pytest.Captu
         (["--opponent", "random"], "--opponent: given 'random' in guideline, direct; allowed: None"),
         (
             ["--game", "connect4", "--record", "game.json"],
-            "connect four, both against random has no pictures",
+            "connect four, both against random has no recordings",
         ),
     ):
         assert evaluate_entry.main([*asked, *wrong]) == 2

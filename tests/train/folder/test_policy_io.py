@@ -92,7 +92,7 @@ def test_what_a_loaded_policy_offers_is_one_compiled_program_each(folder: Path) 
 def test_what_a_game_cannot_do_is_refused(folder: Path) -> None:
     loaded = dataclasses.replace(tetrax.load(folder), env=Chain())
     with pytest.raises(
-        ValueError, match="play: given chain, of which there are no recordings; allowed: Tetris"
+        ValueError, match="play: given chain, of which there are no recordings; allowed: tetris, versus"
     ):
         loaded.play()
     on_host = SimpleNamespace(spec=dataclasses.replace(Chain().spec, on_host=True))

@@ -88,12 +88,15 @@ def test_ci_runs_the_second_line():
         (0, 0, "all done"),
         (1, 1, ""),
         (5, 5, ""),  # no tests were found
-        (124, 1, "pages and notebooks did not end in 4200 s: not all of them ran"),
-        (137, 1, "pages and notebooks did not end in 4200 s: not all of them ran"),
+        (124, 1, r"pages and notebooks did not end in 4[12]\d\d s: not all of them ran"),
+        (137, 1, r"pages and notebooks did not end in 4[12]\d\d s: not all of them ran"),
     ],
 )
 def test_ci_fails_where_the_slow_tests_fail_or_do_not_end(tmp_path, status, exit_code, said):
-    """The programs that .ci/run calls are stand-ins; `timeout` says how the slow tests ended."""
+    """The programs that .ci/run calls are stand-ins; `timeout` says how the slow tests ended.
+
+    Of the 4,200 seconds of the whole run the slow tests have what is left.
+    """
     programs = tmp_path / "programs"
     programs.mkdir()
     for name in ("pip", "ruff", "mypy", "oxlint", "python", "timeout"):
@@ -114,7 +117,7 @@ def test_ci_fails_where_the_slow_tests_fail_or_do_not_end(tmp_path, status, exit
         [tmp_path / ".ci" / "run"], env=environment, capture_output=True, text=True, timeout=60
     )
     assert done.returncode == exit_code, done.stdout + done.stderr
-    assert said in done.stdout + done.stderr
+    assert re.search(said, done.stdout + done.stderr)
     assert re.search(r"the default tests took \d+ s", done.stdout)
     # Pages and notebooks, and then all others: each slow test is in one of the two.
     pages = ["tests/test_notebooks.py", "tests/test_python_page.py", "tests/test_dream_cli.py"]

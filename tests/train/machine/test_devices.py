@@ -59,7 +59,7 @@ def test_four_devices_train_as_one_does() -> None:
 def test_four_devices_dream_as_one_does() -> None:
     found = on_four_devices("dream", "1")
     assert (found["devices"], found["boards_per_device"]) == (4, 4)
-    assert found["unequal"] == []  # games, actions, keys; and states to the bits that are kept of them
+    assert found["unequal"] == []  # games, actions, keys; and states to the last bit that is kept of them
     assert found["farthest"] < ROUNDING
     # Beside sums, the imagined returns are exchanged: their percentiles are those of all.
     assert found["collectives"] == ["all-gather", "all-reduce"]
@@ -81,6 +81,9 @@ def test_the_comparison_can_fail() -> None:
     found = differences(one, other)
     assert found["unequal"] == ["number"]
     assert found["farthest"] == pytest.approx(0.1 / 2.1)
+    kept = jnp.uint16([0x3F80, 0x4040])  # 1 and 3 as words of bfloat16; the next number is the next word
+    assert differences({"kept": kept}, {"kept": kept.at[0].set(0x3F81)})["unequal"] == []
+    assert differences({"kept": kept}, {"kept": kept.at[0].set(0x3F82)})["unequal"] == ["kept"]
     mesh = Mesh(np.asarray(jax.devices()), (batch.DEVICES,))
     everywhere, spread = NamedSharding(mesh, P()), NamedSharding(mesh, P(batch.DEVICES))
     gather = jax.jit(lambda x: x, in_shardings=spread, out_shardings=everywhere)

@@ -13,7 +13,7 @@ from tests.games import noughts
 from tetrax import games
 from tetrax.agents import alphazero, ppo
 from tetrax.agents.agent import PROBABILITIES, Actor, Sight
-from tetrax.agents.alphazero import judging
+from tetrax.agents.alphazero import judging, self_play
 from tetrax.agents.alphazero.alphazero_config import AlphaZeroConfig
 from tetrax.agents.alphazero.self_play import Looked, find_targets
 from tetrax.env.contract import Afterstates, Observation
@@ -39,7 +39,8 @@ def looked(**changes):
         **changes,
     }
     arrays = {name: jnp.asarray(values)[:, None] for name, values in column.items() if values is not None}
-    return Looked(seen=jnp.zeros((3, 1, 1)), weights=jnp.zeros((3, 1, 9)), **{"next_value": None, **arrays})
+    kept = {"seen": jnp.zeros((3, 1, 1)), "others": jnp.zeros((3, 1, 0)), "weights": jnp.zeros((3, 1, 9))}
+    return Looked(**kept, **{"next_value": None, **arrays})
 
 
 @pytest.mark.parametrize(
@@ -121,13 +122,40 @@ def test_positions_are_worth_their_best_placement_by_hand():
 
 def test_the_loss_of_afterstates_by_hand():
     searcher, seen = afterstates(
-        values=[[2.0], [9.0]], rewards=[[0.0], [0.0]], terminated=[[False], [True]], legal=[[True], [True]]
+        values=[[2.0, 1.0], [9.0, 9.0]],
+        rewards=[[0.0] * 2] * 2,
+        terminated=[[False, False], [True, False]],
+        legal=[[True, True], [True, False]],
     )
-    slots = judging.Slot(seen, None, jnp.array([5.0, 100.0]))
+    slots = judging.Slot(seen, None, jnp.array([[5.0, 3.0], [100.0, 100.0]]))
     state = type("State", (), {"tunables": {"value_loss": jnp.float32(2)}})
     total, parts = judging.loss(searcher, (), state, slots)
-    # (2 - 5)^2 and nothing of the end, on average: 4.5.
-    assert float(parts["loss/value"]) == 4.5 and float(total) == 9
+    # (2 - 5)^2 and (1 - 3)^2, nothing of the end nor of what is not known, on average: 3.25.
+    assert float(parts["loss/value"]) == 3.25 and float(total) == 6.5
+
+
+def test_what_a_search_looked_at_is_kept_and_learned_by_hand():
+    searcher, seen = afterstates(
+        values=[[0.0] * 4] * 2,
+        rewards=[[1.0, 0.0, 2.0, 0.0], [0.0] * 4],
+        terminated=[[False, False, True, False], [False] * 4],
+        legal=[[True] * 4] * 2,
+    )
+    searcher = searcher._replace(config=dataclasses.replace(TINY, num_simulations=3))
+    action, visits = jnp.array([1, 3], jnp.int32), jnp.array([[2, 5, 4, 0], [0, 9, 0, 0]], jnp.int32)
+    kept, others = judging.keep(searcher, None, seen, action, visits)
+    # The one that was made, then those that were looked at most; of the last one nothing is known.
+    assert others.tolist() == [[2, 0], [1, 0]]
+    assert kept.afterstates.reward.tolist() == [[0, 2, 1], [0, 0, 0]]
+    assert kept.legal.tolist() == [[True, True, True], [True, True, False]]
+    worths = jnp.array([[4.0, 3.0, 2.0, 0.0], [0.0, 8.0, 0.0, 0.0]])
+    after = self_play.worth_after(seen, worths, others, jnp.float32(0.5))
+    assert after.tolist() == [
+        [0, 6],
+        [16, 0],
+    ]  # what is found, without the placement's own reward, undiscounted
+    slots = judging.Slot(kept, None, jnp.concatenate([jnp.zeros((2, 1)), after], axis=1))
+    assert judging.is_learned(searcher, slots).tolist() == [[True, False, True], [True, True, False]]
 
 
 @pytest.mark.parametrize(
@@ -205,12 +233,16 @@ def test_tetris_trains_by_the_classical_search_too():
 
 
 @pytest.mark.slow
-def test_values_of_afterstates_are_learned_of_the_placements_that_were_made():
+def test_values_of_afterstates_are_learned_of_the_placements_that_were_looked_at():
     config = dataclasses.replace(TINY, normalise_values=True, discount=0.95)
     state, metrics = check_training(alphazero.make(config, DROPS))
     kept = state.replay.data
-    assert kept.weights is None and kept.seen.afterstates.rows.shape[-2] == 1
-    assert np.asarray(kept.seen.legal)[:, :24].all() and np.asarray(kept.seen.afterstates.rows)[:, :24].any()
+    assert kept.weights is None and kept.seen.afterstates.rows.shape[-2] == TINY.num_simulations
+    legal = np.asarray(kept.seen.legal)[:, :24]
+    assert legal[..., 0].all() and 0.5 < legal[..., 1:].mean() <= 1, (
+        "the one that was made, and those looked at"
+    )
+    assert np.asarray(kept.seen.afterstates.rows)[:, :24].any()
     assert float(metrics.means["loss/value"]) > 0
 
 

@@ -6,6 +6,7 @@ import random
 import chex
 import jax
 import jax.numpy as jnp
+import mctx
 import numpy as np
 import pytest
 
@@ -13,9 +14,16 @@ import tetrax
 from tests.games import noughts
 from tests.games.connect_four_solver import Solver, rows_of, sample
 from tetrax import games
-from tetrax.env.contract import Sight
+from tetrax.env.contract import Observation, Sight
 from tetrax.games.in_a_row import ConnectFourConfig, InARowState, TicTacToeConfig
-from tetrax.search.game_model import GameParams, discount_to_next, even_judge, game_model, reward_of_mover
+from tetrax.search.game_model import (
+    GameParams,
+    Model,
+    discount_to_next,
+    even_judge,
+    game_model,
+    reward_of_mover,
+)
 from tetrax.search.tree import SearchConfig, tree_search
 
 NOUGHTS = games.make("tictactoe", TicTacToeConfig())
@@ -93,6 +101,29 @@ def test_no_illegal_action_however_much_it_is_liked(kind):
         assert np.asarray(found.visits)[:-1][~legal].max() == 0
         assert np.allclose(np.asarray(found.weights).sum(axis=1)[:-1], 1.0, atol=1e-5)
     assert look._cache_size() == 1, "sharpness and key compile nothing anew"
+
+
+@pytest.mark.parametrize(("rescale_values", "found"), [(False, 0.2), (True, 1.0)])
+def test_what_was_found_weighs_as_the_settings_say(rescale_values, found):
+    """Four actions that end the game, seen once each: what they pay is added, 51 times the scale, to the logits."""
+    logits, rewards = jnp.array([[3.0, 2.0, 1.0, 0.0]]), jnp.array([0.0, 0.05, 0.1, 0.2])
+
+    def root(params, sight, key):
+        return mctx.RootFnOutput(prior_logits=logits, value=jnp.zeros(1), embedding=jnp.zeros(1))
+
+    def recurrent(params, key, action, embedding):
+        nothing = jnp.zeros(1)
+        return mctx.RecurrentFnOutput(
+            reward=rewards[action], discount=nothing, prior_logits=logits, value=nothing
+        ), embedding
+
+    observation = Observation(jnp.zeros((1, 0), jnp.int32), jnp.zeros((1, 0)), legal=jnp.ones((1, 4), bool))
+    plan = tree_search(SearchConfig(considered=4, value_scale=0.1, rescale_values=rescale_values), 4)
+    action, told = plan(Model((), root, recurrent), Sight(observation, None, None), jax.random.key(0))
+    expected = jax.nn.softmax(logits[0] + 51 * 0.1 * rewards * found / 0.2)
+    assert told.visits.tolist() == [[1, 1, 1, 1]]
+    assert np.allclose(told.weights[0], expected, atol=1e-6)
+    assert action.tolist() == [int(jnp.argmax(expected))]
 
 
 @pytest.mark.slow

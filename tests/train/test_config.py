@@ -177,6 +177,24 @@ def test_an_older_format_has_no_settings_that_its_algorithm_got_since(
     )
 
 
+def test_older_searches_weighed_what_they_found_as_mctx_does() -> None:
+    config = presets.find("alphazero", "small")
+    document = to_json(config)
+    meant = {"value_scale": 0.1, "rescale_values": True}
+    for name in meant:
+        del document["agent"]["search"][name]
+    with pytest.raises(UserError, match=r"agent\.search\.(value_scale|rescale_values): missing"):
+        from_json(document)
+    document["format"] = 4
+    search = dataclasses.replace(config.agent.search, **meant)
+    assert from_json(document) == dataclasses.replace(
+        config, agent=dataclasses.replace(config.agent, search=search)
+    )
+    document["agent"]["search"] = 3
+    with pytest.raises(UserError, match=r"agent\.search: given 3"):
+        from_json(document)
+
+
 def test_files_that_are_no_configuration(tmp_path) -> None:
     (tmp_path / "config.json").write_text(json.dumps(to_json(TINY)))
     assert load_config(tmp_path / "config.json") == TINY

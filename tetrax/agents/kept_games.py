@@ -65,10 +65,15 @@ def _shapes(env: Game, params: Any) -> Any:
 
 def keep_placement(observation: Observation, action: Int32[Array, "*n"]) -> Observation:
     """Keep one placement of each game, as the only one: A = 1."""
+    return keep_placements(observation, action[..., None])
+
+
+def keep_placements(observation: Observation, actions: Int32[Array, "*n K"]) -> Observation:
+    """Keep K placements of each game, as the only ones: A = K."""
 
     def take(leaf: Array) -> Array:
-        index = action.reshape(*action.shape, *(1,) * (leaf.ndim - action.ndim))
-        return jnp.take_along_axis(leaf, index, axis=action.ndim)
+        index = actions.reshape(*actions.shape, *(1,) * (leaf.ndim - actions.ndim))
+        return jnp.take_along_axis(leaf, index, axis=actions.ndim - 1)
 
     return observation.replace(
         afterstates=jax.tree.map(take, observation.afterstates), legal=take(observation.legal)

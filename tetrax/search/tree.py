@@ -51,6 +51,11 @@ class SearchConfig:
     """Concentration of that noise: about 10 divided by the number of legal actions."""
     exploration: float = 1.25
     """How much puct looks at actions of high probability and few visits (c1 of the paper)."""
+    value_scale: float = 0.1
+    """How much what gumbel found of an action weighs beside the logarithm of its probability (c_scale of the paper)."""
+    rescale_values: bool = True
+    """Whether gumbel brings what it found of the actions of a position between 0 and 1 first: right where nothing is
+    known of the size of rewards. Else `value_scale` is per reward."""
 
     def validate(self, wrong: Callable[[str, object, str], ValueError]) -> None:
         """Raise what `wrong` makes of the first setting that cannot work: (name, given, allowed)."""
@@ -62,9 +67,12 @@ class SearchConfig:
             ("dirichlet_fraction", 0.0, 1.0),
             ("dirichlet_alpha", 1e-3, 1e3),
             ("exploration", 0.0, 1e3),
+            ("value_scale", 0.0, 1e6),
         ):
             if not _is_number(getattr(self, name), low, high):
                 raise wrong(f"search.{name}", getattr(self, name), f"from {low:g} to {high:g}")
+        if not isinstance(self.rescale_values, bool):
+            raise wrong("search.rescale_values", repr(self.rescale_values), "True or False")
 
 
 def tree_search(config: SearchConfig, num_simulations: int, *, explores: bool = False) -> Plan:
@@ -97,6 +105,11 @@ def _plan(
             **common,
             max_num_considered_actions=min(config.considered, legal.shape[-1]),
             gumbel_scale=1.0 if explores else 0.0,
+            qtransform=functools.partial(
+                mctx.qtransform_completed_by_mix_value,
+                value_scale=config.value_scale,
+                rescale_values=config.rescale_values,
+            ),
         )
     else:
         output = mctx.muzero_policy(

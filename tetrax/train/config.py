@@ -46,10 +46,18 @@ SINCE_3: dict[str, Any] = {
     "evaluation.record_every": 0,
     "watch": {"steps": False, "alerts": [], "alert_command": None},
 }
-# format -> what it and older ones lack of the settings of an algorithm
+# format -> what it and older ones lack of the settings of an algorithm: path -> what was meant
 AGENT_SINCE: dict[int, dict[str, dict[str, Any]]] = {
     3: {"dreamer": {"planned_simulations": 0}},
-    4: {"alphazero": {"form": "actions", "temperature": 0.1}, "dreamer": {"mirrored": False}},
+    4: {
+        "alphazero": {
+            "form": "actions",
+            "temperature": 0.1,
+            "search.value_scale": 0.1,
+            "search.rescale_values": True,
+        },
+        "dreamer": {"mirrored": False},
+    },
 }
 
 MAX_STEPS = 2**53  # which every reader of JSON can count
@@ -372,8 +380,18 @@ def _with_added(content: dict[str, Any], version: int) -> dict[str, Any]:
     if isinstance(algorithm, str) and isinstance(grown.get("agent"), dict):
         for since, settings in AGENT_SINCE.items():
             if version <= since:
-                grown["agent"] = {**settings.get(algorithm, {}), **grown["agent"]}
+                for path, value in settings.get(algorithm, {}).items():
+                    grown["agent"] = _with_setting(grown["agent"], path.split("."), value)
     return grown
+
+
+def _with_setting(content: dict[str, Any], path: list[str], value: Any) -> dict[str, Any]:
+    """Return settings with one that they lack; parts that are no settings stay as they are, to be refused by name."""
+    first, *rest = path
+    if not rest:
+        return {first: value, **content}
+    part = content.get(first)
+    return {**content, first: _with_setting(part, rest, value)} if isinstance(part, dict) else content
 
 
 def load_config(path: str | Path) -> TrainConfig:

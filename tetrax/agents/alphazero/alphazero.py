@@ -78,9 +78,13 @@ def _slot_like(searcher: Searcher) -> Slot:
         game = env.init(key, env.default_params)
         of_one = jax.tree.map(lambda leaf: leaf[None], env.observe(game, env.default_params))
         games = jax.tree.map(lambda leaf: leaf[..., None], game)
-        seen = judging.keep(searcher, games, of_one, jnp.zeros(1, jnp.int32))
-        weights = None if searcher.learns_afterstates else jnp.zeros(env.spec.num_actions, jnp.float32)
-        return Slot(seen=jax.tree.map(lambda leaf: leaf[0], seen), weights=weights, value=jnp.float32(0))
+        nothing = jnp.zeros((1, env.spec.num_actions), jnp.int32)
+        seen, _ = judging.keep(searcher, games, of_one, jnp.zeros(1, jnp.int32), nothing)
+        seen = jax.tree.map(lambda leaf: leaf[0], seen)
+        if searcher.learns_afterstates:
+            return Slot(seen=seen, weights=None, value=jnp.zeros(1 + searcher.num_others, jnp.float32))
+        weights = jnp.zeros(env.spec.num_actions, jnp.float32)
+        return Slot(seen=seen, weights=weights, value=jnp.float32(0))
 
     return jax.eval_shape(slot, jax.random.key(0, impl="threefry2x32"))
 

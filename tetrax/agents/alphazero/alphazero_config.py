@@ -73,6 +73,13 @@ class AlphaZeroConfig:
     max_grad_norm: float = 1.0
     """Global norm to which gradients are clipped (tunable)."""
 
+    @property
+    def num_looked_at(self) -> int:
+        """Return how many actions the search looks at from the root, at most."""
+        if self.search.kind == "gumbel":
+            return min(self.search.considered, self.num_simulations)
+        return self.num_simulations
+
     def validate(self, env: Game) -> None:
         """Raise ValueError naming the first setting that cannot work."""
         if env.spec.on_host:

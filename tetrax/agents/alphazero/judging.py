@@ -2,11 +2,14 @@
 
 Actions: a policy and a value. Afterstates: one value V for each board that a placement leaves. A placement is worth
 its reward, which is known before it is made, and the discounted V of its afterstate (Sutton and Barto 2018, section
-6.8); the policy is the softmax of these worths, and a position is worth its best placement.
+6.8); the policy is the softmax of these worths, and a position is worth its best placement. It is learned of all
+placements that the search looked at (TreeStrap: Veness et al. 2009, "Bootstrapping from Game Tree Search"): else
+what the network likes too much, and the search finds to be bad, is never made and stays liked.
 """
 
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 from jax import Array
 from jaxtyping import Bool, Float32, Int32, PRNGKeyArray
@@ -19,6 +22,8 @@ from tetrax.ops import normalise
 from tetrax.ops.distributions import MaskedCategorical
 from tetrax.ops.normalise import RunningMoments
 
+MOST_KEPT = 8  # placements of a position that a value is learned of
+
 
 class Searcher(NamedTuple):
     """What never changes while an agent plays."""
@@ -27,6 +32,13 @@ class Searcher(NamedTuple):
     env: Game
     network: Any  # an ActorCritic, or where afterstates are learned of a QNetwork of one output
     learns_afterstates: bool
+
+    @property
+    def num_others(self) -> int:
+        """Return of how many placements beside the one that is made a value is learned: those that are looked at."""
+        if not self.learns_afterstates:
+            return 0
+        return min(self.config.num_looked_at, self.env.spec.num_actions, MOST_KEPT) - 1
 
 
 class Judgement(NamedTuple):
@@ -40,12 +52,12 @@ class Judgement(NamedTuple):
 class Slot(NamedTuple):
     """One position as the replay keeps it."""
 
-    # uint32[N], the game, packed; or the Observation with the placement that was made as the only one
+    # uint32[N], the game, packed; or the Observation with K placements, the one that was made first, `legal` where
+    # something was found out
     seen: Any
-    weights: (
-        Array | None
-    )  # float32[A], the policy that search made of it; None where afterstates are learned of
-    value: Array  # float32[], of the position to who decides, or of the afterstate, in rewards
+    # float32[A], the policy that search made of it; None where afterstates are learned of
+    weights: Array | None
+    value: Array  # in rewards: float32[], of the position to who decides; or float32[K], of the afterstates
 
 
 def make_searcher(config: AlphaZeroConfig, env: Game) -> Searcher:
@@ -78,17 +90,26 @@ def judge(
     return worths / searcher.config.temperature, jnp.where(jnp.any(seen.legal, axis=-1), best, 0.0)
 
 
-def keep(searcher: Searcher, game: Any, seen: Observation, action: Int32[Array, "B"]) -> Any:
-    """Return what the replay keeps of B positions (`Slot.seen`); the games lie on the last axis."""
-    if searcher.learns_afterstates:
-        return kept_games.keep_placement(seen, action)
-    return kept_games.pack(game)
+def keep(
+    searcher: Searcher, game: Any, seen: Observation, action: Int32[Array, "B"], visits: Int32[Array, "B A"]
+) -> tuple[Any, Int32[Array, "B O"]]:
+    """Return what the replay keeps of B positions (`Slot.seen`), and the other placements in it, O = K - 1.
+
+    These are the ones that the search looked at most. The games lie on the last axis.
+    """
+    if not searcher.learns_afterstates:
+        return kept_games.pack(game), jnp.zeros((action.shape[0], 0), jnp.int32)
+    is_made = jnp.arange(visits.shape[-1])[None] == action[:, None]
+    most, others = jax.lax.top_k(jnp.where(is_made, -1, visits), searcher.num_others)
+    kept = kept_games.keep_placements(seen, jnp.concatenate([action[:, None], others], axis=1))
+    is_known = jnp.concatenate([jnp.ones_like(action[:, None], bool), most > 0], axis=1)
+    return kept.replace(legal=kept.legal & is_known), others
 
 
 def is_learned(searcher: Searcher, slots: Slot) -> Bool[Array, "*n"]:
-    """Tell of which positions a value is learned: not of afterstates that were seen to end the game."""
+    """Tell which values are learned: not of afterstates that were seen to end the game, or that nothing is known of."""
     if searcher.learns_afterstates:
-        return ~slots.seen.afterstates.terminated[..., 0]
+        return slots.seen.legal & ~slots.seen.afterstates.terminated
     return jnp.ones(slots.value.shape, bool)
 
 
@@ -97,14 +118,14 @@ def loss(
 ) -> tuple[Float32[Array, ""], dict[str, Array]]:
     """Return the loss on N positions, and its parts.
 
-    Actions: AlphaZero's (equation 1 of the paper, without decay of weights). Afterstates: the value loss alone, of the
-    placements that were made; those that were seen to end the game teach nothing, since nothing is judged there.
+    Actions: AlphaZero's (equation 1 of the paper, without decay of weights). Afterstates: the value loss alone; those
+    that were seen to end the game teach nothing, since nothing is judged there.
     """
     target = slots.value
     if searcher.config.normalise_values:
         target = normalise.normalise(state.value_moments, target)
     if searcher.learns_afterstates:
-        value = _afterstate_values(searcher, params, slots.seen)[:, 0]
+        value = _afterstate_values(searcher, params, slots.seen)
         value_loss = jnp.mean(jnp.where(is_learned(searcher, slots), (value - target) ** 2, 0.0))
         total = state.tunables["value_loss"] * value_loss
         return total, {"loss/value": value_loss, "loss/total": total}

@@ -39,6 +39,7 @@ class Looked(NamedTuple):
     """What a step keeps until it is known how the games went on: [T, B]."""
 
     seen: Any  # what the replay keeps, [T, B, ...]
+    others: Array  # float32[T, B, O], what the search says of other afterstates that are kept
     weights: Array | None  # float32, [T, B, A]; None where they are not learned
     value: Array  # float32, of the search, to who moved
     next_value: Array | None  # float32, of the true last position; None where games are not truncated
@@ -106,8 +107,10 @@ def play(
             next_value = model.root(
                 model.params, Sight(timestep.last_observation, None, last), plan_key
             ).value
+        kept, others = judging.keep(searcher, game, observation, action, found.visits)
         looked = Looked(
-            seen=judging.keep(searcher, game, observation, action),
+            seen=kept,
+            others=worth_after(observation, found.worths, others, discount),
             weights=None if searcher.learns_afterstates else found.weights,
             value=found.value,
             next_value=next_value,
@@ -125,9 +128,21 @@ def play(
     )
     bootstrap = _value_of(model, envs.observe(env_state, params), env_state, last_key)
     targets = find_targets(looked, bootstrap, state.tunables["trace_decay"])
-    slots = Slot(looked.seen, looked.weights, targets.after if searcher.learns_afterstates else targets.value)
+    values = targets.value
+    if searcher.learns_afterstates:
+        values = jnp.concatenate([targets.after[..., None], looked.others], axis=-1)
+    slots = Slot(looked.seen, looked.weights, values)
     totals, means = jax.tree.map(jnp.sum, ended), jax.tree.map(jnp.mean, told)
     return state.replace(env_state=env_state), slots, totals, means
+
+
+def worth_after(seen: Observation, worths: Array, actions: Array, discount: Array) -> Array:
+    """Return what is left of what placements are worth, [B, O], when they are made: without their own reward."""
+    if not actions.shape[-1]:
+        return jnp.zeros(actions.shape, jnp.float32)
+    assert seen.afterstates is not None and seen.afterstates.reward is not None
+    later = jnp.take_along_axis(worths - seen.afterstates.reward, actions, axis=-1)
+    return jnp.where(discount > 0, later / jnp.maximum(discount, 1e-6), 0.0)
 
 
 def _value_of(model: Model, observation: Observation, env_state: EpisodeState, key: PRNGKeyArray) -> Array:

@@ -56,14 +56,15 @@ CONNECT_FOUR = AlphaZeroConfig(
 DROP = AlphaZeroConfig(
     temperature=0.08,
     num_envs=128,
-    num_steps=32,
+    num_steps=64,
     num_simulations=2,
-    acting_simulations=8,
-    search=SearchConfig(considered=8),
+    acting_simulations=4,
+    search=SearchConfig(considered=8, value_scale=1.0, rescale_values=False),  # what is found decides
     normalise_values=True,
-    replay_capacity=16_384,  # four iterations: values get old as the policy gets better
-    num_updates=64,
+    replay_capacity=8_192,  # one iteration: values get old as the policy gets better
+    num_updates=192,
     batch_size=256,
+    final_learning_rate_fraction=0.05,
     discount=0.95,  # as value learning from boards has it
     trace_decay=0.8,
 )
@@ -85,7 +86,7 @@ DROP_LARGE = dataclasses.replace(
     num_groups=8,
     num_simulations=8,
     network=NetworkConfig(hidden=(128, 128), channels=(64, 64)),
-    replay_capacity=131_072,
+    replay_capacity=65_536,
     batch_size=2048,
 )
 
@@ -125,7 +126,7 @@ ALPHAZERO: dict[str, dict[str, TrainConfig]] = {
         "connect4": _tiny("connect4", ConnectFourConfig()),
     },
     "small": {
-        "drop": _config("small", "tetris", DROP_BOARDS, DROP, 500_000, DROP_EVALUATION),
+        "drop": _config("small", "tetris", DROP_BOARDS, DROP, 1_000_000, DROP_EVALUATION),
         "tictactoe": _config("small", "tictactoe", TicTacToeConfig(), TIC_TAC_TOE, 204_800, AGAINST_RANDOM),
         "connect4": _config("small", "connect4", ConnectFourConfig(), CONNECT_FOUR, 700_000, AGAINST_RANDOM),
     },

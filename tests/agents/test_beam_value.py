@@ -68,6 +68,20 @@ def test_an_iteration():
         agent.act(agent.policy(state), Sight(observation=None, is_first=None), (), state.key, True)
 
 
+@pytest.mark.slow
+def test_nothing_is_learned_of_few_boards():
+    agent = beam_value.make(dataclasses.replace(TINY, warmup_boards=5), ENV)
+    state, train = agent.init(KEY), jax.jit(agent.train)
+    waits, _ = train(state)
+    learns, _ = train(waits)
+    for name in ("value", "slow", "moments"):
+        for one, other in zip(
+            *(jax.tree.leaves(getattr(each, name)) for each in (state, waits)), strict=True
+        ):
+            np.testing.assert_array_equal(one, other)
+    assert float(jnp.abs(learns.value.last.bias[0])) > 0, "eight boards are enough for five"
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -75,6 +89,7 @@ def test_an_iteration():
         ({"depth": 3}, "agent.depth: given 3; allowed: 4 or more, the pieces that are known"),
         ({"placements": -1}, "agent.placements: given -1"),
         ({"capacity": 30}, r"agent.capacity: given 30; allowed: a multiple of num_games \(4\)"),
+        ({"warmup_boards": 33}, "agent.warmup_boards: given 33; allowed: 0 or more, up to 32"),
         ({"layer_sizes": ()}, "agent.layer_sizes: given 0"),
         ({"exploring": 2.0}, "agent.exploring: given 2.0"),
         ({"weights": "best"}, "agent.weights: given 'best'"),

@@ -159,6 +159,7 @@ def test_an_older_format_of_another_game_is_read() -> None:
     [
         ("dreamer", 3, {"planned_simulations": 0, "mirrored": False}),
         ("dreamer", 4, {"mirrored": False}),
+        ("beam-value", 4, {"warmup_boards": 0}),
         ("alphazero", 4, {"form": "actions", "temperature": 0.1}),
     ],
 )

@@ -60,6 +60,9 @@ class BeamValueConfig:
     """Rows by which a board is worse that is drawn e times less often (tunable)."""
     capacity: int = 1 << 18
     """Boards that are remembered with what followed; a multiple of num_games."""
+    warmup_boards: int = 0
+    """Boards that are remembered before anything is learned, rounded up to whole iterations: with `--start-from`, so
+    that few boards do not spoil what was learned before."""
     batch_size: int = 1024
     """Boards of a step of gradient descent."""
     num_updates: int = 16
@@ -76,6 +79,7 @@ class BeamValueConfig:
         playing.check_size("agent.", self.width, self.clear_width, self.depth, 0, self.placements)
         for name in ("num_games", "capacity", "batch_size", "num_updates"):
             checks.check_count(name, getattr(self, name))
+        checks.check_count("warmup_boards", self.warmup_boards, 0, self.capacity)
         checks.check_product(num_games=self.num_games, depth=self.depth)
         if self.capacity % self.num_games:
             raise checks.wrong("capacity", self.capacity, f"a multiple of num_games ({self.num_games})")
@@ -249,6 +253,7 @@ def _fit(
     rules, tunables = env.rules, state.tunables
     weights = jax.tree.map(lambda w: w[None], unflatten(state.weights))
     rate = optimise.learning_rate(tunables, state.iteration)
+    is_warm = state.replay.filled * config.num_games >= config.warmup_boards
 
     def update(so_far: tuple[BoardValue, BoardValue, Any], key: PRNGKeyArray) -> tuple[Any, dict[str, Array]]:
         value, slow, moments = so_far
@@ -269,7 +274,9 @@ def _fit(
         return (value, slow, moments), {"loss": loss, "value": jnp.mean(told)}
 
     keys = jax.random.split(key, config.num_updates)
-    (value, slow, moments), means = jax.lax.scan(update, (state.value, state.slow, state.moments), keys)
+    before = state.value, state.slow, state.moments
+    fitted, means = jax.lax.scan(update, before, keys)
+    value, slow, moments = jax.tree.map(lambda new, old: jnp.where(is_warm, new, old), fitted, before)
     return state.replace(value=value, slow=slow, moments=moments), jax.tree.map(jnp.mean, means)
 
 

@@ -56,6 +56,7 @@ AGENT_SINCE: dict[int, dict[str, dict[str, Any]]] = {
             "search.value_scale": 0.1,
             "search.rescale_values": True,
         },
+        "beam-value": {"warmup_boards": 0},
         "dreamer": {"mirrored": False},
     },
 }

@@ -68,8 +68,8 @@ def keep_placement(observation: Observation, action: Int32[Array, "*n"]) -> Obse
     return keep_placements(observation, action[..., None])
 
 
-def keep_placements(observation: Observation, actions: Int32[Array, "*n K"]) -> Observation:
-    """Keep K placements of each game, as the only ones: A = K."""
+def keep_placements(observation: Observation, actions: Int32[Array, "*n kept"]) -> Observation:
+    """Keep some placements of each game, as the only ones."""
 
     def take(leaf: Array) -> Array:
         index = actions.reshape(*actions.shape, *(1,) * (leaf.ndim - actions.ndim))

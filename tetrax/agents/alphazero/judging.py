@@ -52,12 +52,12 @@ class Judgement(NamedTuple):
 class Slot(NamedTuple):
     """One position as the replay keeps it."""
 
-    # uint32[N], the game, packed; or the Observation with K placements, the one that was made first, `legal` where
+    # uint32[N], the game, packed; or the Observation with some placements, the one that was made first, `legal` where
     # something was found out
     seen: Any
     # float32[A], the policy that search made of it; None where afterstates are learned of
     weights: Array | None
-    value: Array  # in rewards: float32[], of the position to who decides; or float32[K], of the afterstates
+    value: Array  # in rewards: float32[], of the position to who decides; or float32[kept], of the afterstates
 
 
 def make_searcher(config: AlphaZeroConfig, env: Game) -> Searcher:
@@ -92,8 +92,8 @@ def judge(
 
 def keep(
     searcher: Searcher, game: Any, seen: Observation, action: Int32[Array, "B"], visits: Int32[Array, "B A"]
-) -> tuple[Any, Int32[Array, "B O"]]:
-    """Return what the replay keeps of B positions (`Slot.seen`), and the other placements in it, O = K - 1.
+) -> tuple[Any, Int32[Array, "B others"]]:
+    """Return what the replay keeps of B positions (`Slot.seen`), and which other placements are in it.
 
     These are the ones that the search looked at most. The games lie on the last axis.
     """

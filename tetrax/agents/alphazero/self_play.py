@@ -39,7 +39,7 @@ class Looked(NamedTuple):
     """What a step keeps until it is known how the games went on: [T, B]."""
 
     seen: Any  # what the replay keeps, [T, B, ...]
-    others: Array  # float32[T, B, O], what the search says of other afterstates that are kept
+    others: Array  # float32[T, B, others], what the search says of other afterstates that are kept
     weights: Array | None  # float32, [T, B, A]; None where they are not learned
     value: Array  # float32, of the search, to who moved
     next_value: Array | None  # float32, of the true last position; None where games are not truncated
@@ -137,7 +137,7 @@ def play(
 
 
 def worth_after(seen: Observation, worths: Array, actions: Array, discount: Array) -> Array:
-    """Return what is left of what placements are worth, [B, O], when they are made: without their own reward."""
+    """Return what is left of what placements are worth, [B, others], when they are made: without their own reward."""
     if not actions.shape[-1]:
         return jnp.zeros(actions.shape, jnp.float32)
     assert seen.afterstates is not None and seen.afterstates.reward is not None

@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -72,6 +73,7 @@ def find_players() -> dict[str, tuple[str, Callable[[], tuple[Any, Any]]]]:
     for name in ("dellacherie", "bcts", "dt10", "dt20"):
         players[name] = (f"`{name}`", lambda name=name: _baseline(name, "drop"))
     players["guideline"] = ("PPO, `pretrained/guideline`", _guideline)
+    players["dqn"] = ("DQN, trained by default", _dqn)
     for width in (8, 16, 32, 64):
         settings = {"width": width, "clear_width": width, "placements": attack_page.PLACEMENTS}
         title = f"beam search, {width} + {width} boards, tuned weights"
@@ -138,12 +140,27 @@ def _baseline(name: str, actions: str, settings: dict[str, Any] | None = None) -
 
 
 def _guideline() -> tuple[Any, Any]:
-    """Return the policy of straight drops in this game, whose pieces and board are those that it knows."""
     import tetrax
+
+    return _on_this_game(tetrax.load(ROOT / "pretrained" / "guideline"))
+
+
+def _dqn() -> tuple[Any, Any]:
+    """Train it as `python -m tetrax.train dqn` does, and keep nothing."""
+    import tetrax
+
+    with tempfile.TemporaryDirectory() as folder:
+        run_dir = Path(folder) / "dqn"
+        evaluation = {"every": 0, "final_episodes": 0}  # which change nothing of what is learned
+        tetrax.train_agent(tetrax.configure("dqn", evaluation=evaluation), run_dir, quiet=True)
+        return _on_this_game(tetrax.load(run_dir))
+
+
+def _on_this_game(loaded: Any) -> tuple[Any, Any]:
+    """Return a policy of straight drops in this game, whose pieces and board are those that it knows."""
     from tetrax.env.game.rules import RULE_PRESETS
     from tetrax.env.tetris import Tetris
 
-    loaded = tetrax.load(ROOT / "pretrained" / "guideline")
     return Tetris(dataclasses.replace(loaded.env.config, rules=RULE_PRESETS["attack-50"])), loaded.actor
 
 

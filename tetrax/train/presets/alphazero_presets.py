@@ -126,7 +126,7 @@ ALPHAZERO: dict[str, dict[str, TrainConfig]] = {
         "connect4": _tiny("connect4", ConnectFourConfig()),
     },
     "small": {
-        "drop": _config("small", "tetris", DROP_BOARDS, DROP, 1_000_000, DROP_EVALUATION),
+        "drop": _config("small", "tetris", DROP_BOARDS, DROP, 1_600_000, DROP_EVALUATION),
         "tictactoe": _config("small", "tictactoe", TicTacToeConfig(), TIC_TAC_TOE, 204_800, AGAINST_RANDOM),
         "connect4": _config("small", "connect4", ConnectFourConfig(), CONNECT_FOUR, 700_000, AGAINST_RANDOM),
     },

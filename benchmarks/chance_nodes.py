@@ -1,6 +1,6 @@
 """python -m benchmarks.chance_nodes: what a tree gains by nodes for chance, over one that draws a future once.
 
-Both search by visit counts (PUCT), judge nothing, see the same and know no hidden piece. The one draws what comes behind
+Both search by visit counts (PUCT), judge nothing, see the same and know no hidden piece. The one draws what comes after
 the queue before each search, as the planners here do. The other has a node for each piece that may come (Antonoglou et
 al. 2022, "Planning in Stochastic Environments with a Learned Model"; mctx's).
 """

@@ -57,7 +57,9 @@ class Slot(NamedTuple):
     seen: Any
     # float32[A], the policy that search made of it; None where afterstates are learned of
     weights: Array | None
-    value: Array  # in rewards: float32[], of the position to who decides; or float32[kept], of the afterstates
+    value: (
+        Array  # in rewards: float32[], of the position to who decides; or float32[kept], of the afterstates
+    )
 
 
 def make_searcher(config: AlphaZeroConfig, env: Game) -> Searcher:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -15,7 +16,7 @@ import pytest
 from tests.train.folder.test_checkpoint import assert_same_bits
 from tests.train.test_loop import Listener
 from tests.train.test_resume import final_state, without_times
-from tests.train.toy import toy_config, use_quick_games
+from tests.train.toy import quick_games, toy_config, use_quick_games
 from tetrax.fields.errors import UserError
 from tetrax.live import sending
 from tetrax.train import steering
@@ -23,6 +24,7 @@ from tetrax.train.config import EvalConfig, load_config, to_json
 from tetrax.train.folder import log, mailbox
 from tetrax.train.folder.mailbox import Reply
 from tetrax.train.loop import train
+from tetrax.train.report import artifacts
 
 CHUNK = 32  # steps
 SETS = {
@@ -315,6 +317,25 @@ def test_one_policy_counts_once_for_what_is_enough(tmp_path: Path) -> None:
     run = tmp_path / "run"
     hand = sender(run, at_32=lambda s: [s.send("eval") for _ in range(3)], at_64=lambda s: s.send("eval"))
     assert train(toy_config(evaluation=games), run_dir=run, display=hand).step == 320
+
+
+def test_evaluations_cut_off_elsewhere_are_not_compared(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The best one is among those whose games are as long as in the end, which clear a ninth of the lines."""
+
+    def as_long_as_they_may(*args: Any, **settings: Any) -> Any:
+        result = quick_games(*args, **settings)
+        return dataclasses.replace(
+            result, totals={**result.totals, "lines": result.totals["lines"] * settings["max_pieces"]}
+        )
+
+    monkeypatch.setattr(artifacts, "evaluate", as_long_as_they_may)
+    games = EvalConfig(every=64, episodes=3, max_pieces=9, final_episodes=0)
+    hand = sender(tmp_path / "run", at_224=lambda s: s.send("set", "evaluation.max_pieces", "1"))
+    train(toy_config(evaluation=games), run_dir=tmp_path / "run", display=hand)
+    best = hand.summary.facts["best while training"]
+    assert re.search(r"^1\d\.\d lines per game, evaluated to 1 pieces, at step 256$", best), best
 
 
 def test_what_is_asked_on_resuming_counts_more_than_what_was_set(tmp_path: Path) -> None:

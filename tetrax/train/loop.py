@@ -268,6 +268,10 @@ def _evaluate(run: Run, state: Any, progress: Progress, *, scheduled: bool = Tru
         attend = artifacts.attention_of(run, state, progress)
         artifacts.record_some(run, results[progress.leading_seed], _step(run, progress), attend)
     headline = row[rows.EVALUATION + run.env.spec.headline]
+    cut_off_elsewhere = progress.best_within not in (None, settings.max_pieces)
+    if cut_off_elsewhere:  # longer games say nothing beside shorter ones
+        progress.best, progress.recent = None, []
+    progress.best_within = settings.max_pieces
     if scheduled:
         progress.recent = [*progress.recent, headline][-RECENT:]
     if progress.best is None or headline > progress.best:

@@ -29,6 +29,7 @@ class Progress:
     wall_time: float = 0.0  # seconds spent on the run, also before it was resumed
     best: float | None = None  # the highest headline measure per game in an evaluation while training
     best_step: int | None = None  # the step of that evaluation
+    best_within: int | None = None  # after how many pieces (or steps) its games were cut off
     leading_seed: int = 0  # index of the best seed in the newest evaluation
     # The headline measure in the newest evaluations, up to RECENT.
     recent: list[float] = field(default_factory=list)

@@ -198,9 +198,8 @@ def summarise(
     if evaluation is not None:
         facts["final evaluation"] = _in_words(run.env.spec, evaluation)
     if progress.best is not None:
-        facts["best while training"] = (
-            f"{progress.best:,.1f} {run.env.spec.headline} per game{_stopped(run)} at step {progress.best_step:,}"
-        )
+        best = f"{progress.best:,.1f} {run.env.spec.headline} per game{_stopped(run, progress)}"
+        facts["best while training"] = f"{best} at step {progress.best_step:,}"
     shown = {
         "learning curve": folder.learning_curve,
         "best game": folder.recordings / "best.html",
@@ -226,9 +225,10 @@ def summarise(
     return Summary(headline, facts, commands)
 
 
-def _stopped(run: Run) -> str:
-    """Say where the evaluations while training are stopped."""
-    stop = Measures.of(run.env.spec).stop(run.config.evaluation.max_pieces)
+def _stopped(run: Run, progress: Progress) -> str:
+    """Say where the games of the best evaluation while training were stopped."""
+    within = progress.best_within
+    stop = Measures.of(run.env.spec).stop(run.config.evaluation.max_pieces if within is None else within)
     return f", evaluated {stop}," if stop else ""
 
 

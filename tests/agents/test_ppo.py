@@ -277,9 +277,8 @@ def test_bfloat16_learns_what_float32_learns():
             seen.append([result.totals["lines"].mean() for result in played])
         lines[compute_dtype] = np.array(seen)  # [2, seeds]
     exact, rough = lines["float32"], lines["bfloat16"]
-    spread = np.maximum(
-        np.ptp(exact, axis=1), np.ptp(rough, axis=1)
-    )  # halfway a seed of either may be behind
+    # Halfway a seed of either may be behind.
+    spread = np.maximum(np.ptp(exact, axis=1), np.ptp(rough, axis=1))
     assert (np.abs(exact.mean(axis=1) - rough.mean(axis=1)) <= np.maximum(spread, [0.5, 0.25])).all(), lines
     assert exact[0].mean() > 8 and rough[0].mean() > 8, lines
     assert exact[1].min() > 9.5 and rough[1].min() > 9.5, lines

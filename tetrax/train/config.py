@@ -28,38 +28,10 @@ from tetrax.fields import as_json
 from tetrax.fields.errors import UserError, wrong, wrong_name
 from tetrax.networks import own_network
 from tetrax.system.disk import as_path, read_json
+from tetrax.train import config_format
 from tetrax.train.alerts import read_rule
 from tetrax.train.report.tally import MAX_EPISODES, MAX_LENGTH
 from tetrax.train.watch_config import WatchConfig
-
-FORMAT_VERSION = 5
-# format -> the fields that it had not yet, with what was meant; those of a game are that game's alone
-ADDED_SINCE: dict[int, dict[str, Any]] = {
-    1: {"game": "tetris", "start_from": None, "evaluation.enough": None, "env.params": []},
-    2: {"start_from": None, "evaluation.enough": None, "env.params": []},
-    3: {},
-    4: {},
-}
-# What formats up to 3 lack; of their runs nothing is recorded while they train.
-SINCE_3: dict[str, Any] = {
-    "wandb": None,
-    "evaluation.record_every": 0,
-    "watch": {"steps": False, "alerts": [], "alert_command": None},
-}
-# format -> what it and older ones lack of the settings of an algorithm: path -> what was meant
-AGENT_SINCE: dict[int, dict[str, dict[str, Any]]] = {
-    3: {"dreamer": {"planned_simulations": 0}},
-    4: {
-        "alphazero": {
-            "form": "actions",
-            "temperature": 0.1,
-            "search.value_scale": 0.1,
-            "search.rescale_values": True,
-        },
-        "beam-value": {"warmup_boards": 0},
-        "dreamer": {"mirrored": False},
-    },
-}
 
 MAX_STEPS = 2**53  # which every reader of JSON can count
 MAX_MEMBERS = 10_000  # trainings of one command: each is logged and evaluated by itself
@@ -333,7 +305,7 @@ def _at_least(path: str, value: float, minimum: int, maximum: int | None = None)
 
 def to_json(config: TrainConfig) -> dict[str, Any]:
     """Return the configuration as JSON values, the format's version first; of an own network its description."""
-    document = {"format": FORMAT_VERSION, **as_json.to_json(dataclasses.replace(config, network=None))}
+    document = {"format": config_format.VERSION, **as_json.to_json(dataclasses.replace(config, network=None))}
     if config.network is None:
         del document["network"]
     else:
@@ -348,13 +320,13 @@ def from_json(document: Any, source: str = "config") -> TrainConfig:
         raise UserError(f"{source}: given no configuration; allowed a config.json written by a run")
     content = dict(document)
     version = content.pop("format")
-    if version not in (FORMAT_VERSION, *ADDED_SINCE):
+    if version not in (config_format.VERSION, *config_format.ADDED_SINCE):
         raise wrong(
             f"{source}: format",
             version,
-            f"{FORMAT_VERSION}, or an older one: {', '.join(map(str, ADDED_SINCE))}",
+            f"{config_format.VERSION}, or an older one: {', '.join(map(str, config_format.ADDED_SINCE))}",
         )
-    content = {"network": None, **_with_added(content, version)}
+    content = {"network": None, **config_format.with_added(content, version)}
     choices = {
         "agent": agent_config_type(content.get("algorithm"), f"{source}: algorithm"),
         "env": game_config_type(content.get("game"), f"{source}: game"),
@@ -364,35 +336,6 @@ def from_json(document: Any, source: str = "config") -> TrainConfig:
         return as_json.from_json(TrainConfig, content, choices=choices)
     except ValueError as error:
         raise UserError(f"{source}: {error}") from None
-
-
-def _with_added(content: dict[str, Any], version: int) -> dict[str, Any]:
-    """Return the content of an older format with the fields that were added since."""
-    grown = dict(content)
-    added = {**ADDED_SINCE.get(version, {}), **(SINCE_3 if version <= 3 else {})}
-    for path, value in added.items():
-        owner, _, name = path.rpartition(".")
-        is_of_game = owner == "env" and grown.get("game") != "tetris"
-        if not owner:
-            grown.setdefault(name, value)
-        elif isinstance(grown.get(owner), dict) and not is_of_game:
-            grown[owner] = {name: value, **grown[owner]}
-    algorithm = grown.get("algorithm")
-    if isinstance(algorithm, str) and isinstance(grown.get("agent"), dict):
-        for since, settings in AGENT_SINCE.items():
-            if version <= since:
-                for path, value in settings.get(algorithm, {}).items():
-                    grown["agent"] = _with_setting(grown["agent"], path.split("."), value)
-    return grown
-
-
-def _with_setting(content: dict[str, Any], path: list[str], value: Any) -> dict[str, Any]:
-    """Return settings with one that they lack; parts that are no settings stay as they are, to be refused by name."""
-    first, *rest = path
-    if not rest:
-        return {first: value, **content}
-    part = content.get(first)
-    return {**content, first: _with_setting(part, rest, value)} if isinstance(part, dict) else content
 
 
 def load_config(path: str | Path) -> TrainConfig:

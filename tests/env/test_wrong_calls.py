@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import tetrax
+from tetrax.env import actions
 
 ENV = tetrax.make("mini", actions="drop")
 KEY = jax.random.key(0)
@@ -62,6 +63,23 @@ def test_an_action_is_one_integer(action, given):
         TypeError, match=rf"action: given {given}; allowed: one integer, int32\[\], from 0 to 15"
     ):
         ENV.step(STATE, action)
+
+
+@pytest.mark.parametrize(
+    ("action", "played", "is_clipped"),
+    [
+        (2**40, 15, True),
+        (-(2**70), 0, True),
+        (np.int64(2**32), 15, True),  # whose low 32 bits are 0
+        (np.asarray(2**32 + 3), 15, True),
+        (np.uint8(255), 15, True),
+        (15, 15, False),
+        (np.int32(2), 2, False),
+    ],
+)
+def test_a_whole_number_of_any_size_is_brought_into_the_range(action, played, is_clipped):
+    inside, was_clipped = actions.clip(action, 16)
+    assert (int(inside), bool(was_clipped)) == (played, is_clipped)
 
 
 @pytest.mark.parametrize(

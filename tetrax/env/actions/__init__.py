@@ -66,7 +66,7 @@ def check(name: str, rules: Rules, chords: tuple[tuple[str, ...], ...], orientat
         raise ValueError(f"env.orientation: given {orientation!r} with actions {name!r}; allowed: chosen")
 
 
-def clip(action: Int32[Array, ""], num_actions: int) -> tuple[Int32[Array, ""], Bool[Array, ""]]:
+def clip(action: Int32[Array, ""] | int, num_actions: int) -> tuple[Int32[Array, ""], Bool[Array, ""]]:
     """Bring an index into 0..A-1; return it and whether it had to be changed. TypeError unless it is one integer."""
     is_number = isinstance(action, int | Array | np.ndarray | np.generic) and not isinstance(action, bool)
     # One board plays one action; more would quietly become more boards, and a fraction would become an index.

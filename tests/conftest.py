@@ -19,7 +19,7 @@ os.environ.setdefault("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.3")
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # as the commands set it, where JAX would set 1 for them
 # Tests compile much and compute little: programs that are optimised less compile in a third of the time. Set
-# XLA_FLAGS to nothing to test what users run, as CI does with what is learned and played.
+# XLA_FLAGS to nothing to test what users run, as CI does where tests compute much.
 QUICKLY_COMPILED = [
     "--xla_backend_optimization_level=0",
     "--xla_llvm_disable_expensive_passes=true",

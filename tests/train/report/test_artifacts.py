@@ -122,7 +122,7 @@ def test_agents_without_a_model_have_nothing_to_look_into(tmp_path: Path) -> Non
 @pytest.mark.slow
 @pytest.mark.parametrize("algorithm", ["ppo", "dqn"])
 def test_where_attention_looks_is_drawn_at_each_recorded_evaluation(tmp_path: Path, algorithm: str) -> None:
-    words = f"{algorithm} --preset tiny --env.actions drop --env.observation bitboards --env.rules.height 8"
+    words = f"{algorithm} --preset tiny --env.preset mini --env.actions drop --env.observation bitboards"
     words += " --agent.network.encoder attention --evaluation.every 512 --evaluation.record-every 1"
     words += f" --evaluation.final-episodes 0 --total-steps 512 --run-dir {tmp_path / 'run'}"
     assert main(words.split()) == 0

@@ -29,8 +29,8 @@ MOST = 256  # boards of a beam
 class Options:
     """Whose value is looked at, and on how many boards."""
 
-    policy: str = "pretrained/attack-50"
-    """Folder of a run of beam-value or of its exported policy."""
+    policies: tuple[str, ...] = ("pretrained/attack-50",)
+    """Folders of runs of beam-value or of their exported policies. The first plays; all are judged on its boards."""
     boards: int = 12_288
     """Boards to look at, rounded up to whole rounds of 256."""
     width: int = 24
@@ -52,37 +52,51 @@ def _run(argv: list[str]) -> None:
         raise wrong("--width", options.width, f"1 or more, up to {MOST // 2}")
     import tetrax
 
-    loaded = tetrax.load(options.policy)
-    if loaded.agent.name != "beam-value":
-        raise wrong("--policy", options.policy, f"a policy of beam-value (this one is of {loaded.agent.name})")
+    loaded = [tetrax.load(folder) for folder in options.policies]
+    if not loaded:
+        raise wrong("--policies", "none", "one folder or more")
+    for folder, policy in zip(options.policies, loaded, strict=True):
+        if policy.agent.name != "beam-value":
+            raise wrong("--policies", folder, f"policies of beam-value (this one is of {policy.agent.name})")
+        if policy.env.rules != loaded[0].env.rules:
+            raise wrong(
+                "--policies", folder, f"policies of the same game ({options.policies[0]} plays another)"
+            )
     told, one, other = _look(loaded, options)
-    measure.print_json({"policy": options.policy, "boards": len(told), **estimate(told, one, other)})
+    for folder, each in zip(options.policies, told, strict=True):
+        measure.print_json({"policy": folder, "boards": len(one), **estimate(each, one, other)})
 
 
-def _look(loaded: Any, options: Options) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return what the value says of boards, and what came of each in two futures: float32[n] each."""
+def _look(loaded: list[Any], options: Options) -> tuple[list[np.ndarray], np.ndarray, np.ndarray]:
+    """Return what each value says of boards, and what came of each in two futures: float32[n] each."""
     from tetrax.search import beam, board_value, open_games
     from tetrax.search.attack_weights import unflatten
 
-    rules, config = loaded.env.rules, loaded.config.agent
+    rules, config = loaded[0].env.rules, loaded[0].config.agent
     size = beam.Size(options.width, options.width, config.depth)
-    row = jnp.broadcast_to(loaded.policy.weights[None], (GAMES, *loaded.policy.weights.shape))
-    player = open_games.Player(rules, size, unflatten(row), loaded.policy.value)
-    total = jax.tree_util.Partial(board_value.total, rules, player.weights, player.value)
+    players = []
+    for policy in (each.policy for each in loaded):
+        row = jnp.broadcast_to(policy.weights[None], (GAMES, *policy.weights.shape))
+        players.append(open_games.Player(rules, size, unflatten(row), policy.value))
+
+    def total(player: Any, position: Any) -> Array:
+        return board_value.total(rules, player.weights, player.value, position)
 
     @jax.jit
-    def look(position: Any, key: Array) -> tuple[Any, tuple[Array, Array, Array]]:
+    def look(position: Any, key: Array) -> tuple[Any, tuple[list[Array], Array, Array]]:
+        player = players[0]
         explore_key, again_key, begin_key = jax.random.split(key, 3)
         temperature, exploring = jnp.float32(config.temperature), jnp.float32(config.exploring)
         first = open_games.play(player, position, temperature, exploring, explore_key)
         second = open_games.play(player, position, temperature, jnp.float32(0), again_key)
         outcomes = [
-            played.sent + jnp.where(played.lost, 0.0, total(played.best)) for played in (first, second)
+            played.sent + jnp.where(played.lost, 0.0, total(player, played.best))
+            for played in (first, second)
         ]
         over = first.lost | (first.on.left <= 0)
         new = open_games.begin(rules, config.placements, begin_key, GAMES)
         onward = jax.tree.map(lambda fresh, on: jnp.where(over, fresh, on), new, first.on)
-        return onward, (total(position), outcomes[0], outcomes[1])
+        return onward, ([total(each, position) for each in players], outcomes[0], outcomes[1])
 
     begin_key, key = jax.random.split(jax.random.key(options.seed, impl="threefry2x32"))
     position = open_games.begin(rules, config.placements, begin_key, GAMES)
@@ -92,8 +106,7 @@ def _look(loaded: Any, options: Options) -> tuple[np.ndarray, np.ndarray, np.nda
         position, seen = look(position, round_key)
         if number >= early:
             found.append(jax.tree.map(np.asarray, seen))
-    told, one, other = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    return told, one, other
+    return jax.tree.map(lambda *parts: np.concatenate(parts), *found)
 
 
 def estimate(told: np.ndarray, one: np.ndarray, other: np.ndarray) -> dict[str, Any]:

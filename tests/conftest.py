@@ -42,10 +42,18 @@ hypothesis.settings.load_profile("tetrax")
 # The files that take longest, with the slow tests or without them, are begun first, so that all test processes end at
 # about the same time.
 LONGEST_FIRST = (
+    "test_notebooks.py",
+    "test_readme.py",
     "env/test_actions_locked_position.py",
     "agents/test_ppo.py",
-    "test_readme.py",
+    "test_pretrained.py",
+    "train/test_dreamer_runs.py",
     "train/machine/test_devices.py",
+    "train/report/test_artifacts.py",
+    "test_python_page.py",
+    "train/sweep/test_sweep.py",
+    "train/test_dqn_runs.py",
+    "test_dream_cli.py",
     "benchmarks/test_ablation.py",
     "agents/test_dqn_learning.py",
     "env/game/test_against_reference.py",

@@ -33,7 +33,7 @@ def test_luck_is_no_error():
     [
         (["--boards", "0"], "--boards"),
         (["--width", "129"], "--width: given 129; allowed: 1 or more, up to 128"),
-        (["--policy", "pretrained/classic-10x10"], "allowed: a policy of beam-value (this one is of cross-entropy)"),
+        (["--policies", "pretrained/classic-10x10"], "policies of beam-value (this one is of cross-entropy)"),
     ],
 )
 def test_a_mistake_is_one_line(capsys, words, said):
@@ -44,7 +44,8 @@ def test_a_mistake_is_one_line(capsys, words, said):
 
 @pytest.mark.slow
 def test_the_shipped_value_is_less_off_than_luck_decides(capsys):
-    assert value_error.main(["--boards", "256", "--width", "2"]) == 0
-    found = json.loads(capsys.readouterr().out)
-    assert found["boards"] == 256
+    twice = ["pretrained/attack-50", "pretrained/attack-50"]
+    assert value_error.main(["--boards", "256", "--width", "2", "--policies", *twice]) == 0
+    found, again = map(json.loads, capsys.readouterr().out.splitlines())
+    assert found == again and found["boards"] == 256
     assert found["error"] < found["luck"]

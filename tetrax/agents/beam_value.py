@@ -273,11 +273,17 @@ def _fit(
         slow = jax.tree.map(lambda a, b: a + tunables["slow_rate"] * (b - a), slow, value)
         return (value, slow, moments), {"loss": loss, "value": jnp.mean(told)}
 
-    keys = jax.random.split(key, config.num_updates)
+    def fit(before: tuple[BoardValue, BoardValue, Any]) -> tuple[Any, dict[str, Array]]:
+        fitted, means = jax.lax.scan(update, before, jax.random.split(key, config.num_updates))
+        return fitted, jax.tree.map(jnp.mean, means)
+
+    def wait(before: tuple[BoardValue, BoardValue, Any]) -> tuple[Any, dict[str, Array]]:
+        return before, {"loss": jnp.float32(0), "value": jnp.float32(0)}
+
+    # One number decides for all, so that where it waits nothing is computed.
     before = state.value, state.slow, state.moments
-    fitted, means = jax.lax.scan(update, before, keys)
-    value, slow, moments = jax.tree.map(lambda new, old: jnp.where(is_warm, new, old), fitted, before)
-    return state.replace(value=value, slow=slow, moments=moments), jax.tree.map(jnp.mean, means)
+    (value, slow, moments), means = jax.lax.cond(is_warm, fit, wait, before)
+    return state.replace(value=value, slow=slow, moments=moments), means
 
 
 def find_loss(

@@ -22,7 +22,6 @@ from benchmarks import measure
 from tetrax.fields.errors import wrong
 
 GAMES = 256  # side by side
-MOST = 256  # boards of a beam
 
 
 @dataclass(frozen=True)
@@ -48,10 +47,11 @@ def _run(argv: list[str]) -> None:
     if options is None:
         return
     measure.check_positive("--boards", options.boards)
-    if not 1 <= options.width <= MOST // 2:
-        raise wrong("--width", options.width, f"1 or more, up to {MOST // 2}")
     import tetrax
+    from tetrax.search.playing import MOST_BOARDS
 
+    if not 1 <= options.width <= MOST_BOARDS // 2:
+        raise wrong("--width", options.width, f"1 or more, up to {MOST_BOARDS // 2}")
     loaded = [tetrax.load(folder) for folder in options.policies]
     if not loaded:
         raise wrong("--policies", "none", "one folder or more")

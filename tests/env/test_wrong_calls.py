@@ -73,6 +73,8 @@ def test_an_action_is_one_integer(action, given):
         (np.int64(2**32), 15, True),  # whose low 32 bits are 0
         (np.asarray(2**32 + 3), 15, True),
         (np.uint8(255), 15, True),
+        (jnp.uint32(2**31 + 5), 15, True),  # negative as int32
+        (jnp.int8(-1), 0, True),
         (15, 15, False),
         (np.int32(2), 2, False),
     ],

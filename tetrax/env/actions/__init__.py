@@ -75,8 +75,10 @@ def clip(action: Int32[Array, ""] | int, num_actions: int) -> tuple[Int32[Array,
             f"action: given {describe(action)}; allowed: one integer, int32[], from 0 to {num_actions - 1} "
             "(under vmap, one per board)"
         )
-    if not isinstance(action, Array):  # what has more bits than fit would wrap around
-        action = min(max(int(action), -(2**31)), 2**31 - 1)
-    action = jnp.asarray(action, jnp.int32)
-    inside = jnp.clip(action, 0, np.int32(num_actions - 1))
-    return inside, inside != action
+    # What has more bits than fit is brought into the range before it would wrap around.
+    if not isinstance(action, Array):
+        action = jnp.int32(min(max(int(action), -(2**31)), 2**31 - 1))
+    elif action.dtype.itemsize < 4:
+        action = action.astype(jnp.int32)
+    inside = jnp.clip(action, 0, num_actions - 1)
+    return inside.astype(jnp.int32), inside != action

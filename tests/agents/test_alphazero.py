@@ -14,14 +14,13 @@ from tetrax import games
 from tetrax.agents import alphazero, ppo
 from tetrax.agents.agent import PROBABILITIES, Actor, Sight
 from tetrax.agents.alphazero import judging, self_play
-from tetrax.agents.alphazero.alphazero_config import AlphaZeroConfig
 from tetrax.agents.alphazero.self_play import Looked, find_targets
 from tetrax.env.contract import Afterstates, Observation
 from tetrax.games.in_a_row import TicTacToeConfig
 from tetrax.networks.network_config import NetworkConfig
 from tetrax.ops.normalise import RunningMoments
 from tetrax.search.tree import SearchConfig
-from tetrax.train.presets.alphazero_presets import TIC_TAC_TOE, TINY
+from tetrax.train.presets.alphazero_presets import ALPHAZERO, TINY
 from tetrax.train.report.evaluation import evaluate
 
 DROPS = tetrax.make("mini", actions="drop", observation="afterstate_boards", reward="survival")
@@ -293,9 +292,11 @@ def share_of_perfect_moves(agent, policy):
 @pytest.mark.slow
 def test_tic_tac_toe_is_learned_from_nothing():
     """The preset's settings, whole: never loses to random or perfect play, and plays perfectly what it can meet."""
-    agent = alphazero.make(TIC_TAC_TOE, NOUGHTS)
-    state = jax.jit(lambda key: agent.init(key, horizon=100))(jax.random.key(0))
-    run = jax.jit(lambda state: jax.lax.scan(lambda each, _: agent.train(each), state, length=100)[0])
+    preset = ALPHAZERO["small"]["tictactoe"]
+    agent = alphazero.make(preset.agent, NOUGHTS)
+    length = preset.total_steps // agent.steps_per_iteration
+    state = jax.jit(lambda key: agent.init(key, horizon=length))(jax.random.key(0))
+    run = jax.jit(lambda state: jax.lax.scan(lambda each, _: agent.train(each), state, length=length)[0])
     policy = agent.policy(run(state))
     assert share_of_perfect_moves(agent, policy) >= 0.99
     actor = Actor(policy, agent.initial_memory, agent.act)
@@ -303,4 +304,3 @@ def test_tic_tac_toe_is_learned_from_nothing():
         for seat in ("first", "second"):
             env = games.make("tictactoe", TicTacToeConfig(opponent=opponent, seat=seat))
             assert evaluate(env, actor, episodes=1_000).totals["losses"].sum() == 0
-    assert isinstance(TIC_TAC_TOE, AlphaZeroConfig)

@@ -127,12 +127,12 @@ ALPHAZERO: dict[str, dict[str, TrainConfig]] = {
     },
     "small": {
         "drop": _config("small", "tetris", DROP_BOARDS, DROP, 1_600_000, DROP_EVALUATION),
-        "tictactoe": _config("small", "tictactoe", TicTacToeConfig(), TIC_TAC_TOE, 204_800, AGAINST_RANDOM),
+        "tictactoe": _config("small", "tictactoe", TicTacToeConfig(), TIC_TAC_TOE, 409_600, AGAINST_RANDOM),
         "connect4": _config("small", "connect4", ConnectFourConfig(), CONNECT_FOUR, 700_000, AGAINST_RANDOM),
     },
     "large": {
         "drop": _config("large", "tetris", DROP_BOARDS, DROP_LARGE, 50_000_000, DROP_EVALUATION),
-        "tictactoe": _config("large", "tictactoe", TicTacToeConfig(), TIC_TAC_TOE, 204_800, AGAINST_RANDOM),
+        "tictactoe": _config("large", "tictactoe", TicTacToeConfig(), TIC_TAC_TOE, 409_600, AGAINST_RANDOM),
         "connect4": _config(
             "large", "connect4", ConnectFourConfig(), CONNECT_FOUR_LARGE, 50_000_000, AGAINST_RANDOM
         ),

@@ -159,7 +159,8 @@ def test_an_older_format_of_another_game_is_read() -> None:
     [
         ("dreamer", 3, {"planned_simulations": 0, "mirrored": False}),
         ("dreamer", 4, {"mirrored": False}),
-        ("beam-value", 4, {"warmup_boards": 0}),
+        ("beam-value", 4, {"warmup_boards": 0, "candidates": 0, "candidate_boards": 12}),
+        ("beam-value", 5, {"candidates": 0, "candidate_boards": 12}),
         ("alphazero", 4, {"form": "actions", "temperature": 0.1}),
     ],
 )

@@ -48,6 +48,11 @@ class BeamValueConfig:
     placements: int = 50
     """Placements of a game: what pays only after the last one is worth nothing; 0 = it goes on, and nothing can be
     learned (acting)."""
+    candidates: int = 4
+    """First placements that are compared by what each piece that may come next makes of them; 0 = the best board at
+    the end decides (acting)."""
+    candidate_boards: int = 12
+    """Best boards of each of them on which that piece is placed (acting)."""
     weights: Literal["tuned", "hand", "cold-clear-2"] = "tuned"
     """Weights of the linear evaluation, which decides what is kept on the way, and which the value corrects."""
     layer_sizes: tuple[int, ...] = (128, 64)
@@ -77,6 +82,8 @@ class BeamValueConfig:
     def validate(self, env: Tetris) -> None:
         """Raise ValueError naming the first setting that cannot work."""
         playing.check_size("agent.", self.width, self.clear_width, self.depth, 0, self.placements)
+        checks.check_count("candidates", self.candidates, 0, playing.MOST_CANDIDATES)
+        checks.check_count("candidate_boards", self.candidate_boards, 1, playing.MOST_BOARDS)
         for name in ("num_games", "capacity", "batch_size", "num_updates"):
             checks.check_count(name, getattr(self, name))
         checks.check_count("warmup_boards", self.warmup_boards, 0, self.capacity)
@@ -94,7 +101,13 @@ class BeamValueConfig:
     @property
     def size(self) -> beam.Size:
         """Return how much is looked at."""
-        return beam.Size(self.width, self.clear_width, self.depth)
+        return beam.Size(
+            self.width,
+            self.clear_width,
+            self.depth,
+            candidates=self.candidates,
+            candidate_boards=self.candidate_boards,
+        )
 
 
 TUNABLE_RANGES: dict[str, tuple[float, float]] = {
@@ -104,7 +117,7 @@ TUNABLE_RANGES: dict[str, tuple[float, float]] = {
     "final_learning_rate_fraction": (0.0, 1.0),
     "slow_rate": (0.0, 1.0),
 }
-ACTING = ("width", "clear_width", "depth", "placements")
+ACTING = ("width", "clear_width", "depth", "placements", "candidates", "candidate_boards")
 
 
 class Sample(struct.PyTreeNode):

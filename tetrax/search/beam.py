@@ -39,6 +39,8 @@ class Size:
     clear_width: int = 64
     depth: int = 7
     beyond: int = 0
+    candidates: int = 0  # first placements that are compared by what may come next
+    candidate_boards: int = 0  # of each
 
     @property
     def boards(self) -> int:
@@ -106,10 +108,10 @@ def search(rules: Rules, size: Size, weights: Weights, root: Root) -> tuple[Foun
     begun = _begin(size, root)
     capacity = size.boards * CHILDREN
 
-    def look_ahead(so_far: Found, depth: Int32[Array, ""]) -> tuple[Found, Array]:
-        return _look_ahead(rules, size, weights, root, capacity, so_far, depth)
+    def step(so_far: Found, depth: Int32[Array, ""]) -> tuple[Found, Array]:
+        return look_ahead(rules, size, weights, root, capacity, so_far, depth)
 
-    return jax.lax.scan(look_ahead, begun, jnp.arange(size.depth, dtype=jnp.int32))
+    return jax.lax.scan(step, begun, jnp.arange(size.depth, dtype=jnp.int32))
 
 
 def _begin(size: Size, root: Root) -> Found:
@@ -136,7 +138,7 @@ def _begin(size: Size, root: Root) -> Found:
     return Found(lanes, nothing, nothing, nothing)
 
 
-def _look_ahead(
+def look_ahead(
     rules: Rules,
     size: Size,
     weights: Weights,

@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float32, Int32, PRNGKeyArray
 from tetrax.env.game import randomizer
 from tetrax.env.game.randomizer import Source
 from tetrax.env.game.rules import Rules
-from tetrax.search import beam, verdicts
+from tetrax.search import beam, ends
 from tetrax.search.attack_weights import Weights
 from tetrax.search.beam import Root, Size
 from tetrax.search.board_value import BoardValue, Position
@@ -92,17 +92,17 @@ def play(
     num = position.left.shape[0]
     root = deal(player.rules, player.size.depth, position, deal_key)
     found, _ = beam.search(player.rules, player.size, player.weights, root)
-    worth = verdicts.judge(player.rules, player.size, player.weights, player.value, root, found)
+    worth = ends.judge(player.rules, player.size, player.weights, player.value, root, found)
     best = jnp.argmax(worth, axis=1)
     noise = temperature * jax.random.gumbel(noise_key, worth.shape, jnp.float32)
     explores = jax.random.uniform(explore_key, (num,), jnp.float32) < exploring
     chosen = jnp.where(explores, jnp.argmax(worth + noise, axis=1), best)
-    ends = verdicts.positions(player.size, root, found)
+    at_end = ends.positions(player.size, root, found)
     offset = jnp.arange(num, dtype=jnp.int32) * worth.shape[1]
 
     def take(number: Int32[Array, "G"]) -> tuple[Position, Array]:
         at = offset + number
-        return jax.tree.map(lambda field: field[..., at], ends), found.lanes.sent[at]
+        return jax.tree.map(lambda field: field[..., at], at_end), found.lanes.sent[at]
 
     (best_end, sent), (on, sent_on) = take(best), take(chosen)
     return Stretch(sent=sent, best=best_end, lost=found.placed == 0, sent_on=sent_on, on=on)

@@ -1,7 +1,4 @@
-"""What is decided by the boards at the end of a beam search: by their scores, or by a learned value of them.
-
-The placement chosen is the first one on the way to the best of them.
-"""
+"""What is decided by the boards at the end of a beam search: the first placement on the way to the best of them."""
 
 import functools
 from collections.abc import Callable
@@ -13,10 +10,10 @@ from jax import Array
 from jaxtyping import Bool, Float32, Int32
 
 from tetrax.env.game.rules import Rules
-from tetrax.search import beam, board_value, children, lines
+from tetrax.search import beam, children, ends, lines, next_piece
 from tetrax.search.attack_weights import Weights
-from tetrax.search.beam import Found, Root, Size
-from tetrax.search.board_value import BoardValue, Position
+from tetrax.search.beam import Root, Size
+from tetrax.search.board_value import BoardValue
 
 
 class Plan(NamedTuple):
@@ -76,7 +73,9 @@ def _plan_one_by_one(
 def decide(rules: Rules, size: Size, weights: Weights, value: BoardValue | None, root: Root) -> Plan:
     """Search, and choose the way to the best board."""
     found, took = beam.search(rules, size, weights, root)
-    worth = judge(rules, size, weights, value, root, found)
+    worth = ends.judge(rules, size, weights, value, root, found)
+    if value is not None and size.candidates:
+        worth = next_piece.weigh(rules, size, weights, value, root, found, worth)
     best = jnp.argmax(worth, axis=1)[:, None]
     first = jnp.take_along_axis(found.lanes.first.reshape(worth.shape), best, axis=1)[:, 0]
     step = children.decode(first)
@@ -89,29 +88,4 @@ def decide(rules: Rules, size: Size, weights: Weights, value: BoardValue | None,
         boards=found.boards,
         missed=found.missed,
         lines=lines.trace(took, worth),
-    )
-
-
-def judge(
-    rules: Rules, size: Size, weights: Weights, value: BoardValue | None, root: Root, found: Found
-) -> Float32[Array, "G B"]:
-    """Return what the boards at the end are worth, with the attack on the way, -inf where there is none."""
-    lanes, num_games = found.lanes, root.hold.shape[0]
-    if value is None:
-        return lanes.score.reshape(num_games, -1)
-    after = positions(size, root, found)
-    worth = lanes.sent + board_value.total(rules, weights, value, after)
-    return jnp.where(jnp.isfinite(lanes.score), worth, -jnp.inf).reshape(num_games, -1)
-
-
-def positions(size: Size, root: Root, found: Found) -> Position:
-    """Return where a search ended: what comes after the known pieces is open again."""
-    lanes = found.lanes
-    return Position(
-        stack=lanes.stack,
-        hold=lanes.hold,
-        chain=lanes.chain,
-        combo=lanes.combo,
-        bag=jnp.repeat(root.bag, size.boards),
-        left=jnp.repeat(root.left - found.placed, size.boards),
     )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-VERSION = 5
+VERSION = 6
 # format -> the fields that it had not yet, with what was meant; those of a game are that game's alone
 ADDED_SINCE: dict[int, dict[str, Any]] = {
     1: {"game": "tetris", "start_from": None, "evaluation.enough": None, "env.params": []},
     2: {"start_from": None, "evaluation.enough": None, "env.params": []},
     3: {},
     4: {},
+    5: {},
 }
 # What formats up to 3 lack; of their runs nothing is recorded while they train.
 SINCE_3: dict[str, Any] = {
@@ -31,6 +32,7 @@ AGENT_SINCE: dict[int, dict[str, dict[str, Any]]] = {
         "beam-value": {"warmup_boards": 0},
         "dreamer": {"mirrored": False},
     },
+    5: {"beam-value": {"candidates": 0, "candidate_boards": 12}},
 }
 
 

@@ -56,6 +56,8 @@ def _value_preset(
 TINY_VALUE = BeamValueConfig(
     width=2,
     clear_width=2,
+    candidates=2,
+    candidate_boards=2,
     placements=14,
     layer_sizes=(8,),
     num_games=4,

@@ -86,6 +86,7 @@ def find_players() -> dict[str, tuple[str, Callable[[], tuple[Any, Any]]]]:
             lambda given=settings: _baseline("gumbel", "locked_position", given),
         )
     players["attack-50"] = ("beam search, `pretrained/attack-50`", _attack_50)
+    players["attack-50-alone"] = ("learned value of `pretrained/attack-50` without search", _attack_50_alone)
     return players
 
 
@@ -169,6 +170,23 @@ def _attack_50() -> tuple[Any, Any]:
 
     loaded = tetrax.load(ROOT / "pretrained" / "attack-50")
     return loaded.env, loaded.actor
+
+
+def _attack_50_alone() -> tuple[Any, Any]:
+    """Make the placement that is worth most by the rows that it sends and the value of the board after it."""
+    from tetrax.search import beam, playing
+
+    env, actor = _attack_50()
+    all_places = beam.Size(width=playing.MOST_BOARDS, clear_width=0, depth=1)
+
+    def act(policy: Any, sight: Any, memory: Any, key: Any, greedy: bool) -> tuple[Any, Any, dict[str, Any]]:
+        del greedy
+        actions, told = playing.act(
+            env, all_places, attack_page.PLACEMENTS, policy.weights, sight.state, key, policy.value
+        )
+        return actions, memory, told
+
+    return env, actor._replace(act=act)
 
 
 def _describe(

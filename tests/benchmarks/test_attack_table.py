@@ -40,6 +40,45 @@ def test_a_policy_that_is_not_there_is_one_line(capsys):
 
 
 @pytest.mark.slow
+def test_a_value_alone_makes_the_placement_after_which_it_is_highest():
+    """What it sends and what the value says of the board after it come to the most of all placements."""
+    import jax
+    import jax.numpy as jnp
+
+    from tetrax.env.contract import Sight
+    from tetrax.search import board_value, playing, stacks
+    from tetrax.search.attack_weights import unflatten
+
+    env, actor = attack_table.find_players()["attack-50-alone"][1]()
+    params, key = env.default_params, jax.random.key(3, impl="threefry2x32")
+    state = jax.jit(env.init)(key, params)
+    sight = Sight(observation=None, is_first=None, state=jax.tree.map(lambda leaf: leaf[None], state))
+    action, _, told = jax.jit(actor.act, static_argnums=4)(actor.policy, sight, (), key, True)
+    ((action,), (best,)) = action.tolist(), told["value"].tolist()
+    legal = np.flatnonzero(np.asarray(jax.jit(env.observe)(state, params).legal))
+    weights = jax.tree.map(lambda leaf: leaf[None], unflatten(actor.policy.weights))
+
+    @jax.jit
+    def judge(action):
+        after, _, _, _, event = env.transition(state, action, params)
+        position = board_value.Position(
+            stack=jnp.stack(stacks.from_rows(env.rules, after.rows))[:, None],
+            hold=after.hold[None],
+            chain=jnp.minimum(after.back_to_back, 0)[None],
+            combo=(after.combo + 1)[None],
+            bag=state.bag[None],  # after all that is seen
+            left=jnp.int32([attack_page.PLACEMENTS - 1]),
+        )
+        total = board_value.total(env.rules, weights, actor.policy.value, position)
+        return jnp.sum(event.attack) + total[0]
+
+    worth = {number: float(judge(jnp.int32(number))) for number in legal.tolist()}
+    assert best == pytest.approx(max(worth.values()), abs=1e-4)
+    assert worth[action] == pytest.approx(best, abs=1e-4)
+    assert len(legal) < playing.MOST_BOARDS
+
+
+@pytest.mark.slow
 def test_games_are_played_some_side_by_side():
     import tetrax
     from tetrax.agents import baselines

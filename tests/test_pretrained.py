@@ -70,10 +70,10 @@ def test_a_policy_plays(folder):
 
 @pytest.mark.slow
 def test_the_planner_for_attack_sends_what_it_is_shipped_for():
-    """It sends 50.4 rows in 50 placements, a game 5.6 more or less: eight games come to 44 or more."""
+    """It sends 52.1 rows in 50 placements, a game 4.9 more or less: eight games come to 46 or more."""
     result = tetrax.evaluate_policy(PRETRAINED / "attack-50", episodes=8, seed=3, max_pieces=50)
     assert result.capped.all()
-    assert result.totals["attack"].mean() > 44
+    assert result.totals["attack"].mean() > 46
 
 
 def test_the_beam_search_by_name_has_the_weights_of_the_policy():

@@ -122,7 +122,8 @@ def test_ci_fails_where_the_slow_tests_fail_or_do_not_end(tmp_path, status, exit
     assert re.search(said, done.stdout + done.stderr)
     assert re.search(r"the default tests took \d+ s", done.stdout)
     # What compiles much, and then what computes much: each slow test is in one of the two.
-    computes = ["env/game", "games", "search", "train/test_other_games.py", "test_pretrained.py"]
+    computes = ["env/game", "games", "search", "agents/test_alphazero.py", "train/test_other_games.py"]
+    computes += ["test_pretrained.py"]
     optimised = [f"tests/{name}" for name in computes]
     wanted = [" ".join(f"--ignore={place}" for place in optimised), " ".join(optimised)]
     slow = [line for line in done.stdout.splitlines() if line.startswith("called timeout")]

@@ -35,7 +35,7 @@ def test_who_is_measured_is_kept():
 def test_a_policy_that_is_not_there_is_one_line(capsys):
     assert attack_table.main(["--policies", "beam-7"]) == 2
     error = capsys.readouterr().err
-    assert error.startswith("error: --policies: given 'beam-7'; allowed: attack-50, bcts, ")
+    assert error.startswith("error: --policies: given 'beam-7'; allowed: attack-50, attack-50-alone, bcts, ")
     assert error.count("\n") == 1
 
 

@@ -59,7 +59,8 @@ def weigh(
     for number in range(size.candidates):
         own, moves = candidates.first[:, number, None], change[:, number, None]
         moved = jnp.where((first == own) & exists[:, number, None], worth + moves, moved)
-    return moved
+    # Where fewer placements were looked ahead what comes next is known, or nothing does.
+    return jnp.where((root.steps >= size.depth)[:, None], moved, worth)
 
 
 def find_candidates(size: Size, first: Int32[Array, "G B"], worth: Float32[Array, "G B"]) -> Candidates:

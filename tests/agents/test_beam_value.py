@@ -89,6 +89,7 @@ def test_nothing_is_learned_of_few_boards():
         ({"depth": 3}, "agent.depth: given 3; allowed: 4 or more, the pieces that are known"),
         ({"candidates": 65}, "agent.candidates: given 65; allowed: 0 or more, up to 64"),
         ({"candidate_boards": 0}, "agent.candidate_boards: given 0; allowed: 1 or more, up to 256"),
+        ({"candidates": 8, "candidate_boards": 129}, "agent.candidate_boards: given 129; .* up to 128"),
         ({"placements": -1}, "agent.placements: given -1"),
         ({"capacity": 30}, r"agent.capacity: given 30; allowed: a multiple of num_games \(4\)"),
         ({"warmup_boards": 33}, "agent.warmup_boards: given 33; allowed: 0 or more, up to 32"),

@@ -65,6 +65,16 @@ def test_one_node_of_chance_equals_plain_python():
     plan = choose(states_of(CASES, seed=0))
     for field, other in zip(plan, choose(states_of(CASES, seed=1)), strict=True):
         jax.tree.map(np.testing.assert_array_equal, field, other)  # the hidden order decides nothing
+    # After the last placement known pieces are still to come: the best board decides.
+    over = states_of(CASES, seed=0)
+    over = over.replace(pieces=jnp.full_like(over.pieces, PLACEMENTS))
+    plain = jax.jit(
+        lambda states: playing.choose(
+            ENV, dataclasses.replace(ALL, candidates=0), PLACEMENTS, weights, states, KEY, value
+        )
+    )
+    for field, other in zip(choose(over), plain(over), strict=True):
+        jax.tree.map(np.testing.assert_array_equal, field, other)
     best_ends = []
     for number, (board, pieces, bag) in enumerate(CASES):
         _, position = stand(RULES, read(board), pieces)

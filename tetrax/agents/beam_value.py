@@ -83,7 +83,8 @@ class BeamValueConfig:
         """Raise ValueError naming the first setting that cannot work."""
         playing.check_size("agent.", self.width, self.clear_width, self.depth, 0, self.placements)
         checks.check_count("candidates", self.candidates, 0, playing.MOST_CANDIDATES)
-        checks.check_count("candidate_boards", self.candidate_boards, 1, playing.MOST_BOARDS)
+        most = min(playing.MOST_BOARDS, playing.MOST_CANDIDATE_BOARDS // max(self.candidates, 1))
+        checks.check_count("candidate_boards", self.candidate_boards, 1, most)
         for name in ("num_games", "capacity", "batch_size", "num_updates"):
             checks.check_count(name, getattr(self, name))
         checks.check_count("warmup_boards", self.warmup_boards, 0, self.capacity)
@@ -201,7 +202,7 @@ def _act(
     key: PRNGKeyArray,
     greedy: bool,
 ) -> tuple[Array, Memory, dict[str, Array]]:
-    """Choose the first placement on the way to the best board (greedy or not)."""
+    """Choose the best first placement (greedy or not)."""
     del greedy
     actions, told = playing.act(
         env, config.size, config.placements, policy.weights, sight.state, key, policy.value

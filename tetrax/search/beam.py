@@ -39,7 +39,9 @@ class Size:
     clear_width: int = 64
     depth: int = 7
     beyond: int = 0
-    candidates: int = 0  # first placements that are compared by what may come next
+    candidates: int = (
+        0  # first placements compared by what may come next, with a value, where all known pieces are placed
+    )
     candidate_boards: int = 0  # of each
 
     @property

@@ -4,6 +4,9 @@ The best board at the end of a search says what a first placement is worth if th
 comes. But a player sees another piece after each placement, and may go another way then. So of a few first placements
 the best boards are kept; each piece that may come is placed on them; and what the best board then is worth is averaged
 over the pieces: expectimax (Michie 1966) with one node of chance behind each first placement.
+
+Of all boards that a piece leads to as many are judged as the candidate has boards, the best by attack and linear
+evaluation. Equal boards are merged in the search: of several first placements that lead to one only the first has it.
 """
 
 import dataclasses
@@ -22,7 +25,7 @@ from tetrax.search.beam import Found, Root, Size
 from tetrax.search.board_value import BoardValue
 from tetrax.search.children import Lanes
 
-PLACES = 60  # of one piece on a board that there is room for, on average over the boards of a candidate
+PLACES = 6  # of one piece in a column that there is room for, on average over the boards of a candidate
 
 
 class Candidates(NamedTuple):
@@ -59,8 +62,9 @@ def weigh(
     for number in range(size.candidates):
         own, moves = candidates.first[:, number, None], change[:, number, None]
         moved = jnp.where((first == own) & exists[:, number, None], worth + moves, moved)
-    # Where fewer placements were looked ahead what comes next is known, or nothing does.
-    return jnp.where((root.steps >= size.depth)[:, None], moved, worth)
+    # Where a known piece is not placed that one comes next, or nothing does.
+    known = jnp.sum(root.pieces >= 0, axis=1) + (root.hold >= 0)
+    return jnp.where((found.placed == known)[:, None], moved, worth)
 
 
 def find_candidates(size: Size, first: Int32[Array, "G B"], worth: Float32[Array, "G B"]) -> Candidates:
@@ -114,7 +118,7 @@ def _mean_of_next(
     zeros = jnp.zeros_like(kind)
     # All known pieces are placed: none is held that could be placed instead.
     after, _ = beam.look_ahead(
-        dataclasses.replace(rules, hold=False), few, own, begun, num_boards * PLACES,
+        dataclasses.replace(rules, hold=False), few, own, begun, num_boards * rules.width * PLACES,
         Found(lanes, zeros, zeros, zeros), jnp.int32(0),
     )  # fmt: skip
     worth = jnp.max(ends.judge(rules, few, own, value, begun, after), axis=1)

@@ -20,6 +20,7 @@ from tetrax.search.verdicts import Plan
 MOST_BOARDS = 256  # of a game's beams together: a placement's board is told in eight bits
 MOST_PLACEMENTS = 32  # looked ahead
 MOST_CANDIDATES = 64  # first placements that are compared by what may come next
+MOST_CANDIDATE_BOARDS = 1024  # of all of them together
 
 
 @dataclass(frozen=True)

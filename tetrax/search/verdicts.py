@@ -1,4 +1,8 @@
-"""What is decided by the boards at the end of a beam search: the first placement on the way to the best of them."""
+"""What is decided by the boards at the end of a beam search.
+
+That is the first placement on the way to the best of them, or the one of a few that is best on average over what
+may come next.
+"""
 
 import functools
 from collections.abc import Callable
@@ -23,7 +27,9 @@ class Plan(NamedTuple):
     orientation: Int32[Array, "G"]
     x: Int32[Array, "G"]
     y: Int32[Array, "G"]
-    value: Float32[Array, "G"]  # attack and evaluation at the end of the best way
+    value: Float32[
+        Array, "G"
+    ]  # what that is worth: attack and evaluation, at the end or on average over what may come
     boards: Int32[Array, "G"]  # that were expanded
     missed: Int32[Array, "G"]  # placements that there was no room for
     lines: lines.Lines  # the best ones
@@ -71,7 +77,7 @@ def _plan_one_by_one(
 
 
 def decide(rules: Rules, size: Size, weights: Weights, value: BoardValue | None, root: Root) -> Plan:
-    """Search, and choose the way to the best board."""
+    """Search, and choose a first placement: to the best board, or the best on average over the next piece."""
     found, took = beam.search(rules, size, weights, root)
     worth = ends.judge(rules, size, weights, value, root, found)
     if value is not None and size.candidates:

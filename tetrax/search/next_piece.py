@@ -54,7 +54,7 @@ def weigh(
     candidates = find_candidates(size, first, worth)
     best = candidates.worth[:, :, 0]
     exists = jnp.isfinite(best)
-    mean = _mean_of_next(rules, size, weights, value, root, found, candidates)
+    mean = _mean_of_next(rules, weights, value, root, found, candidates)
     change = jnp.where(exists, mean - jnp.where(exists, best, 0.0), jnp.inf)
     # The others have less than each candidate's best. Less the most that a candidate loses, they still do.
     least = jnp.min(change, axis=1, keepdims=True)
@@ -81,7 +81,6 @@ def find_candidates(size: Size, first: Int32[Array, "G B"], worth: Float32[Array
 
 def _mean_of_next(
     rules: Rules,
-    size: Size,
     weights: Weights,
     value: BoardValue,
     root: Root,

@@ -27,9 +27,7 @@ class Plan(NamedTuple):
     orientation: Int32[Array, "G"]
     x: Int32[Array, "G"]
     y: Int32[Array, "G"]
-    value: Float32[
-        Array, "G"
-    ]  # what that is worth: attack and evaluation, at the end or on average over what may come
+    value: Float32[Array, "G"]  # in rows: of the best board, or on average over what may come
     boards: Int32[Array, "G"]  # that were expanded
     missed: Int32[Array, "G"]  # placements that there was no room for
     lines: lines.Lines  # the best ones

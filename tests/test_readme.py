@@ -46,16 +46,20 @@ def small(command: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Type the pages' commands in a folder with the checkout's policies and nothing else, one after the other."""
-    folder = tmp_path_factory.mktemp("readme")
+    """Type the pages' commands in a folder with the checkout's policies and nothing else, one after the other.
+
+    They speak ASCII, and the folder has letters and markup in its name.
+    """
+    folder = tmp_path_factory.mktemp("é[bold red]→😀")
     (folder / "pretrained").symlink_to(ROOT / "pretrained")
-    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "ascii"}
     programs = ("tetrax.train", "tetrax.control", "tetrax.plot", "tetrax.evaluate", "tetrax.perft")
     for command in (command for program in programs for command in commands(program)):
         done = subprocess.run(
             small(command), cwd=folder, env=environment, capture_output=True, text=True, timeout=600
         )
         assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+        assert done.stdout and "Error" not in done.stderr, f"{command}\n{done.stderr}"
     return folder
 
 

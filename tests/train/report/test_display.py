@@ -308,6 +308,29 @@ def test_a_command_is_one_line_to_copy() -> None:
     assert f"resume with  {command}" in Text.from_ansi(file.read()).plain
 
 
+def test_the_live_view_is_drawn_as_often_as_its_share_of_the_time_allows(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By a clock set by hand: drawing takes a hundredth of a second at first, then nothing, then ten seconds."""
+    took, pauses = iter([0.01, 0.0, 10.0]), []
+    clock = 0.0
+    shown = LiveDisplay(terminal.console(file=screen_file(), force_terminal=True, width=80, height=24))
+
+    def draw() -> None:
+        nonlocal clock
+        clock += next(took)
+
+    def wait(seconds: float) -> bool:
+        pauses.append(seconds)
+        return len(pauses) == 4
+
+    monkeypatch.setattr(display.time, "thread_time", lambda: clock)
+    monkeypatch.setattr(shown._live, "refresh", draw)
+    monkeypatch.setattr(shown._over, "wait", wait)
+    shown._paint()
+    assert pauses == pytest.approx([0.125, 2.0, 0.125, 3.0])
+
+
 def test_a_chunk_in_which_no_game_ended_shows_no_number_of_before() -> None:
     line = next(
         line for line in live(92, 24, {**METRICS, "lines": None}).splitlines() if "lines per g" in line

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -27,6 +28,8 @@ from tetrax.train.report.rows import CAP, EVALUATION, SO_FAR
 from tetrax.view.shown_games import Picture
 
 PLAIN_SECONDS = 10.0  # between reports of metrics where there is no terminal
+SHARE = 0.005  # of the time of one core that drawing may take
+FASTEST, SLOWEST = 0.125, 3.0  # seconds between two pictures
 
 
 @dataclass(frozen=True)
@@ -140,7 +143,7 @@ class PlainDisplay(SilentDisplay):
 
 
 class LiveDisplay:
-    """A panel that is redrawn in place while the run goes on."""
+    """A panel that is redrawn in place while the run goes on, as often as its share of the time allows."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
@@ -155,11 +158,14 @@ class LiveDisplay:
         self._reading = ExitStack()
         self._leave_terminal: Callable[[], None] | None = None
         self._live = Live(
-            console=console, get_renderable=self._render, refresh_per_second=8, vertical_overflow="visible"
+            console=console, get_renderable=self._render, auto_refresh=False, vertical_overflow="visible"
         )
+        self._pause, self._over = FASTEST, threading.Event()
+        self._painter = threading.Thread(target=self._paint, name="live view", daemon=True)
 
     def __enter__(self) -> LiveDisplay:
         self._live.start()
+        self._painter.start()
         self._leave_terminal = self._reading.enter_context(keyboard.reading(self._press))
         return self
 
@@ -167,6 +173,20 @@ class LiveDisplay:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._reading.close()
+        self._stop()
+
+    def _paint(self) -> None:
+        """Draw again and again; what takes longer is drawn less often."""
+        while not self._over.wait(self._pause):
+            began = time.thread_time()
+            self._live.refresh()
+            self._pause = min(max((time.thread_time() - began) / SHARE, FASTEST), SLOWEST)
+
+    def _stop(self) -> None:
+        """Draw what is so at the end, and no more."""
+        self._over.set()
+        if self._painter.is_alive():
+            self._painter.join()
         self._live.stop()
 
     def start(self, header: Header, rows: list[Row]) -> None:
@@ -186,12 +206,10 @@ class LiveDisplay:
         self._clock.update(row)
         self._row, self._picture = self._header.measures.with_rates(row), picture
         self._remember(self._row)
-        self._live.refresh()
 
     def evaluation(self, row: Row) -> None:
         assert self._header is not None, "start comes first"
         self._remember(self._header.measures.with_rates(row))
-        self._live.refresh()
 
     def note(self, text: str) -> None:
         self._console.print(Text(text, style="yellow"))
@@ -199,7 +217,7 @@ class LiveDisplay:
     def finish(self, summary: Summary) -> None:
         self._phase = ""
         self._reading.close()
-        self._live.stop()
+        self._stop()
         _print_summary(self._console, summary)
 
     def restore_terminal(self) -> None:

@@ -24,8 +24,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from tetrax.fields.errors import exit_code
-from tetrax.train.command import flags
+from benchmarks import measure
 
 PLAIN, WATCHED = "plain", "watched"
 POLL = 0.05  # seconds
@@ -45,9 +44,9 @@ class Options:
     """Whether a dashboard shows the watched runs."""
 
 
-def main(argv: list[str] | None = None) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """Measure, and print one JSON object."""
-    return exit_code(_run, argv, when_stopped="stopped; nothing was measured")
+    return measure.run(_run, argv)
 
 
 class Cost(NamedTuple):
@@ -57,9 +56,12 @@ class Cost(NamedTuple):
     cpu: float  # seconds of the training and of the page, of a million environment steps
 
 
-def _run(argv: list[str]) -> int:
-    words = flags.read_words(argv, flags.field_types(Options()))
-    options = flags.put(Options(), words.values)
+def _run(argv: list[str]) -> None:
+    options = measure.options(Options(), argv, "watching", __doc__ or "")
+    if options is None:
+        return
+    for flag, number in (("--pairs", options.pairs), ("--steps", options.steps), ("--skip", options.skip)):
+        measure.check_positive(flag, number)
     costs: dict[str, list[Cost]] = {PLAIN: [], WATCHED: []}
     with tempfile.TemporaryDirectory() as folder:
         for pair in range(options.pairs):
@@ -76,8 +78,7 @@ def _run(argv: list[str]) -> int:
         pairs = zip(costs[PLAIN], costs[WATCHED], strict=True)
         ratios = [getattr(watched, name) / getattr(plain, name) for plain, watched in pairs]
         found |= {f"{name}_ratios": ratios, f"median_{name}_ratio": statistics.median(ratios)}
-    print(json.dumps(found))
-    return 0
+    measure.print_json(found)
 
 
 def _train(run: Path, options: Options, *, watched: bool, server: int | None) -> Cost:

@@ -32,9 +32,10 @@ def commands(program: str) -> list[str]:
 def small(command: str) -> list[str]:
     """Return a command's words, made small enough for a test."""
     words = [sys.executable, *shlex.split(command)[1:]]
-    if "tetrax.train" in words and not {"--resume", "--preset"} & set(words):
-        words += ["--preset", "tiny"]
-        if not {"--game", "--env.preset", "curriculum"} & set(words):
+    if "tetrax.train" in words and "--resume" not in words:
+        if "--preset" not in words:
+            words += ["--preset", "tiny"]
+        if not {"--game", "--env.preset"} & set(words):
             words += ["--env.preset", "mini"]  # compiles in half the time
     if "tetrax.evaluate" in words and "--max-pieces" not in words:
         words += ["--max-pieces", "10"]

@@ -330,7 +330,8 @@ def _print_help() -> None:
             "Play whole games and report lines, score, rows sent, pieces and return. FOLDER is a run or an exported "
             "policy; --policy NAME plays a baseline instead. Settings that only decide how an agent acts, such as "
             "--agent.planned-rollouts of dreamer, may be given anew; those of --policy beam are --policy.width, "
-            "clear-width, depth, beyond, placements (when not given --max-pieces) and weights."
+            "clear-width, depth, beyond, placements (when not given --max-pieces) and weights, those of --policy "
+            "gumbel --policy.simulations, considered, beyond, placements and weights."
         ),
     )
 

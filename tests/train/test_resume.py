@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-import random
 import shutil
 import signal
 import subprocess
@@ -24,7 +23,7 @@ from tests.train.toy import toy_config, use_quick_games
 from tetrax.fields.errors import UserError
 from tetrax.train import start
 from tetrax.train.config import TrainConfig, load_config
-from tetrax.train.folder import checkpoint, log, mailbox
+from tetrax.train.folder import checkpoint, log
 from tetrax.train.loop import train
 
 ROOT = Path(__file__).parents[2]
@@ -66,34 +65,6 @@ def wait_for_chunks(process: subprocess.Popen[bytes], folder: Path, count: int) 
     while process.poll() is None and len(log.read(folder / "metrics.jsonl")) < count:
         assert time.monotonic() < deadline, "training does not begin"
         time.sleep(0.01)
-
-
-@pytest.mark.slow
-def test_killed_again_and_again_it_ends_the_same(tmp_path: Path) -> None:
-    config, folder = toy_config(total_steps=KILLED_RUN), tmp_path / "killed"
-    train(config, run_dir=tmp_path / "straight")
-    moments = random.Random(0)
-    kills = 0
-    for attempt in range(20):
-        process = start_process(folder, "resume" if attempt else "new")
-        done_before = len(log.read(folder / "metrics.jsonl"))
-        wait_for_chunks(process, folder, done_before + 2)
-        time.sleep(moments.uniform(0, 0.3))  # a chunk with its save takes about 0.05 s
-        for command in ("save", "pause", "resume"):  # somebody steers it meanwhile
-            mailbox.send(folder, command)
-        (folder / "control" / "inbox" / f"{attempt:020d}-1-00000000.json").write_bytes(moments.randbytes(40))
-        if kills < 4 and process.poll() is None:
-            process.send_signal(signal.SIGKILL)
-            kills += 1
-        _, errors = process.communicate()
-        if process.returncode == 0:
-            break
-        assert process.returncode == -signal.SIGKILL, errors.decode()
-    assert kills >= 3
-    assert process.returncode == 0
-    assert_same_run(tmp_path / "straight", folder, config)
-    history = (folder / "config_history.jsonl").read_text().splitlines()
-    assert len(history) == kills + 1
 
 
 def test_killed_before_the_first_checkpoint_it_starts_over(straight: Path, tmp_path: Path) -> None:

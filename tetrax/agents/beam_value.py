@@ -309,7 +309,7 @@ def find_loss(
 
 
 def read(fields: dict[str, Array]) -> Position:
-    """Return the boards that `_write` wrote."""
+    """Return the boards that `write` wrote."""
     return Position(**{**fields, "stack": fields["stack"].T})
 
 

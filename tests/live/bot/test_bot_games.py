@@ -71,7 +71,7 @@ def test_where_nothing_can_enter_there_are_no_moves():
 def test_a_game_of_the_beam_search_with_spins():
     front_end = FrontEnd(talk(beam()), seed=7, queue_length=9)
     front_end.start()
-    for _ in range(100):
+    for _ in range(50):
         assert front_end.play()
     assert front_end.spins > 0
 

@@ -87,6 +87,9 @@ def test_kills_lose_nothing_while_a_page_and_commands_are_at_it(
             for command in ("save", "pause", "resume"):
                 if (folder / "control" / "inbox").is_dir():
                     mailbox.send(folder, command)
+            if (folder / "control" / "inbox").is_dir():
+                garbage = folder / "control" / "inbox" / f"{attempt:020d}-1-00000000.json"
+                garbage.write_bytes(moments.randbytes(40))
             if kills < KILLS and process.poll() is None:
                 process.send_signal(signal.SIGKILL)
                 kills += 1

@@ -64,7 +64,7 @@ class AlphaZeroConfig:
     """Discount per move (tunable)."""
     trace_decay: float = 0.9
     """How much values are learned from how games went on, instead of from the search: 1 = from their ends alone, or
-    from the search where a game goes on after the iteration; 0 = from the search after the next move (tunable)."""
+    from the network where a game goes on after the iteration; 0 = from the search after the next move (tunable)."""
     random_moves: float = 0.0
     """Share of the moves that are random while training, so that bad positions are known too; what is learned of a
     position is never how such a move turned out (tunable)."""

@@ -83,7 +83,7 @@ def play(
 ) -> tuple[TrainState, Slot, dict[str, Array], dict[str, Array]]:
     """Play `num_steps` of B games; return Slots [T, B], totals of the games that ended, and means.
 
-    One more search than moves gives the value after the last of them.
+    The network says what the positions are worth in which games go on after the last move.
     """
     config, env = searcher.config, searcher.env
     envs, discount = make_envs(env), state.tunables["discount"]

@@ -23,14 +23,12 @@ Stack = Sequence[UInt32[Array, "*n"]]  # W columns
 
 def from_rows(rules: Rules, rows: UInt32[Array, "*n H"]) -> list[UInt32[Array, "*n"]]:
     """Return the columns of boards given by rows (the lowest 32)."""
-    words = [rows[..., y] for y in range(min(rows.shape[-1], WORD))]
-    return [
-        functools.reduce(
-            jnp.bitwise_or,
-            [((row >> np.uint32(x)) & ONE) << np.uint32(WORD - 1 - y) for y, row in enumerate(words)],
-        )
-        for x in range(rules.width)
-    ]
+    rows = rows[..., None, :WORD]  # [*n, 1, H]
+    boards = (1,) * (rows.ndim - 2)
+    x = np.arange(rules.width, dtype=np.uint32).reshape(*boards, -1, 1)
+    place = (WORD - 1 - np.arange(rows.shape[-1], dtype=np.uint32)).reshape(*boards, 1, -1)
+    columns = jax.lax.reduce_or(((rows >> x) & ONE) << place, (rows.ndim - 1,))  # [*n, W]
+    return [columns[..., x] for x in range(rules.width)]
 
 
 def popcount(word: UInt32[Array, "*n"]) -> Int32[Array, "*n"]:

@@ -27,7 +27,7 @@ from tetrax.env.game.state import (
     piece_cells,
     select,
 )
-from tetrax.env.game.vector import decision, keep_boards_last, lookup, once, traced_once
+from tetrax.env.game.vector import decision, keep_boards_last, lookup, of_each_board, once, traced_once
 
 Reached = UInt32[Array, "C 4W"]  # of each piece that may be placed, as `search.reach` tells
 Asks = tuple[Bool[Array, ""], ...]  # for each of these pieces, whether to search
@@ -261,7 +261,8 @@ def _play_both(
     """Play two stages, one after the other, each told what can be reached by the pieces that it asks for.
 
     They are two rounds of one loop because the search is most of what there is to compile: so it is in the
-    program once.
+    program once. For a batch, vmap goes through a loop and its branches several times over: what is traced by itself
+    it goes through once, and a loop that begins with what each board has is through sooner.
     """
     del params  # the stages know them
 
@@ -275,9 +276,9 @@ def _play_both(
             for start, asks_for in zip(starts, asks, strict=True)
         )
         reached = search.reach(rules, state.rows, kinds, starts)
-        return jax.lax.cond(is_first, first.play, second.play, state, event, asks, reached)
+        return jax.lax.cond(is_first, jax.jit(first.play), jax.jit(second.play), state, event, asks, reached)
 
-    return jax.lax.fori_loop(0, 2, play, (state, no_event(state)))
+    return jax.lax.fori_loop(0, 2, play, (state, of_each_board(no_event(state), state.piece)))
 
 
 def _any_bit(words: Sequence[Word]) -> Bool[Array, ""]:

@@ -105,6 +105,12 @@ def traced_once(function: Callable[Given, Record]) -> Callable[Given, Record]:
     return call
 
 
+def of_each_board(constants: Record, number: Int32[Array, ""]) -> Record:
+    """Return constants as if a number of the board decided them: under vmap each board has its own from the start."""
+    nothing = number & 0
+    return jax.tree.map(lambda constant: constant | nothing.astype(constant.dtype), constants)
+
+
 def keep_boards_last(function: Callable[..., Array]) -> Callable[..., Array]:
     """Let a function of arrays [..., *n], which may be of any one shape *n, stay one under vmap.
 

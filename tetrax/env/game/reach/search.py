@@ -113,6 +113,7 @@ def _search(rules: Rules) -> Callable[..., UInt32[Array, "C 4W *n"]]:
     return search
 
 
+@functools.partial(jax.jit, static_argnums=0)
 def _search_flat(
     rules: Rules, rows: Words, kinds: tuple[Array, ...], starts: tuple[Start, ...]
 ) -> UInt32[Array, "4W N"]:
@@ -146,6 +147,7 @@ def _search_flat(
     return jax.lax.switch(jnp.where(is_any, jnp.where(is_high, 2, 1), 0), (none, fast, slow))
 
 
+@functools.partial(jax.jit, static_argnums=0)
 def _search_tiles(
     rules: Rules, columns: UInt32[Array, "W B"], kind: Int32[Array, "N"], start: Start
 ) -> UInt32[Array, "4W N"]:

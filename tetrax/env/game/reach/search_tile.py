@@ -83,6 +83,7 @@ class _Progress(NamedTuple):
     sets: Sets  # what is reached
 
 
+@functools.partial(jax.jit, static_argnums=(0, 1))
 def tile_words(
     rules: Rules, group: Group, empty: Columns, packed: Lanes, limit: UInt32[Array, ""]
 ) -> UInt32[Array, "4W+1 lanes"]:

@@ -95,8 +95,8 @@ def test_ci_runs_the_second_line():
         (0, 0, "all done"),
         (1, 1, ""),
         (5, 5, ""),  # no tests were found
-        (124, 1, r"agents, commands, pages and notebooks did not end in 5[01]\d\d s: not all of them ran"),
-        (137, 1, r"agents, commands, pages and notebooks did not end in 5[01]\d\d s: not all of them ran"),
+        (124, 1, r"agents, commands and pages did not end in 5[01]\d\d s: not all of them ran"),
+        (137, 1, r"agents, commands and pages did not end in 5[01]\d\d s: not all of them ran"),
     ],
 )
 def test_ci_fails_where_the_slow_tests_fail_or_do_not_end(tmp_path, status, exit_code, said):
@@ -127,8 +127,8 @@ def test_ci_fails_where_the_slow_tests_fail_or_do_not_end(tmp_path, status, exit
     assert re.search(said, done.stdout + done.stderr)
     assert re.search(r"the default tests took \d+ s", done.stdout)
     # What compiles much, and then what computes much: each slow test is in one of the two.
-    computes = ["env/game", "games", "search", "agents/test_alphazero.py", "train/test_other_games.py"]
-    computes += ["test_pretrained.py"]
+    computes = ["test_notebooks.py", "env/game", "games", "search", "agents/test_alphazero.py"]
+    computes += ["train/test_other_games.py", "test_pretrained.py"]
     optimised = [f"tests/{name}" for name in computes]
     wanted = [" ".join(f"--ignore={place}" for place in optimised), " ".join(optimised)]
     slow = [line for line in done.stdout.splitlines() if line.startswith("called timeout")]

@@ -10,6 +10,7 @@ import pytest
 import tetrax
 from benchmarks import ship_policy
 from benchmarks.records import RESULTS
+from tetrax import evaluate as evaluate_entry
 from tetrax.env import tetris
 from tetrax.fields.errors import UserError
 from tetrax.live import contestants
@@ -20,6 +21,7 @@ from tetrax.train.command import acting_words
 
 PRETRAINED = Path(__file__).parent.parent / "pretrained"
 POLICIES = sorted(path.parent for path in PRETRAINED.glob("*/config.json"))
+ALONE = [folder for folder in POLICIES if folder.name != "versus"]  # policies of one board
 MOST_BYTES = 1_024_000
 
 
@@ -28,7 +30,7 @@ def names(folders):
 
 
 def test_there_are_policies_and_each_is_small_and_says_where_it_is_from():
-    assert {"attack-50", "classic-10x10", "guideline"} <= set(names(POLICIES))
+    assert {"attack-50", "classic-10x10", "guideline", "versus"} <= set(names(POLICIES))
     page = (PRETRAINED / "README.md").read_text()
     for folder in POLICIES:
         assert sum(path.stat().st_size for path in folder.iterdir()) < MOST_BYTES
@@ -36,7 +38,7 @@ def test_there_are_policies_and_each_is_small_and_says_where_it_is_from():
         assert f"[{folder.name}]({folder.name}/README.md)" in page
 
 
-@pytest.mark.parametrize("folder", POLICIES, ids=lambda folder: folder.name)
+@pytest.mark.parametrize("folder", ALONE, ids=lambda folder: folder.name)
 @pytest.mark.slow
 def test_a_policy_plays_the_game_of_its_name_as_it_is_today(folder, monkeypatch):
     """Files of policies name no version of the environment: they go on with its rules as these are now."""
@@ -58,7 +60,7 @@ def test_who_knows_of_an_end_plays_games_that_have_none():
 
 
 @pytest.mark.parametrize(
-    "folder", [each for each in POLICIES if each.name != "attack-50"], ids=lambda each: each.name
+    "folder", [each for each in ALONE if each.name != "attack-50"], ids=lambda each: each.name
 )
 @pytest.mark.slow
 def test_a_policy_plays(folder):
@@ -74,6 +76,15 @@ def test_the_planner_for_attack_sends_what_it_is_shipped_for():
     result = tetrax.evaluate_policy(PRETRAINED / "attack-50", episodes=8, seed=3, max_pieces=50)
     assert result.capped.all()
     assert result.totals["attack"].mean() > 46
+
+
+@pytest.mark.slow
+def test_the_policy_for_versus_wins_against_who_never_learned_to_attack(capsys):
+    """It wins 97.7% of the games; of 32 it loses more than five once in ten thousand times."""
+    words = ["--versus", str(PRETRAINED / "versus"), str(PRETRAINED / "guideline")]
+    assert evaluate_entry.main([*words, "--episodes", "32", "--max-pieces", "20000", "--json"]) == 0
+    told = json.loads(capsys.readouterr().out.splitlines()[-1])
+    assert told["losses"]["mean"] * 32 <= 5 and told["capped"] == 0
 
 
 def test_the_beam_search_by_name_has_the_weights_of_the_policy():

@@ -21,7 +21,7 @@ from tetrax.train.folder.log import Row
 from tetrax.train.report.watched_game import WatchedGame
 from tetrax.train.run import Progress, Run
 
-SHARE = 0.01  # of the time of the training that the watched game may take
+SHARE = 0.005  # of the time of the training that the watched game may take
 LARGEST_FILE = 16_000_000  # bytes, after which a fresh one is begun
 
 

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from benchmarks import measure
+from tetrax.fields.errors import UserError
 
 PLAIN, WATCHED = "plain", "watched"
 POLL = 0.05  # seconds
@@ -117,17 +118,23 @@ def _measure(
     """Look at a run at each of its rows, and say what it took from the first that counts to the last."""
     samples: list[tuple[dict[str, Any], float]] = []
     path, size = run / "metrics.jsonl", 0
-    while training.poll() is None:
-        time.sleep(POLL)
-        if not path.exists() or path.stat().st_size == size:
-            continue
-        size = path.stat().st_size
-        rows = path.read_text().splitlines(keepends=True)
-        if len(rows) > skip and rows[-1].endswith("\n") and begun():
-            with contextlib.suppress(FileNotFoundError):  # it has just ended
-                samples.append((json.loads(rows[-1]), sum(map(_cpu_seconds, processes))))
+    try:
+        while training.poll() is None:
+            time.sleep(POLL)
+            if not path.exists() or path.stat().st_size == size:
+                continue
+            size = path.stat().st_size
+            rows = path.read_text().splitlines(keepends=True)
+            if len(rows) > skip and rows[-1].endswith("\n") and begun():
+                with contextlib.suppress(FileNotFoundError):  # it has just ended
+                    samples.append((json.loads(rows[-1]), sum(map(_cpu_seconds, processes))))
+    finally:
+        training.kill()
+        training.wait()
     if training.returncode:
         raise RuntimeError(f"training ended with code {training.returncode}")
+    if len(samples) < 2:
+        raise UserError("--steps: given fewer than a run needs until it is measured; allowed: more of them")
     (first, before), (last, after) = samples[0], samples[-1]
     steps = last["step"] - first["step"]
     return Cost(steps / (last["wall_time"] - first["wall_time"]), (after - before) / steps * 1e6)

@@ -13,6 +13,7 @@ import pytest
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 PAGES = [README, *((ROOT / "docs" / page).read_text() for page in ("training.md", "evaluate.md"))]
+RUNS = "é[bold red]→😀"  # in place of `runs`
 MOST_LINES, MOST_BYTES = 100, 1_000_000  # of the README, and of each picture in it
 SETUP_LINE = "python3 -m venv .venv && . .venv/bin/activate && pip install -e . && python -m tetrax.train"
 TEST_LINE = "pip install -e '.[dev]' && python -m pytest"
@@ -30,12 +31,12 @@ def commands(program: str) -> list[str]:
 
 
 def small(command: str) -> list[str]:
-    """Return a command's words, made small enough for a test."""
-    words = [sys.executable, *shlex.split(command)[1:]]
+    """Return a command's words, made small enough for a test; its runs are in a folder with letters and markup."""
+    words = [word.replace("runs/", f"{RUNS}/") for word in (sys.executable, *shlex.split(command)[1:])]
     if "tetrax.train" in words and "--resume" not in words:
         if "--preset" not in words:
             words += ["--preset", "tiny"]
-        if not {"--game", "--env.preset"} & set(words):
+        if not {"--game", "--env.preset", "curriculum", "--start-from"} & set(words):
             words += ["--env.preset", "mini"]  # compiles in half the time
     if "tetrax.evaluate" in words and "--max-pieces" not in words:
         words += ["--max-pieces", "10"]
@@ -49,9 +50,9 @@ def small(command: str) -> list[str]:
 def workplace(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Type the pages' commands in a folder with the checkout's policies and nothing else, one after the other.
 
-    They speak ASCII, and the folder has letters and markup in its name.
+    They speak ASCII, whatever is in the names of their runs.
     """
-    folder = tmp_path_factory.mktemp("é[bold red]→😀")
+    folder = tmp_path_factory.mktemp("readme")
     (folder / "pretrained").symlink_to(ROOT / "pretrained")
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "ascii"}
     programs = ("tetrax.train", "tetrax.control", "tetrax.plot", "tetrax.evaluate", "tetrax.perft")
@@ -145,7 +146,7 @@ def test_commands_leave_their_runs(workplace):
     for command in commands("tetrax.train"):
         words = shlex.split(command)
         if "--run-dir" in words:
-            run = workplace / words[words.index("--run-dir") + 1]
+            run = workplace / words[words.index("--run-dir") + 1].replace("runs/", f"{RUNS}/")
             if "curriculum" in words:  # a folder of runs
                 assert (run / "curriculum.json").is_file()
                 run /= "stage-02"

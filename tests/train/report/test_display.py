@@ -308,27 +308,56 @@ def test_a_command_is_one_line_to_copy() -> None:
     assert f"resume with  {command}" in Text.from_ansi(file.read()).plain
 
 
+class Painting:
+    """A live view whose drawing takes the times given, and then is over."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, took: list[float | Exception]) -> None:
+        self.took, self.pauses, self.clock = took, [], 0.0
+        console = terminal.console(file=screen_file(), force_terminal=True, width=80, height=24)
+        self.shown = LiveDisplay(console)
+        monkeypatch.setattr(display.time, "thread_time", lambda: self.clock)
+        monkeypatch.setattr(self.shown._live, "refresh", self.draw)
+        monkeypatch.setattr(self.shown._woken, "wait", self.pauses.append)
+        monkeypatch.setattr(self.shown._over, "wait", lambda seconds: not self.took)
+
+    def draw(self) -> None:
+        taken = self.took.pop(0)
+        if isinstance(taken, Exception):
+            raise taken
+        self.clock += taken
+
+
 def test_the_live_view_is_drawn_as_often_as_its_share_of_the_time_allows(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """By a clock set by hand: drawing takes a hundredth of a second at first, then nothing, then ten seconds."""
-    took, pauses = iter([0.01, 0.0, 10.0]), []
-    clock = 0.0
+    painting = Painting(monkeypatch, [0.01, 0.0, 10.0])
+    painting.shown._paint()
+    assert painting.pauses == pytest.approx([0.125, 2.0, 0.125, 3.0])
+
+
+def test_a_picture_that_cannot_be_drawn_is_said_once_and_drawing_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    said: list[str] = []
+    painting = Painting(monkeypatch, [ValueError("no such\nthing")] * 2 + [0.0])
+    monkeypatch.setattr(painting.shown, "note", said.append)
+    painting.shown._paint()
+    assert said == ["live view: not drawn (ValueError: no such thing)"] and len(painting.pauses) == 4
+
+
+def test_what_is_done_now_is_drawn_at_once_and_a_view_can_be_used_again() -> None:
     shown = LiveDisplay(terminal.console(file=screen_file(), force_terminal=True, width=80, height=24))
-
-    def draw() -> None:
-        nonlocal clock
-        clock += next(took)
-
-    def wait(seconds: float) -> bool:
-        pauses.append(seconds)
-        return len(pauses) == 4
-
-    monkeypatch.setattr(display.time, "thread_time", lambda: clock)
-    monkeypatch.setattr(shown._live, "refresh", draw)
-    monkeypatch.setattr(shown._over, "wait", wait)
-    shown._paint()
-    assert pauses == pytest.approx([0.125, 2.0, 0.125, 3.0])
+    for _ in range(2):
+        with shown:
+            shown.start(HEADER, [])
+        assert shown._painter is not None and not shown._painter.is_alive()
+    shown._woken.clear()
+    shown.phase("training")
+    assert shown._woken.is_set()
+    shown._woken.clear()
+    shown.phase("training")  # as at the beginning of every chunk
+    assert not shown._woken.is_set()
 
 
 def test_a_chunk_in_which_no_game_ended_shows_no_number_of_before() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -160,34 +160,62 @@ class LiveDisplay:
         self._live = Live(
             console=console, get_renderable=self._render, auto_refresh=False, vertical_overflow="visible"
         )
-        self._pause, self._over = FASTEST, threading.Event()
-        self._painter = threading.Thread(target=self._paint, name="live view", daemon=True)
+        self._woken, self._over = threading.Event(), threading.Event()
+        self._painter: threading.Thread | None = None
+        self._fault = ""  # of the last picture that could not be drawn
 
     def __enter__(self) -> LiveDisplay:
+        self._over.clear()
         self._live.start()
-        self._painter.start()
         self._leave_terminal = self._reading.enter_context(keyboard.reading(self._press))
+        self._painter = threading.Thread(target=self._paint, name="live view", daemon=True)
+        self._painter.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._reading.close()
-        self._stop()
+        try:
+            self._reading.close()
+        finally:
+            self._stop()
 
     def _paint(self) -> None:
-        """Draw again and again; what takes longer is drawn less often."""
-        while not self._over.wait(self._pause):
+        """Draw again and again, at once when something else is being done; what takes longer is drawn less often."""
+        pause = FASTEST
+        while True:
+            self._woken.wait(pause)
+            self._woken.clear()
+            if self._over.wait(0):
+                return
             began = time.thread_time()
-            self._live.refresh()
-            self._pause = min(max((time.thread_time() - began) / SHARE, FASTEST), SLOWEST)
+            try:
+                self._live.refresh()
+            except Exception as error:  # it is for people to look at: the run goes on
+                self._tell_fault(error)
+            pause = min(max((time.thread_time() - began) / SHARE, FASTEST), SLOWEST)
+            self._over.wait(FASTEST)
+
+    def _tell_fault(self, error: Exception) -> None:
+        """Say once what keeps the live view from being drawn."""
+        said = " ".join(f"live view: not drawn ({type(error).__name__}: {error})".split())
+        if said != self._fault:
+            self._fault = said
+            with suppress(Exception):  # nor could that be said
+                self.note(said)
 
     def _stop(self) -> None:
         """Draw what is so at the end, and no more."""
         self._over.set()
-        if self._painter.is_alive():
-            self._painter.join()
-        self._live.stop()
+        self._woken.set()
+        try:
+            if self._painter is not None:
+                self._painter.join(SLOWEST)
+        finally:
+            try:
+                self._live.stop()
+            except Exception as error:  # the terminal is as it was all the same
+                self._tell_fault(error)
 
     def start(self, header: Header, rows: list[Row]) -> None:
         self._header = header
@@ -199,7 +227,10 @@ class LiveDisplay:
             self._remember(header.measures.with_rates(row))
 
     def phase(self, name: str) -> None:
+        is_new = name != self._phase
         self._phase, self._phase_start = name, time.monotonic()
+        if is_new:
+            self._woken.set()
 
     def row(self, row: Row, picture: Picture | None) -> None:
         assert self._header is not None, "start comes first"

@@ -221,13 +221,13 @@ def test_hidden_pieces_decide_nothing():
 def test_of_equal_boards_the_best_goes_on():
     score = jnp.asarray([[1.0, 5.0, 4.0, 3.0, -jnp.inf, 2.0]])
     names = jnp.asarray([[[7, 8, 8, 9, 9, 7]], [[1, 1, 1, 1, 2, 2]]], jnp.uint32)
-    index, exists = beam._best(score, names, 2)
+    index, exists = beam.find_best(score, names, 2)
     assert (index.tolist(), exists.tolist()) == ([[1, 3]], [[True, True]])
-    index, exists = beam._best(score, names, 6)
+    index, exists = beam.find_best(score, names, 6)
     assert exists.tolist() == [[True] * 4 + [False] * 2]
     assert index[0, :4].tolist() == [1, 3, 5, 0]  # of 8 the better one; 7 with two different second names
     known = jnp.asarray([[[9]], [[1]]], jnp.uint32)
-    index, exists = beam._best(score, names, 2, known)
+    index, exists = beam.find_best(score, names, 2, known)
     assert (index.tolist(), exists.tolist()) == ([[1, 5]], [[True, True]])
 
 

@@ -23,7 +23,7 @@ from tetrax.env.game.rules import Rules, default_params
 from tetrax.env.game.state import State
 from tetrax.search import children, resting, stacks
 from tetrax.search.attack_weights import Weights
-from tetrax.search.children import Choices, Lanes
+from tetrax.search.children import Choices, Lanes, Scored
 
 CHILDREN = 80  # placements of a board that there is room for, on average over a beam
 CANDIDATES = 3  # times the width: the best ones, among which equal boards are merged
@@ -107,16 +107,14 @@ def search(rules: Rules, size: Size, weights: Weights, root: Root) -> tuple[Foun
     """Place piece after piece, keeping the best boards; return how each came about at each step, too, -1 where it
     stayed.
     """
-    begun = _begin(size, root)
-    capacity = size.boards * CHILDREN
 
     def step(so_far: Found, depth: Int32[Array, ""]) -> tuple[Found, Array]:
-        return look_ahead(rules, size, weights, root, capacity, so_far, depth)
+        return look_ahead(rules, size, weights, root, so_far, depth)
 
-    return jax.lax.scan(step, begun, jnp.arange(size.depth, dtype=jnp.int32))
+    return jax.lax.scan(step, begin(size, root), jnp.arange(size.depth, dtype=jnp.int32))
 
 
-def _begin(size: Size, root: Root) -> Found:
+def begin(size: Size, root: Root) -> Found:
     """Start with one board of each game."""
     num_games = root.hold.shape[0]
     is_first = np.arange(size.boards) == 0
@@ -141,42 +139,78 @@ def _begin(size: Size, root: Root) -> Found:
 
 
 def look_ahead(
+    rules: Rules, size: Size, weights: Weights, root: Root, so_far: Found, depth: Int32[Array, ""]
+) -> tuple[Found, Int32[Array, "G B"]]:
+    """Place one more piece on every board; return how each of them came about, too, -1 where it stayed."""
+    lanes = so_far.lanes
+    choices, starts = find_choices(rules, root, lanes, size.boards, depth)
+    scored, fade = expand(rules, size, weights, lanes, choices, starts, root.left - depth)
+    after, took = place(rules, weights, lanes, choices, fade, scored, choose(size, scored), depth)
+    return settle(root, so_far, scored, after, took, depth)
+
+
+def expand(
     rules: Rules,
     size: Size,
     weights: Weights,
-    root: Root,
-    capacity: int,
-    so_far: Found,
-    depth: Int32[Array, ""],
-) -> tuple[Found, Int32[Array, "G B"]]:
-    """Place one more piece on every board; return how each of them came about, too, -1 where it stayed."""
-    lanes, num_games, beam = so_far.lanes, root.hold.shape[0], size.boards
-    choices, starts = find_choices(rules, root, lanes, beam, depth)
+    lanes: Lanes,
+    choices: Choices,
+    starts: tuple[Start, ...],
+    left: Int32[Array, "G"],
+) -> tuple[Scored, Float32[Array, "G"]]:
+    """Score all that may be placed where so many placements are left; tell how much of the evaluation counts then."""
     found = resting.find(rules, lanes.stack, tuple(choices.kind), starts)
-    left = (root.left - depth - 1).astype(jnp.float32)
-    fade = jnp.clip(left / jnp.maximum(weights.fade, 1.0), 0.0, 1.0)
-    scored = children.score_all(rules, lanes, choices, found, weights, fade, capacity)
-    chosen, exists = choose(size, scored)  # [G, B] indices of placements
-    took = jnp.take_along_axis(scored.step, chosen, axis=1).reshape(-1)
+    fade = jnp.clip((left - 1).astype(jnp.float32) / jnp.maximum(weights.fade, 1.0), 0.0, 1.0)
+    return children.score_all(rules, lanes, choices, found, weights, fade, size.boards * CHILDREN), fade
+
+
+def place(
+    rules: Rules,
+    weights: Weights,
+    lanes: Lanes,
+    choices: Choices,
+    fade: Float32[Array, "G"],
+    scored: Scored,
+    choice: tuple[Int32[Array, "G B"], Bool[Array, "G B"]],
+    depth: Int32[Array, ""],
+) -> tuple[Lanes, Int32[Array, "G B"]]:
+    """Make the chosen placements, with a score of -inf where there is none; return how each board came about, too."""
+    chosen, exists = choice
+    num_games, beam = chosen.shape
+    took = jnp.take_along_axis(scored.step, chosen, axis=1)
     score = jnp.where(exists, jnp.take_along_axis(scored.score, chosen, axis=1), -jnp.inf).reshape(-1)
-    step = children.decode(took)
+    step = children.decode(took.reshape(-1))
     step = step._replace(lane=step.lane + np.repeat(np.arange(num_games, dtype=np.int32) * beam, beam))
     own = weights.replace(placement=jnp.repeat(weights.placement.T, beam, axis=1))
     after = children.advance(rules, default_params(rules), lanes, choices, own, jnp.repeat(fade, beam), step)
     first = jnp.where(depth == 0, children.encode(step._replace(lane=jnp.zeros_like(step.lane))), after.first)
-    after = after._replace(score=score, first=first)
-    # Where the game has no further placements, or nothing could be placed, the boards stay as they are.
-    goes_on = (root.steps > depth) & jnp.any(jnp.isfinite(score.reshape(num_games, -1)), axis=1)
-    stays = jnp.repeat(~goes_on, beam)
-    after = jax.tree.map(lambda new, old: jnp.where(stays, old, new), after, lanes)
+    return after._replace(score=score, first=first), took
+
+
+def settle(
+    root: Root,
+    so_far: Found,
+    scored: Scored,
+    after: Lanes,
+    took: Int32[Array, "G B"],
+    depth: Int32[Array, ""],
+) -> tuple[Found, Int32[Array, "G B"]]:
+    """Let the boards stay as they are where the game has no further placements, or nothing could be placed."""
+    lanes, (num_games, beam) = so_far.lanes, took.shape
+    goes_on = (root.steps > depth) & jnp.any(jnp.isfinite(after.score.reshape(num_games, -1)), axis=1)
     expanded = jnp.sum(jnp.isfinite(lanes.score.reshape(num_games, -1)), axis=1, dtype=jnp.int32)
     searched = Found(
-        lanes=after,
+        lanes=stay(~jnp.repeat(goes_on, beam), lanes, after),
         placed=so_far.placed + goes_on.astype(jnp.int32),
         boards=so_far.boards + jnp.where(goes_on, expanded, 0),
         missed=so_far.missed + jnp.where(goes_on, scored.missed, 0),
     )
-    return searched, jnp.where(goes_on[:, None], took.reshape(num_games, beam), -1)
+    return searched, jnp.where(goes_on[:, None], took, -1)
+
+
+def stay(stays: Bool[Array, "n"], before: Lanes, after: Lanes) -> Lanes:
+    """Return boards after a placement, or as they were."""
+    return jax.tree.map(lambda new, old: jnp.where(stays, old, new), after, before)
 
 
 def find_choices(
@@ -233,17 +267,17 @@ def entering(rules: Rules, kind: Array, allowed: Array) -> Start:
     )
 
 
-def choose(size: Size, scored: children.Scored) -> tuple[Int32[Array, "G B"], Bool[Array, "G B"]]:
+def choose(size: Size, scored: Scored) -> tuple[Int32[Array, "G B"], Bool[Array, "G B"]]:
     """Choose the placements that go on, those of the first beam, then those of the second; tell which there are."""
-    chosen, exist = _best(scored.score, scored.names, size.width)
+    chosen, exist = find_best(scored.score, scored.names, size.width)
     if not size.clear_width:
         return chosen, exist
     known = jnp.stack([jnp.take_along_axis(name, chosen, axis=1) for name in scored.names])
-    others, others_exist = _best(scored.clear_score, scored.names, size.clear_width, known)
+    others, others_exist = find_best(scored.clear_score, scored.names, size.clear_width, known)
     return jnp.concatenate([chosen, others], axis=1), jnp.concatenate([exist, others_exist], axis=1)
 
 
-def _best(
+def find_best(
     score: Float32[Array, "G M"],
     names: UInt32[Array, "2 G M"],
     width: int,

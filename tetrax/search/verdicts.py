@@ -76,10 +76,11 @@ def _plan_one_by_one(
 
 def decide(rules: Rules, size: Size, weights: Weights, value: BoardValue | None, root: Root) -> Plan:
     """Search, and choose a first placement: to the best board, or the best on average over the next piece."""
-    found, took = beam.search(rules, size, weights, root)
-    worth = ends.judge(rules, size, weights, value, root, found)
     if value is not None and size.candidates:
-        worth = next_piece.weigh(rules, size, weights, value, root, found, worth)
+        found, took, worth = next_piece.search(rules, size, weights, value, root)
+    else:
+        found, took = beam.search(rules, size, weights, root)
+        worth = ends.judge(rules, size, weights, value, root, found)
     best = jnp.argmax(worth, axis=1)[:, None]
     first = jnp.take_along_axis(found.lanes.first.reshape(worth.shape), best, axis=1)[:, 0]
     step = children.decode(first)

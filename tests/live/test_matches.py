@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from typing import Any
 
@@ -18,6 +19,7 @@ from tetrax.env.tetris import Tetris
 from tetrax.evaluate import main
 from tetrax.fields.errors import UserError
 from tetrax.games.in_a_row import TicTacToeConfig
+from tetrax.games.versus_config import VersusConfig
 from tetrax.live import contestants
 from tetrax.live.contestants import Known
 from tetrax.train.report import evaluation, match_game
@@ -89,6 +91,9 @@ def test_the_game_is_the_one_that_both_know() -> None:
     assert contestants.find_game([drops, anything]).config.board.actions == "drop"
     assert contestants.find_game([drops, anywhere]).config.board.actions == "locked_position"
     versus = games.make("versus", games.GAMES["versus"].config())
+    trained = Known("d", versus, Actor((), no_memory, None))
+    assert contestants.find_game([trained, drops]).config.board.actions == "drop"
+    assert contestants.find_game([anywhere, trained]).config.board.actions == "locked_position"
     assert contestants.find_game([anything, anything]).spec == versus.spec
     small = Known("c", tetrax.make("classic-10x10"), Actor((), no_memory, None))
     game = contestants.find_game([drops, small])
@@ -96,6 +101,46 @@ def test_the_game_is_the_one_that_both_know() -> None:
         contestants.seat(small, game)
     with pytest.raises(UserError, match=r"a low, which play .*; allowed: two policies of the same game"):
         contestants.find_game([drops, scripted("low", lowest=True)])
+
+
+@pytest.mark.slow
+def test_who_learned_versus_by_drops_sits_opposite_who_places_anywhere() -> None:
+    """What both do is the same in the game that it knows and in the one of all places."""
+    rules = dataclasses.replace(tetrax.make("mini").rules, garbage=True)
+    board = dataclasses.replace(VersusConfig().board, rules=rules)
+    own = games.make("versus", VersusConfig(board=board))
+    alone = dataclasses.replace(rules, garbage=False)
+    anywhere = Known("b", Tetris(dataclasses.replace(board, rules=alone, actions="locked_position")), None)
+    known = Known("v", own, Actor((), no_memory, None))
+    game = contestants.find_game([known, anywhere])
+    seated = contestants.seat(known, game)
+    assert game.config.board.actions == "locked_position" and seated.num_actions == own.num_actions
+
+    @jax.jit
+    def play(state: Any, key: Any) -> Any:
+        seats = jnp.arange(2)
+        seen = jax.vmap(seated.observe, (None, 0))(state, seats)
+        action_keys = jax.random.split(key)
+        actions = jax.vmap(lambda key, legal: jax.random.categorical(key, jnp.where(legal, 0.0, -jnp.inf)))(
+            action_keys, seen.legal
+        ).astype(jnp.int32)
+        moves = jax.vmap(seated.move, (None, 0, 0))(state, seats, actions)
+        in_sight = jax.vmap(
+            lambda seat, action: contestants.anywhere(own.board, own.board_of(state, seat), action)[1]
+        )(seats, actions)
+        after, mine = own.step(state, actions)[0], game.step(state, moves)[0]
+        told = [(board.rows, board.hold, board.queue, board.lines, board.piece) for board in after.boards]
+        others = [(board.rows, board.hold, board.queue, board.lines, board.piece) for board in mine.boards]
+        return told, others, in_sight.all(), mine
+
+    state, played = game.init(jax.random.key(3), game.default_params), 0
+    for number in range(12):
+        told, others, in_sight, state = play(state, jax.random.key(number))
+        if not in_sight:
+            break
+        jax.tree.map(np.testing.assert_array_equal, told, others)
+        played += 1
+    assert played >= 4
 
 
 @pytest.mark.slow

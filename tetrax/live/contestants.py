@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -63,14 +62,15 @@ def find_game(known: Sequence[Known]) -> Any:
     """Return the game that two policies can play against each other; UserError where there is none.
 
     The game of those who were trained in one of two; for policies of single Tetris versus Tetris on the boards that
-    they know, where a piece goes straight down unless one of them puts it anywhere.
+    they know. A piece goes straight down unless one of them puts it anywhere.
     """
+    is_anywhere = any(_actions(each.env) == ANYWHERE for each in known)
     of_two = [each for each in known if each.env is not None and each.env.spec.num_players == PLAYERS]
     if of_two:
-        first = _without_views(of_two[0].env)
+        first = _in_common(of_two[0].env, is_anywhere)
         for other in known:
             is_alone = other.env is None or (isinstance(first, Versus) and isinstance(other.env, Tetris))
-            if not is_alone and _without_views(other.env) != first:
+            if not is_alone and _in_common(other.env, is_anywhere) != first:
                 raise _no_game(known)
         return first
     boards = [each.env for each in known if isinstance(each.env, Tetris)]
@@ -78,7 +78,6 @@ def find_game(known: Sequence[Known]) -> Any:
         if all(each.env is None for each in known):
             return Versus(VersusConfig())
         raise _no_game(known)
-    is_anywhere = any(each.config.actions == ANYWHERE for each in boards)
     config = VersusConfig()
     rules = dataclasses.replace(boards[0].rules, **_kept(config.board.rules))
     board = dataclasses.replace(config.board, rules=rules, actions=ANYWHERE if is_anywhere else DROP)
@@ -97,12 +96,24 @@ def _no_game(known: Sequence[Known]) -> UserError:
     )
 
 
-def _without_views(env: Any) -> Any:
-    """Return a game of two without what its players are shown, so that games that are alike are equal."""
+def _actions(env: Any) -> str | None:
+    """Return the actions of a game of Tetris, None of any other."""
+    if isinstance(env, Versus):
+        return env.config.board.actions
+    return env.config.actions if isinstance(env, Tetris) else None
+
+
+def _in_common(env: Any, is_anywhere: bool) -> Any:
+    """Return a game of two without what its players are shown, so that games that are alike are equal.
+
+    Where pieces may be put anywhere, they may on its boards, too, if they went straight down.
+    """
     if not isinstance(env, Versus):
         return env
     config = env.config
     board = dataclasses.replace(config.board, observation="auto", board_features=False, ghost_outcome=False)
+    if is_anywhere and board.actions == DROP:
+        board = dataclasses.replace(board, actions=ANYWHERE)
     return Versus(
         dataclasses.replace(
             config,
@@ -116,18 +127,23 @@ def _without_views(env: Any) -> Any:
 def seat(known: Known, game: Any) -> Contestant:
     """Put a policy to a seat of a game of two; UserError where it does not know the game."""
     if known.env is None:
-        return _whole(known.name, game, baselines.random(game))
+        return _whole(known.name, game, baselines.random(game), game)
     if known.env.spec.num_players == PLAYERS:
         assert known.actor is not None
-        return _whole(known.name, known.env, known.actor)
+        return _whole(known.name, known.env, known.actor, game)
     if not isinstance(game, Versus):
         raise _no_game([known])
     return _alone(known, game)
 
 
-def _whole(name: str, env: Any, actor: Actor) -> Contestant:
+def _whole(name: str, env: Any, actor: Actor, game: Any) -> Contestant:
     """Seat a policy that knows the game of two as a whole."""
     together = env.spec.acts_together
+
+    def move(state: Any, seat: Array, action: Array) -> Array:
+        if not isinstance(env, Versus):
+            return action
+        return _move(env.board, game, env.board_of(state, seat), action)
 
     def observe(state: Any, seat: Array) -> Observation:
         seen = env.observe(state, env.default_params)
@@ -140,7 +156,7 @@ def _whole(name: str, env: Any, actor: Actor) -> Contestant:
         num_actions=env.spec.num_actions,
         observe=observe,
         own_state=lambda state, seat: state,
-        move=lambda state, seat, action: action,
+        move=move,
     )
 
 
@@ -165,11 +181,11 @@ def _alone(known: Known, game: Versus) -> Contestant:
         num_actions=env.spec.num_actions,
         observe=lambda state, seat: env.observe(own_state(state, seat), params),
         own_state=own_state,
-        move=functools.partial(_move, env, game, own_state),
+        move=lambda state, seat, action: _move(env, game, own_state(state, seat), action),
     )
 
 
-def _move(env: Tetris, game: Versus, own_state: Any, state: Any, seat: Array, action: Array) -> Array:
+def _move(env: Tetris, game: Versus, board: State, action: Array) -> Array:
     """Return the game's action for one of the policy's own.
 
     Where pieces may be put anywhere in sight, a drop that would come to rest out of sight, which loses, is the first
@@ -177,7 +193,6 @@ def _move(env: Tetris, game: Versus, own_state: Any, state: Any, seat: Array, ac
     """
     if env.config.actions == game.config.board.actions:
         return action
-    board = own_state(state, seat)
     place, is_in_sight = anywhere(env, board, action)
     left = game.board.action_set.legal(board, None)
     return jnp.where(is_in_sight, place, jnp.argmax(left)).astype(jnp.int32)

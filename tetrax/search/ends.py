@@ -9,6 +9,7 @@ from tetrax.search import board_value
 from tetrax.search.attack_weights import Weights
 from tetrax.search.beam import Found, Root, Size
 from tetrax.search.board_value import BoardValue, Position
+from tetrax.search.children import Lanes
 
 
 def judge(
@@ -18,9 +19,15 @@ def judge(
     lanes, num_games = found.lanes, root.hold.shape[0]
     if value is None:
         return lanes.score.reshape(num_games, -1)
-    after = positions(size, root, found)
-    worth = lanes.sent + board_value.total(rules, weights, value, after)
-    return jnp.where(jnp.isfinite(lanes.score), worth, -jnp.inf).reshape(num_games, -1)
+    return by_value(rules, weights, value, lanes, positions(size, root, found))
+
+
+def by_value(
+    rules: Rules, weights: Weights, value: BoardValue, lanes: Lanes, position: Position
+) -> Float32[Array, "G B"]:
+    """Return what boards are worth to a learned value, with the attack on the way, -inf where there is none."""
+    worth = lanes.sent + board_value.total(rules, weights, value, position)
+    return jnp.where(jnp.isfinite(lanes.score), worth, -jnp.inf).reshape(weights.fade.shape[0], -1)
 
 
 def positions(size: Size, root: Root, found: Found) -> Position:

@@ -22,7 +22,7 @@ from jaxtyping import Bool, Float32, Int32, UInt32
 
 from tetrax.env.game.reach.flood import Start
 from tetrax.env.game.rules import Rules
-from tetrax.search import beam, board_value, children
+from tetrax.search import beam, children, ends
 from tetrax.search.attack_weights import Weights
 from tetrax.search.beam import Found, Root, Size
 from tetrax.search.board_value import BoardValue, Position
@@ -113,16 +113,19 @@ def search(
         left = jnp.where(fits, jnp.repeat(turn.left - 1, size.boards), 0)
         left = jnp.where(is_known, jnp.repeat(root.left - known.placed, size.boards), left)
         position = Position(after.stack, after.hold, after.chain, after.combo, turn.bag, left)
-
-        def judge() -> Array:
-            worth = after.sent + board_value.total(rules, weights, value, position)
-            return jnp.where(jnp.isfinite(after.score), worth, -jnp.inf).reshape(num_games, -1)
-
-        worth = jax.lax.cond(number >= size.depth - 1, judge, lambda: so_far.worth)
+        worth = jax.lax.cond(
+            number >= size.depth - 1,
+            lambda: ends.by_value(rules, weights, value, after, position),
+            lambda: so_far.worth,
+        )
         best = jnp.max(_by_group(groups, worth), axis=2)
         following = jax.lax.dynamic_update_slice(so_far.following, best, (0, jnp.maximum(pair, 0)))
-        first = known.lanes.first.reshape(num_games, -1)
-        ended = SoFar(known, worth, find_candidates(size, first, worth), so_far.following)
+        candidates = jax.lax.cond(
+            number == size.depth - 1,
+            lambda: find_candidates(size, known.lanes.first.reshape(worth.shape), worth),
+            lambda: so_far.candidates,
+        )
+        ended = SoFar(known, worth, candidates, so_far.following)
         done = so_far._replace(following=following)
         return jax.tree.map(lambda a, b: jnp.where(is_known, a, b), ended, done), took
 
@@ -173,12 +176,7 @@ def _take_next(
     candidate, kind = jnp.minimum(pairs // num_kinds, size.candidates - 1), pairs % num_kinds
 
     def by_lane(field: Array) -> Array:
-        """Bring what a game, a group or a lane of one has to all lanes; those of no group have 0."""
-        field = jnp.broadcast_to(
-            field.reshape(*field.shape[:2], -1), (num_games, groups.at_once, groups.lanes)
-        )
-        field = field.reshape(num_games, -1)
-        return jnp.pad(field, ((0, 0), (0, size.boards - field.shape[1]))).reshape(-1)
+        return _by_lane(size, groups, field).reshape(-1)
 
     number = candidates.boards + np.arange(num_games, dtype=np.int32)[:, None, None] * size.boards
     number = by_lane(number[:, candidate])
@@ -212,13 +210,13 @@ def _choose_of_groups(
     num_games, num_placements = scored.score.shape
     lane, exists = children.decode(scored.step).lane, jnp.isfinite(scored.score)
     after = (np.arange(groups.at_once, dtype=np.int32) + 1) * groups.lanes
-    ends = jnp.sum(
+    stops = jnp.sum(
         exists[:, None] & (lane[:, None] < after[None, :, None]), axis=2, dtype=jnp.int32
     )  # [G, groups]
-    begins = jnp.pad(ends[:, :-1], ((0, 0), (1, 0)))
+    begins = jnp.pad(stops[:, :-1], ((0, 0), (1, 0)))
     places = np.arange(groups.lanes * rules.width * PLACES, dtype=np.int32)
     index = begins[:, :, None] + places[None, None]
-    is_there = (index < ends[:, :, None]).reshape(-1, len(places))
+    is_there = (index < stops[:, :, None]).reshape(-1, len(places))
     index = jnp.minimum(index, num_placements - 1).reshape(num_games, -1)
 
     def of_groups(field: Array) -> Array:
@@ -227,17 +225,22 @@ def _choose_of_groups(
     score = jnp.where(is_there, of_groups(scored.score), -jnp.inf)
     names = jnp.stack([of_groups(name) for name in scored.names])
     chosen, exist = beam.find_best(score, names, groups.lanes)
-    chosen = (begins[:, :, None] + chosen.reshape(*begins.shape, -1)).reshape(num_games, -1)
-    others = ((0, 0), (0, size.boards - chosen.shape[1]))
-    return jnp.pad(chosen, others), jnp.pad(exist.reshape(num_games, -1), others)
+    chosen = begins[:, :, None] + chosen.reshape(*begins.shape, -1)
+    return _by_lane(size, groups, chosen), _by_lane(size, groups, exist.reshape(chosen.shape))
 
 
 def _fit(size: Size, groups: Groups, turn: Turn, placed: Lanes) -> Bool[Array, "n"]:
     """Tell of each lane whether its group had a placement to make and a place for it."""
     num_games = turn.left.shape[0]
     fits = jnp.any(jnp.isfinite(_by_group(groups, placed.score.reshape(num_games, -1))), axis=2)
-    fits = jnp.repeat(fits & (turn.left > 0)[:, None], groups.lanes, axis=1)
-    return jnp.pad(fits, ((0, 0), (0, size.boards - fits.shape[1]))).reshape(-1)
+    return _by_lane(size, groups, fits & (turn.left > 0)[:, None]).reshape(-1)
+
+
+def _by_lane(size: Size, groups: Groups, field: Array) -> Array:
+    """Return [G B] of what groups have, [G groups], or their lanes, [G groups M]; lanes of no group have 0."""
+    field = field.reshape(*field.shape[:2], -1)
+    field = jnp.broadcast_to(field, (*field.shape[:2], groups.lanes)).reshape(field.shape[0], -1)
+    return jnp.pad(field, ((0, 0), (0, size.boards - field.shape[1])))
 
 
 def _by_group(groups: Groups, field: Array) -> Array:
